@@ -1,0 +1,99 @@
+#include "base/executor.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#ifdef __linux__
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+namespace sagedb {
+namespace {
+
+// Shared by both executors: hands out pieces, keeps the first exception, stops handing out after it.
+class Pieces {
+ public:
+  Pieces(std::size_t count, std::size_t grain, const std::function<void(std::size_t, std::size_t, int)>& body)
+      : count_(count), grain_(grain), body_(body) {}
+
+  void work(int worker) noexcept {
+    for (;;) {
+      const std::size_t begin = next_.fetch_add(grain_, std::memory_order_relaxed);
+      if (begin >= count_) return;
+      try {
+        body_(begin, std::min(begin + grain_, count_), worker);
+      } catch (...) {
+        next_.store(count_, std::memory_order_relaxed);
+        std::lock_guard<std::mutex> lock(mutex_);
+        if (!error_) error_ = std::current_exception();
+      }
+    }
+  }
+  void rethrow() {
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  const std::size_t count_;
+  const std::size_t grain_;
+  const std::function<void(std::size_t, std::size_t, int)>& body_;
+  std::atomic<std::size_t> next_{0};
+  std::mutex mutex_;
+  std::exception_ptr error_;
+};
+
+}  // namespace
+
+int hardware_threads() noexcept {
+#ifdef __linux__
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+#endif
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+void parallel_for(std::size_t count, std::size_t grain, int threads,
+                  const std::function<void(std::size_t, std::size_t, int)>& body) {
+  if (count == 0) return;
+  grain = std::max<std::size_t>(1, grain);
+  const std::size_t pieces = (count + grain - 1) / grain;
+  const int team = static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(std::max(1, threads)), pieces));
+  if (team == 1) {
+    body(0, count, 0);
+    return;
+  }
+  Pieces work(count, grain, body);
+#ifdef SAGEDB_EXECUTOR_THREADS
+  std::vector<std::thread> others;
+  others.reserve(static_cast<std::size_t>(team - 1));
+  for (int w = 1; w < team; ++w) {
+    try {
+      others.emplace_back([&work, w] { work.work(w); });
+    } catch (...) {
+      break;  // fewer threads than asked for: the rest of the team does the work
+    }
+  }
+  work.work(0);
+  for (auto& t : others) t.join();
+#else
+#pragma omp parallel for num_threads(team) schedule(static, 1)
+  for (int w = 0; w < team; ++w) work.work(w);
+#endif
+  work.rethrow();
+}
+
+void lower_thread_priority() noexcept {
+#ifdef __linux__
+  // On Linux the nice value belongs to the thread.
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), 5);
+#endif
+}
+
+}  // namespace sagedb

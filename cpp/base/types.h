@@ -1,0 +1,40 @@
+// Names shared by every layer of the engine. No behaviour lives here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+namespace sagedb {
+
+// Internal number of a stored vector inside one store generation. Rows are handed out in commit order and never
+// reused, so «committed at or before snapshot S» is the prefix test `row < S.row_count`.
+using Row = std::uint32_t;
+inline constexpr Row kNoRow = std::numeric_limits<Row>::max();
+
+// Internal number of one version of an item (id + metadata + row) inside one store generation; also a commit-order prefix.
+using RecordNo = std::uint32_t;
+inline constexpr RecordNo kNoRecord = std::numeric_limits<RecordNo>::max();
+
+// Commit sequence number of the database: every acknowledged mutation gets the next one; never decreases.
+using Sequence = std::uint64_t;
+inline constexpr Sequence kNever = std::numeric_limits<Sequence>::max();
+
+enum class Metric : std::uint8_t { l2 = 0, ip = 1, cosine = 2 };
+enum class VectorType : std::uint8_t { float32 = 0, float16 = 1 };
+enum class IndexKind : std::uint8_t { automatic = 0, flat = 1, hnsw = 2 };
+enum class Quantization : std::uint8_t { automatic = 0, none = 1, sq8 = 2 };
+enum class Durability : std::uint8_t { memory = 0, async = 1, fsync = 2 };
+
+// Internally every metric is a distance, smaller is nearer: l2 -> squared Euclidean, ip and cosine -> negative dot
+// product (cosine stores unit vectors). Scores exist at the API edge only; see engine/result_merger.h.
+struct Candidate {
+  float distance;
+  Row row;
+};
+
+inline bool nearer(const Candidate& a, const Candidate& b) noexcept {
+  return a.distance != b.distance ? a.distance < b.distance : a.row < b.row;
+}
+
+}  // namespace sagedb

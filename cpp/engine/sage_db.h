@@ -1,0 +1,148 @@
+// The engine's facade: everything a binding needs, nothing about N-API.
+//
+// Thread safety: every method may be called from any thread at any time, also concurrently with close(); calls that start after
+// close() throw CLOSED. search() takes one snapshot and no lock; it never waits for a write or an index build. Writes are serialised
+// in the order in which apply() is entered.
+// Invariants: see docs/architecture.md, «Invariants».
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "base/types.h"
+#include "filter/filter.h"
+#include "index/index.h"
+#include "store/external_id.h"
+
+namespace sagedb {
+
+struct Options {
+  std::uint32_t dimension = 0;  // 1 .. 65536
+  Metric metric = Metric::cosine;
+  VectorType vectors = VectorType::float32;
+  IndexConfig index;
+  Quantization quantization = Quantization::automatic;
+  std::uint32_t rebuild_threshold = 1000;  // fresh rows that start a background build
+  int threads = 0;                         // 0: every processor this process may use
+  std::string path;                        // empty: in memory
+  Durability durability = Durability::fsync;
+  bool read_only = false;
+};
+
+// One atomic mutation: all of its rows or none.
+struct WriteOp {
+  enum class Kind : std::uint8_t { add, upsert, update, remove, remove_where };
+  Kind kind = Kind::add;
+  std::size_t count = 0;                   // rows (add, upsert, update) or ids (remove)
+  AlignedVector<float> vectors;            // count x dimension; empty: update keeps the vectors
+  std::vector<ExternalId> ids;             // count, or empty: assigned numbers (add, upsert)
+  std::vector<std::string> metadata;       // JSON text per row; empty: {} (add, upsert), kept (update)
+  std::shared_ptr<const Filter> where;     // remove_where
+  std::shared_ptr<const CancelToken> cancel;  // checked until the commit begins; an aborted op changes nothing
+};
+
+struct OpResult {
+  std::optional<Error> error;       // set: the op changed nothing
+  std::int64_t first_assigned = 0;  // assigned numbers are first_assigned .. + count - 1 (add / upsert without ids)
+  std::uint64_t affected = 0;       // rows written, updated or removed
+  std::vector<std::uint8_t> hit;    // update / remove: per id, 1 when it existed
+};
+
+struct SearchRequest {
+  const float* vector = nullptr;  // dimension floats, checked finite (and not zero under cosine) by the callee
+  std::uint32_t k = 10;
+  std::uint32_t ef = 0;           // 0: from `recall`
+  float recall = 0;               // 0: the default target 0.95
+  std::optional<float> radius;    // unit of score: l2 distance at most, ip / cosine score at least
+  std::shared_ptr<const Filter> filter;
+  bool exact = false;             // brute force on full-precision vectors
+  bool include_metadata = true;
+  bool include_vector = false;
+  const CancelToken* cancel = nullptr;
+};
+
+struct Hit {
+  ExternalId id;
+  float score = 0;
+};
+
+struct SearchResult {
+  std::optional<Error> error;
+  std::vector<Hit> hits;          // best first, ties by id
+  std::string metadata;           // a JSON array text of hits.size() objects, when asked for
+  std::vector<float> vectors;     // hits.size() x dimension, when asked for
+  std::uint64_t version = 0;      // index version of the snapshot that answered
+  std::uint64_t sequence = 0;     // its commit sequence
+};
+
+struct Item {
+  ExternalId id;
+  std::string metadata;        // JSON text
+  std::vector<float> vector;   // when asked for
+};
+
+struct Stats {
+  std::uint64_t size = 0, dimension = 0, index_version = 0, sequence = 0;
+  std::uint64_t total_searches = 0, total_adds = 0, total_updates = 0, total_removes = 0, index_rebuilds = 0, compactions = 0;
+  double average_search_us = 0;         // mean engine time of a search
+  std::uint64_t indexed_rows = 0, fresh_rows = 0, deleted_rows = 0;
+  std::uint64_t vector_bytes = 0, code_bytes = 0, index_bytes = 0, metadata_bytes = 0, id_bytes = 0, scratch_bytes = 0;
+  bool building = false;
+  std::uint64_t build_done = 0, build_total = 0;
+  double last_build_seconds = 0, last_publish_us = 0;
+  std::string index_kind, kernels, last_error;
+  int threads = 0;
+};
+
+class SageDB {
+ public:
+  // Throws INVALID_ARGUMENT and the storage codes.
+  static std::shared_ptr<SageDB> open(const Options& options);
+  ~SageDB();
+  SageDB(const SageDB&) = delete;
+  SageDB& operator=(const SageDB&) = delete;
+
+  // Applies the ops in order, each atomically, with one publication at the end (group commit). Results are in the order of the ops; an op
+  // that fails does not stop the others. Blocks for back-pressure when too many rows are fresh.
+  std::vector<OpResult> apply(std::vector<WriteOp>& ops);
+
+  // Answers all requests from one snapshot, in parallel. Per-request errors are in the results.
+  std::vector<SearchResult> search(const SearchRequest* requests, std::size_t count) const;
+
+  // Latest acknowledged state.
+  std::vector<std::optional<Item>> get(const std::vector<ExternalId>& ids, bool include_metadata, bool include_vector) const;
+  std::vector<bool> has(const std::vector<ExternalId>& ids) const;
+  std::uint64_t count(const Filter* filter) const;
+  // Items that match, ascending by id order of insertion; filter may be null.
+  std::vector<Item> find(const Filter* filter, std::uint64_t limit, std::uint64_t offset, bool include_vector) const;
+
+  // Indexes every row that is acknowledged at the call and waits for it. Throws ABORTED, BUILD_FAILED.
+  void build_index(const CancelToken* cancel, Progress* progress);
+  // build_index() and compaction of every tombstone.
+  void optimize(const CancelToken* cancel, Progress* progress);
+  void flush();
+
+  // Refuses new calls, waits for those in flight, cancels and joins the builder. Idempotent.
+  void close();
+  bool closed() const noexcept;
+
+  Stats stats() const;
+  std::uint64_t size() const noexcept;
+  std::uint64_t index_version() const noexcept;
+  std::uint64_t memory_bytes() const noexcept;
+  const Options& options() const noexcept;
+
+ private:
+  struct Impl;
+  explicit SageDB(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sagedb

@@ -1,0 +1,61 @@
+// 7-bit scalar codes: the compact form of vectors that graph traversal and fresh-row scans measure on. Full-precision vectors
+// re-rank what the codes find, so a code never decides a final order.
+//
+// One global offset and scale: u = clamp(round((x - offset) / scale), 0, 127). Squared L2 of codes times scale^2 approximates
+// squared L2; for ip, dot(x, y) ≈ scale^2 * dot(u - 64, v - 64) with offset = -64 * scale (symmetric).
+// Trained on a sample; values outside the range saturate and are counted, so that drift can be noticed and the codec retrained.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/block_array.h"
+#include "base/types.h"
+#include "store/vector_store.h"
+
+namespace sagedb {
+
+struct Codec {
+  Metric metric = Metric::l2;
+  std::uint32_t dimension = 0;
+  std::uint32_t padded = 0;  // bytes per code, a multiple of 64
+  float offset = 0;
+  float scale = 1;
+
+  // Trains on up to `sample` rows of [0, rows), evenly spread. Requires rows > 0.
+  static Codec train(const VectorStore& vectors, Metric metric, Row rows, std::size_t sample = 20000);
+  // in: `dimension` floats; out: `padded` bytes. Returns how many components saturated.
+  std::uint32_t encode(const float* in, std::uint8_t* out) const noexcept;
+  // Approximate distance (the unit of Candidate::distance) from the integer a kernel returns. For ip, `query_bias` is
+  // 64 * sum of the signed query code.
+  float distance(std::int32_t raw, std::int32_t query_bias) const noexcept {
+    const float s2 = scale * scale;
+    return metric == Metric::ip ? -s2 * static_cast<float>(raw - query_bias) : s2 * static_cast<float>(raw);
+  }
+};
+
+// Codes of all rows of one vector space. cosine uses squared L2 of codes (vectors are unit length: same order).
+// Thread safety: as VectorStore. Immutable codec.
+class CodeStore {
+ public:
+  explicit CodeStore(Codec codec);
+  CodeStore(Codec codec, const void* base, Row base_count, std::shared_ptr<const void> owner);
+  const Codec& codec() const noexcept { return codec_; }
+  std::size_t stride() const noexcept { return codec_.padded; }
+  void ensure(Row count) { rows_.ensure(count); }
+  // Encodes rows [first, last) from `vectors`. Requires ensure(last). Cannot throw. Safe to call on disjoint ranges in parallel.
+  void encode(const VectorStore& vectors, Row first, Row last) noexcept;
+  const std::uint8_t* row(Row r) const noexcept { return reinterpret_cast<const std::uint8_t*>(rows_.at(r)); }
+  std::uint32_t run(Row r) const noexcept { return rows_.run(r); }
+  std::size_t bytes() const noexcept { return rows_.bytes(); }
+  // Share of encoded components that saturated.
+  double saturated() const noexcept;
+
+ private:
+  const Codec codec_;
+  BlockBytes rows_;
+  std::atomic<std::uint64_t> saturated_{0};
+  std::atomic<std::uint64_t> components_{0};
+};
+
+}  // namespace sagedb
