@@ -1,0 +1,270 @@
+import type { Filter } from './filter.js';
+
+/** The caller's name of an item: a string, or a safe integer (|n| ≤ 2^53 − 1). Numbers and strings never collide: `1` is not `'1'`. */
+export type Id = string | number;
+
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue | undefined };
+
+/** Metadata when no type is given: a plain JSON object. */
+export type Metadata = { [key: string]: JsonValue | undefined };
+
+/**
+ * `l2`: Euclidean distance, smaller is better. `cosine` and `ip`: similarity, larger is better. Cosine vectors are stored at unit length:
+ * reading one back gives the normalised vector.
+ */
+export type Metric = 'l2' | 'cosine' | 'ip';
+
+/** One vector of `dimension` finite numbers. `Float32Array` is fastest; others are converted to 32-bit floats. */
+export type VectorInput = Float32Array | Float64Array | readonly number[];
+
+/** Many vectors: a list of them, or one flat array of n × dimension numbers, row after row. */
+export type VectorsInput = readonly VectorInput[] | Float32Array | Float64Array;
+
+export interface IndexOptions {
+  /** `auto` (default) scans small collections exactly and grows an HNSW graph for larger ones; `flat` is always exact. */
+  type?: 'auto' | 'flat' | 'hnsw';
+  /** Neighbors per node, 2 … 128. Default 16. */
+  M?: number;
+  /** Width of the search that finds a new node's neighbors, 1 … 10,000. Default 200. */
+  efConstruction?: number;
+  /** Compact codes that the graph is traversed on (full-precision vectors re-rank). Default `auto`. */
+  quantization?: 'auto' | 'none' | 'sq8';
+}
+
+export interface OpenOptions {
+  /** Components per vector, 1 … 65,536. */
+  dimension: number;
+  /** Default `cosine`. */
+  metric?: Metric;
+  index?: IndexOptions;
+  /** How full-precision vectors are kept. Default `float32`; `float16` halves the memory at three significant digits. */
+  vectors?: 'float32' | 'float16';
+  /** Unindexed rows that start a background build. Default 1,000. */
+  rebuildThreshold?: number;
+  /** Threads for batches and builds. Default: every processor this process may use. */
+  threads?: number;
+}
+
+export interface AddOptions<I extends Id | undefined = Id | undefined> {
+  /** Omitted: the next free number. */
+  id?: I;
+}
+
+/** What `onProgress` receives. `done` never decreases; the last call has `done === total`. */
+export interface Progress {
+  done: number;
+  total: number;
+}
+
+export interface LongOptions {
+  /** Aborts the work: the promise rejects with `ABORTED`, `cause` is `signal.reason`. */
+  signal?: AbortSignal;
+  /** Called from the event loop, at most about 20 times a second. An exception it throws aborts the work and rejects the promise. */
+  onProgress?: (progress: Progress) => void;
+}
+
+export interface AddBatchOptions extends LongOptions {
+  /** One id per vector, no id twice. Omitted: consecutive free numbers. */
+  ids?: readonly Id[];
+}
+
+export interface ItemPatch<M extends object = Metadata> {
+  /** Replaces the vector; metadata stays. */
+  vector?: VectorInput;
+  /** Replaces the whole metadata; the vector stays. */
+  metadata?: M;
+}
+
+export interface GetOptions<IV extends boolean = boolean> {
+  /** Default false. */
+  includeVector?: IV;
+}
+
+export interface FindOptions<IV extends boolean = boolean> extends GetOptions<IV> {
+  /** Default: no limit. */
+  limit?: number;
+  /** Matching items to skip. Default 0. */
+  offset?: number;
+}
+
+type VectorPart<IV extends boolean> = [IV] extends [true]
+  ? { vector: Float32Array }
+  : [IV] extends [false]
+    ? unknown
+    : { vector?: Float32Array };
+type MetadataPart<M extends object, IM extends boolean> = [IM] extends [true]
+  ? { metadata: M }
+  : [IM] extends [false]
+    ? unknown
+    : { metadata?: M };
+
+/** A stored item. `vector` is there when asked for. Absent metadata reads as `{}`. */
+export type Item<M extends object = Metadata, IV extends boolean = false> = { id: Id; metadata: M } & VectorPart<IV>;
+
+/**
+ * One hit. `score` is the Euclidean distance (not squared) for `l2` and the similarity for `cosine` and `ip`.
+ * `metadata` is missing with `includeMetadata: false`, `vector` is there with `includeVector: true`.
+ */
+export type SearchResult<M extends object = Metadata, IM extends boolean = true, IV extends boolean = false> = {
+  id: Id;
+  score: number;
+} & MetadataPart<M, IM> &
+  VectorPart<IV>;
+
+/** What decides which rows a search returns. */
+export interface SearchCriteria<M extends object = Metadata> {
+  /** How many hits at most, 1 … 1,000,000. Default 10. */
+  k?: number;
+  /** Only items whose metadata match. k rows are returned whenever k rows match. */
+  filter?: Filter<M>;
+  /** Width of the graph search: larger finds more of the true neighbors and takes longer. Excludes `recall`. */
+  ef?: number;
+  /** Share of the true neighbors to aim at, above 0 and below 1. Default 0.95 when there is no `ef`. */
+  recall?: number;
+  /** `l2`: hits at this distance at most; `cosine` and `ip`: hits of this score at least. `k` caps the list. */
+  radius?: number;
+  /** Compare with every row on full-precision vectors. Default false. */
+  exact?: boolean;
+}
+
+export interface SyncSearchOptions<M extends object = Metadata, IM extends boolean = boolean, IV extends boolean = boolean>
+  extends SearchCriteria<M> {
+  /** Default true. */
+  includeMetadata?: IM;
+  /** Default false. */
+  includeVector?: IV;
+}
+
+export interface SearchOptions<M extends object = Metadata, IM extends boolean = boolean, IV extends boolean = boolean>
+  extends SyncSearchOptions<M, IM, IV> {
+  /** Aborts the search: the promise rejects with `ABORTED`, `cause` is `signal.reason`. */
+  signal?: AbortSignal;
+}
+
+/** `includeMetadata` and `includeVector` are false unless asked for. */
+export interface RawSearchOptions<M extends object = Metadata> extends SearchOptions<M> {}
+
+/** Typed arrays of one search's hits, best first. */
+export interface RawSearchResult {
+  count: number;
+  /** Numeric ids; NaN where the id is a string. */
+  ids: Float64Array;
+  /** The string ids by position; undefined when every id is a number. */
+  stringIds: (string | undefined)[] | undefined;
+  scores: Float32Array;
+  /** count × dimension, when asked for. */
+  vectors: Float32Array | undefined;
+  /** JSON text of an array of `count` objects, when asked for. */
+  metadataJson: string | undefined;
+  /** Version of the index that answered. */
+  indexVersion: number;
+}
+
+/** Typed arrays of many searches: the hits of query q stand at [offsets[q], offsets[q + 1]). */
+export interface RawBatchSearchResult {
+  /** queries + 1 positions. */
+  offsets: Uint32Array;
+  ids: Float64Array;
+  stringIds: (string | undefined)[] | undefined;
+  scores: Float32Array;
+  vectors: Float32Array | undefined;
+  /** One JSON text per query, when asked for. */
+  metadataJson: string[] | undefined;
+}
+
+/** Counters since open, and the state now. Byte counts are of native memory. */
+export interface Stats {
+  size: number;
+  dimension: number;
+  metric: Metric;
+  indexVersion: number;
+  /** Number of acknowledged mutations. */
+  sequence: number;
+  indexKind: string;
+  /** Instruction set of the distance kernels. */
+  kernels: string;
+  threads: number;
+  totalSearches: number;
+  totalAdds: number;
+  totalUpdates: number;
+  totalRemoves: number;
+  indexRebuilds: number;
+  compactions: number;
+  /** Mean engine time of a search in microseconds. */
+  averageSearchMicroseconds: number;
+  indexedRows: number;
+  /** Rows not in the index yet; searches scan them. */
+  freshRows: number;
+  /** Tombstones that no compaction has reclaimed yet. */
+  deletedRows: number;
+  memory: { vectors: number; codes: number; index: number; metadata: number; ids: number; scratch: number; total: number };
+  build: {
+    running: boolean;
+    done: number;
+    total: number;
+    lastSeconds: number;
+    lastPublishMicroseconds: number;
+    /** Message of the last failed background build; empty when there was none. */
+    lastError: string;
+  };
+}
+
+/**
+ * What every SageDB database can do. `SageDB` implements it in process.
+ *
+ * Methods that return a promise never throw synchronously: bad arguments reject. Every error is a `SageDBError`. A call that
+ * rejects has changed nothing.
+ */
+export interface VectorDatabase<M extends object = Metadata> {
+  readonly dimension: number;
+  readonly metric: Metric;
+  /** Number of live items. */
+  readonly size: number;
+  /** Rises with every published index. */
+  readonly indexVersion: number;
+
+  /** Adds one item and returns its id. An existing id is `DUPLICATE_ID`. */
+  add(vector: VectorInput, metadata?: M, options?: AddOptions<undefined>): Promise<number>;
+  add<I extends Id>(vector: VectorInput, metadata: M | undefined, options: AddOptions<I> & { id: I }): Promise<I>;
+  add(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id>;
+  /** Adds all or none; returns the ids in order. */
+  addBatch(vectors: VectorsInput, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]>;
+  /** Adds, or replaces the whole item of this id (vector and metadata). */
+  upsert(vector: VectorInput, metadata?: M, options?: AddOptions<undefined>): Promise<number>;
+  upsert<I extends Id>(vector: VectorInput, metadata: M | undefined, options: AddOptions<I> & { id: I }): Promise<I>;
+  upsert(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id>;
+  upsertBatch(vectors: VectorsInput, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]>;
+  /** Replaces vector, metadata, or both at once. False when the id does not exist. */
+  update(id: Id, patch: ItemPatch<M>): Promise<boolean>;
+  /** One id: whether it existed. A list: how many existed. */
+  remove(id: Id): Promise<boolean>;
+  remove(ids: readonly Id[]): Promise<number>;
+  /** Removes every matching item; returns how many. */
+  removeWhere(filter: Filter<M>): Promise<number>;
+
+  get<IV extends boolean = false>(id: Id, options?: GetOptions<IV>): Promise<Item<M, IV> | undefined>;
+  getMany<IV extends boolean = false>(ids: readonly Id[], options?: GetOptions<IV>): Promise<(Item<M, IV> | undefined)[]>;
+  has(id: Id): Promise<boolean>;
+  count(filter?: Filter<M>): Promise<number>;
+  find<IV extends boolean = false>(filter: Filter<M>, options?: FindOptions<IV>): Promise<Item<M, IV>[]>;
+
+  search<IM extends boolean = true, IV extends boolean = false>(
+    query: VectorInput,
+    options?: SearchOptions<M, IM, IV>,
+  ): Promise<SearchResult<M, IM, IV>[]>;
+  /** Many searches with the same options; result i belongs to query i. */
+  batchSearch<IM extends boolean = true, IV extends boolean = false>(
+    queries: VectorsInput,
+    options?: SearchOptions<M, IM, IV>,
+  ): Promise<SearchResult<M, IM, IV>[][]>;
+
+  /** Indexes every row acknowledged before the call and waits for it. */
+  buildIndex(options?: LongOptions): Promise<void>;
+  /** `buildIndex`, and reclaims the space of every removed row. */
+  optimize(options?: LongOptions): Promise<void>;
+  flush(): Promise<void>;
+  stats(): Stats;
+  /** Refuses new calls, lets those in flight finish, stops the builder, frees the memory. Idempotent. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
