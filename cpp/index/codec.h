@@ -6,6 +6,8 @@
 // Trained on a sample; values outside the range saturate and are counted, so that drift can be noticed and the codec retrained.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -26,11 +28,13 @@ struct Codec {
   static Codec train(const VectorStore& vectors, Metric metric, Row rows, std::size_t sample = 20000);
   // in: `dimension` floats; out: `padded` bytes. Returns how many components saturated.
   std::uint32_t encode(const float* in, std::uint8_t* out) const noexcept;
-  // Approximate distance (the unit of Candidate::distance) from the integer a kernel returns. For ip, `query_bias` is
-  // 64 * sum of the signed query code.
-  float distance(std::int32_t raw, std::int32_t query_bias) const noexcept {
-    const float s2 = scale * scale;
-    return metric == Metric::ip ? -s2 * static_cast<float>(raw - query_bias) : s2 * static_cast<float>(raw);
+  // Squared scale, kept in a range where no distance of two codes overflows or vanishes.
+  float scale2() const noexcept { return std::min(std::max(scale * scale, 1e-37f), 1e29f); }
+  // Approximate distance (the unit of Candidate::distance) of two encoded rows from the integer a kernel returns. For ip the second
+  // row's code is signed (u - 64) and `bias` is 64 * sum of it. Queries are encoded with a scale of their own under ip:
+  // use Query::code_distance().
+  float distance(std::int32_t raw, std::int32_t bias) const noexcept {
+    return metric == Metric::ip ? -scale2() * static_cast<float>(raw - bias) : scale2() * static_cast<float>(raw);
   }
 };
 

@@ -47,6 +47,9 @@ struct Query {
   AlignedVector<std::uint8_t> code;         // l2 / cosine
   AlignedVector<std::int8_t> signed_code;   // ip
   std::int32_t code_bias = 0;               // ip: 64 * sum(signed_code)
+  float code_unit = 1;                      // what one step of the kernel's integer is worth
+  // Approximate distance from the integer that l2_u7* / dot_u7* returned for this query and a row's code.
+  float code_distance(std::int32_t raw) const noexcept { return code_unit * static_cast<float>(raw - code_bias); }
 };
 
 // Exact distance of one row / of many, from full-precision vectors.

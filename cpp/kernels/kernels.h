@@ -26,13 +26,18 @@ struct KernelTable {
   // The same with the stored side in IEEE half precision (n halves, padded like f32).
   float (*l2_f16)(const float* q, const std::uint16_t* x, std::size_t n);
   float (*dot_f16)(const float* q, const std::uint16_t* x, std::size_t n);
-  // float -> half (round to nearest even) and back.
+  // float -> half (round to nearest even, overflow to infinity) and back, for any n and alignment.
   void (*f32_to_f16)(const float* in, std::uint16_t* out, std::size_t n);
   void (*f16_to_f32)(const std::uint16_t* in, float* out, std::size_t n);
 
   // 7-bit codes. l2: sum of (a-b)^2. dot: sum of a * b with b signed in [-64, 63].
   std::int32_t (*l2_u7)(const std::uint8_t* a, const std::uint8_t* b, std::size_t n);
   std::int32_t (*dot_u7)(const std::uint8_t* a, const std::int8_t* b, std::size_t n);
+
+  // 7-bit encoding: out[i] = clamp(round((in[i] - offset) / scale), 0, 127) for any n; in and out may be unaligned. Requires scale and
+  // 1 / scale finite and positive. Returns how many components lay outside the range; `error2` receives the squared length of
+  // (in - decoded).
+  std::uint32_t (*encode_u7)(const float* in, std::size_t n, float offset, float scale, std::uint8_t* out, float* error2);
 
   // One query against `count` rows at scattered addresses. All cache lines of row i + look-ahead are prefetched while row i is
   // measured; the caller need not prefetch.
