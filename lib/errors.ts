@@ -69,7 +69,9 @@ export class SageDBError extends Error {
 
   /** Works across copies of this package (ESM and CJS in one process), where `instanceof` does not. */
   static is(error: unknown): error is SageDBError {
-    return error instanceof Error && error.name === 'SageDBError' && SAGEDB_ERROR_CODES.includes((error as SageDBError).code);
+    return (
+      error instanceof Error && error.name === 'SageDBError' && SAGEDB_ERROR_CODES.includes((error as SageDBError).code)
+    );
   }
 }
 Object.defineProperty(SageDBError.prototype, 'name', { value: 'SageDBError', configurable: true, writable: true });
@@ -78,7 +80,9 @@ Object.defineProperty(SageDBError.prototype, 'name', { value: 'SageDBError', con
 export function show(value: unknown): string {
   switch (typeof value) {
     case 'string':
-      return value.length > 40 ? `${JSON.stringify(value.slice(0, 40))}… (${value.length} characters)` : JSON.stringify(value);
+      return value.length > 40
+        ? `${JSON.stringify(value.slice(0, 40))}… (${value.length} characters)`
+        : JSON.stringify(value);
     case 'bigint':
       return `${value}n`;
     case 'function':

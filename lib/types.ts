@@ -3,7 +3,13 @@ import type { Filter } from './filter.js';
 /** The caller's name of an item: a string, or a safe integer (|n| ≤ 2^53 − 1). Numbers and strings never collide: `1` is not `'1'`. */
 export type Id = string | number;
 
-export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue | undefined };
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue | undefined };
 
 /** Metadata when no type is given: a plain JSON object. */
 export type Metadata = { [key: string]: JsonValue | undefined };
@@ -127,8 +133,11 @@ export interface SearchCriteria<M extends object = Metadata> {
   exact?: boolean;
 }
 
-export interface SyncSearchOptions<M extends object = Metadata, IM extends boolean = boolean, IV extends boolean = boolean>
-  extends SearchCriteria<M> {
+export interface SyncSearchOptions<
+  M extends object = Metadata,
+  IM extends boolean = boolean,
+  IV extends boolean = boolean,
+> extends SearchCriteria<M> {
   /** Default true. */
   includeMetadata?: IM;
   /** Default false. */
@@ -197,7 +206,15 @@ export interface Stats {
   freshRows: number;
   /** Tombstones that no compaction has reclaimed yet. */
   deletedRows: number;
-  memory: { vectors: number; codes: number; index: number; metadata: number; ids: number; scratch: number; total: number };
+  memory: {
+    vectors: number;
+    codes: number;
+    index: number;
+    metadata: number;
+    ids: number;
+    scratch: number;
+    total: number;
+  };
   build: {
     running: boolean;
     done: number;
@@ -243,7 +260,10 @@ export interface VectorDatabase<M extends object = Metadata> {
   removeWhere(filter: Filter<M>): Promise<number>;
 
   get<IV extends boolean = false>(id: Id, options?: GetOptions<IV>): Promise<Item<M, IV> | undefined>;
-  getMany<IV extends boolean = false>(ids: readonly Id[], options?: GetOptions<IV>): Promise<(Item<M, IV> | undefined)[]>;
+  getMany<IV extends boolean = false>(
+    ids: readonly Id[],
+    options?: GetOptions<IV>,
+  ): Promise<(Item<M, IV> | undefined)[]>;
   has(id: Id): Promise<boolean>;
   count(filter?: Filter<M>): Promise<number>;
   find<IV extends boolean = false>(filter: Filter<M>, options?: FindOptions<IV>): Promise<Item<M, IV>[]>;

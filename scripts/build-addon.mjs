@@ -43,7 +43,8 @@ function checkTools() {
   if (!works('cmake', '--version')) missing.push('cmake (3.20 or newer)');
   if (process.platform !== 'win32') {
     const compilers = process.env.CXX ? [process.env.CXX.split(' ')[0]] : ['c++', 'g++', 'clang++'];
-    if (!compilers.some((c) => works(c, '--version'))) missing.push('a C++17 compiler (g++ 10 or newer, or clang++ 12 or newer)');
+    if (!compilers.some((c) => works(c, '--version')))
+      missing.push('a C++17 compiler (g++ 10 or newer, or clang++ 12 or newer)');
     if (!works('ninja', '--version') && !works('make', '--version')) missing.push('make (or ninja)');
   }
   if (missing.length === 0) return;
@@ -78,7 +79,8 @@ for (const define of options.defines) args.push(`--CD${define}`);
 // Quiet means: say something only when it fails.
 const built = spawnSync(process.execPath, args, { cwd: root, stdio: options.quiet ? 'pipe' : 'inherit' });
 if (built.status !== 0 && options.quiet) process.stderr.write(Buffer.concat([built.stdout, built.stderr]));
-if (built.status !== 0) fail(`the build of the addon failed (exit code ${built.status ?? built.signal}); the compiler's message is above`);
+if (built.status !== 0)
+  fail(`the build of the addon failed (exit code ${built.status ?? built.signal}); the compiler's message is above`);
 
 const folder = join(resolve(root, options.out), options.config);
 const binary = readdirSync(folder).find((name) => name.endsWith('.node'));

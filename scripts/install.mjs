@@ -19,7 +19,10 @@ function prebuildLoads() {
 }
 
 function fromSource() {
-  const { status } = spawnSync(process.execPath, [join(root, 'scripts', 'build-addon.mjs')], { cwd: root, stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [join(root, 'scripts', 'build-addon.mjs')], {
+    cwd: root,
+    stdio: 'inherit',
+  });
   if (status !== 0) return status ?? 1;
   try {
     createRequire(import.meta.url)('node-gyp-build')(root);

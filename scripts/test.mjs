@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { aptInstall, capture, root, run, section, works } from './process.mjs';
 
 const jobs = String(availableParallelism());
+// Where to leave JUnit reports besides the summaries on the terminal (CI).
+const reports = process.env.SAGEDB_TEST_REPORTS;
 const buildDir = join(root, 'build-test');
 
 function configure() {
@@ -21,8 +23,12 @@ function configureWithGoogleTest() {
   if (result.status !== 0 && /GTest/.test(result.stderr)) {
     console.log('GoogleTest is missing; installing libgtest-dev');
     if (!aptInstall('libgtest-dev')) {
-      console.error('GoogleTest is needed for the unit tests. Install it (Debian, Ubuntu: sudo apt-get install libgtest-dev;');
-      console.error('Fedora: gtest-devel; Alpine: gtest-dev; macOS: brew install googletest) and run this command again.');
+      console.error(
+        'GoogleTest is needed for the unit tests. Install it (Debian, Ubuntu: sudo apt-get install libgtest-dev;',
+      );
+      console.error(
+        'Fedora: gtest-devel; Alpine: gtest-dev; macOS: brew install googletest) and run this command again.',
+      );
       return 1;
     }
     result = configure();
@@ -40,7 +46,18 @@ function testEngine() {
   const built = configureWithGoogleTest() || run('cmake', ['--build', buildDir, '--parallel', jobs]);
   if (built !== 0) return built;
   section('engine: ctest');
-  return run('ctest', ['--test-dir', buildDir, '--output-on-failure', '--parallel', jobs, '--timeout', '900', '--no-tests=error', '--progress']);
+  const args = [
+    '--test-dir',
+    buildDir,
+    '--output-on-failure',
+    '--parallel',
+    jobs,
+    '--timeout',
+    '900',
+    '--no-tests=error',
+  ];
+  if (reports) args.push('--output-junit', join(reports, 'ctest.xml'));
+  return run('ctest', args);
 }
 
 function testLibrary(args) {
@@ -50,7 +67,10 @@ function testLibrary(args) {
   section('library: types');
   const typed = run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '--noEmit']);
   section('library: vitest');
-  return run(process.execPath, [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args]) || typed;
+  const vitest = [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args];
+  if (reports)
+    vitest.push('--reporter=default', '--reporter=junit', `--outputFile.junit=${join(reports, 'vitest.xml')}`);
+  return run(process.execPath, vitest) || typed;
 }
 
 const [first, ...rest] = process.argv.slice(2);
