@@ -104,7 +104,8 @@ struct Stats {
 class SageDB {
  public:
   // Throws INVALID_ARGUMENT and the storage codes.
-  static std::shared_ptr<SageDB> open(const Options& options);
+  // `algorithm` (optional) replaces the index algorithm that options.index names: the plugin point of index/index.h.
+  static std::shared_ptr<SageDB> open(const Options& options, std::unique_ptr<AnnsAlgorithm> algorithm = nullptr);
   ~SageDB();
   SageDB(const SageDB&) = delete;
   SageDB& operator=(const SageDB&) = delete;

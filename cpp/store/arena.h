@@ -19,8 +19,8 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  // Guarantees that `pieces` following append() calls totalling at most `bytes` cannot throw. May throw OUT_OF_MEMORY.
-  void reserve(std::size_t bytes, std::size_t pieces);
+  // Guarantees room for following append() calls totalling at most `bytes`. May throw OUT_OF_MEMORY.
+  void reserve(std::size_t bytes);
   // Requires reserve(). Returns the stable copy.
   const char* append(std::string_view text) noexcept;
   std::size_t used() const noexcept { return used_; }

@@ -19,8 +19,7 @@ class IdMap {
   // Newest record of `id`, or kNoRecord.
   RecordNo find(const IdView& id, const RecordStore& records) const noexcept;
   // Room for `ids` inserts, so that they cannot throw. Throws OUT_OF_MEMORY.
-  void reserve(const IdView* const* ids, std::size_t count);
-  void reserve_uniform(std::size_t additional);  // for hashes that are not known yet (assigned numbers)
+  void reserve(const std::vector<IdView>& ids);
   // Inserts or replaces. Requires reserve() when the id is new. Cannot throw.
   void put(const IdView& id, RecordNo r, const RecordStore& records) noexcept;
   bool erase(const IdView& id, const RecordStore& records) noexcept;

@@ -17,12 +17,14 @@
 
 namespace sagedb {
 
+inline constexpr std::uint32_t kNumericId = 0xffffffffu;
+
 struct Record {
   std::atomic<Sequence> deleted;  // kNever while live
-  std::uint64_t id_bits;          // number << 1, or pointer to text << 1 | 1 (48-bit pointers)
+  std::uint64_t id_bits;          // the number, or the address of the text
   const char* metadata;           // JSON text, not terminated; null reads as {}
   std::uint32_t metadata_size;
-  std::uint32_t id_size;          // bytes of a string id
+  std::uint32_t id_size;          // kNumericId, or bytes of a string id
   Row row;
   RecordNo previous;              // older record of the same row, or kNoRecord
 };
@@ -33,12 +35,13 @@ class RecordStore {
 
   // Throws OUT_OF_MEMORY; changes nothing visible.
   void ensure(RecordNo records, Row rows);
-  void reserve_text(std::size_t bytes, std::size_t pieces) { text_.reserve(bytes, pieces); }
+  void reserve_text(std::size_t bytes) { text_.reserve(bytes); }
 
-  // Cannot throw after ensure() and reserve_text(). `metadata` may be empty. Links the record as the head of its row.
-  void append(RecordNo r, const IdView& id, std::string_view metadata, Row row) noexcept;
-  // A record that shares id and (unless given) metadata text with `from`: updates copy no text they keep.
-  void append_version(RecordNo r, RecordNo from, const std::string_view* metadata, Row row) noexcept;
+  // Cannot throw after ensure() and reserve_text(). `metadata` may be empty. Links the record as the head of its row; `new_row` says
+  // that the row itself is new.
+  void append(RecordNo r, const IdView& id, std::string_view metadata, Row row, bool new_row) noexcept;
+  // A record that shares the id and (unless given) the metadata text of `from`: updates copy no text they keep.
+  void append_version(RecordNo r, RecordNo from, const std::string_view* metadata, Row row, bool new_row) noexcept;
 
   const Record& record(RecordNo r) const noexcept { return records_[r]; }
   IdView id(RecordNo r) const noexcept;
@@ -51,8 +54,11 @@ class RecordStore {
   RecordNo record_of(Row row, RecordNo record_count) const noexcept;
   const BlockArray<std::atomic<Sequence>>& row_deleted() const noexcept { return row_deleted_; }
   std::size_t text_bytes() const noexcept { return text_.used(); }
+  std::size_t bytes() const noexcept { return records_.bytes() + row_head_.bytes() + row_deleted_.bytes(); }
 
  private:
+  void link(RecordNo r, Row row, bool new_row) noexcept;
+
   BlockArray<Record> records_{1024};
   BlockArray<std::atomic<RecordNo>> row_head_{1024};
   BlockArray<std::atomic<Sequence>> row_deleted_{1024};

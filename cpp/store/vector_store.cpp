@@ -45,6 +45,10 @@ void VectorStore::write(Row first, const float* vectors, std::size_t count) noex
   }
 }
 
+void VectorStore::copy(Row to, const VectorStore& from, Row row) noexcept {
+  std::memcpy(rows_.at(to), from.rows_.at(row), stride());
+}
+
 void VectorStore::read(Row r, float* out) const noexcept {
   if (type_ == VectorType::float32) {
     std::memcpy(out, rows_.at(r), std::size_t{dimension_} * sizeof(float));

@@ -28,6 +28,9 @@ class VectorStore {
   // Writes `count` vectors of `dimension` floats (dense) at rows [first, first + count). Requires ensure() before. Cannot throw.
   void write(Row first, const float* vectors, std::size_t count) noexcept;
 
+  // Copies row `row` of another store of the same shape. Requires ensure(). Cannot throw.
+  void copy(Row to, const VectorStore& from, Row row) noexcept;
+
   const std::byte* row(Row r) const noexcept { return rows_.at(r); }
   const float* f32(Row r) const noexcept { return reinterpret_cast<const float*>(rows_.at(r)); }
   const std::uint16_t* f16(Row r) const noexcept { return reinterpret_cast<const std::uint16_t*>(rows_.at(r)); }

@@ -1,0 +1,36 @@
+#include "engine/build_scheduler.h"
+
+#include <algorithm>
+
+namespace sagedb {
+namespace {
+
+constexpr Row kMinStep = 4096;
+constexpr Row kFreshFloor = 50000;
+// Tombstones per hundred rows that start a compaction by themselves.
+constexpr std::uint64_t kDeadPercent = 20;
+
+}  // namespace
+
+Work choose_work(const Snapshot& snapshot, const Options& options, const WorkRequests& requests) noexcept {
+  // Explicit requests first, in the order that makes the compaction's graph complete.
+  if (requests.build_target > snapshot.indexed_sequence && snapshot.fresh_rows() > 0) return Work::build;
+  if (requests.compact && snapshot.dead_rows > 0) return Work::compact;
+  if (snapshot.row_count < requests.retry_rows) return Work::none;
+  if (snapshot.fresh_rows() >= options.rebuild_threshold) return Work::build;
+  const bool many_dead = snapshot.dead_rows >= options.rebuild_threshold &&
+                         std::uint64_t{snapshot.dead_rows} * 100 > std::uint64_t{snapshot.row_count} * kDeadPercent;
+  return many_dead ? Work::compact : Work::none;
+}
+
+Row build_target_rows(const Snapshot& snapshot, const Options& options) noexcept {
+  const Row indexed = snapshot.indexed_rows();
+  const Row step = std::max({kMinStep, indexed / 2, options.rebuild_threshold * 4});
+  return indexed + std::min(snapshot.fresh_rows(), step);
+}
+
+Row fresh_limit(const Options& options) noexcept {
+  return std::max(kFreshFloor, static_cast<Row>(std::min<std::uint64_t>(std::uint64_t{options.rebuild_threshold} * 50, 1u << 30)));
+}
+
+}  // namespace sagedb

@@ -1,0 +1,26 @@
+// When to work in the background, and how much. Pure decisions: no locks, no state.
+#pragma once
+
+#include "engine/sage_db.h"
+#include "engine/snapshot.h"
+
+namespace sagedb {
+
+enum class Work : std::uint8_t { none, build, compact };
+
+struct WorkRequests {
+  Sequence build_target = 0;    // index everything committed at or before it (explicit buildIndex())
+  bool compact = false;         // explicit optimize()
+  Row retry_rows = 0;           // after a failure: no automatic work before the database has this many rows
+};
+
+Work choose_work(const Snapshot& snapshot, const Options& options, const WorkRequests& requests) noexcept;
+
+// Row count that the next build should reach: at most as many new rows as half the index (so that a bulk load costs O(log n) clones
+// of the link arrays), but enough for a useful step.
+Row build_target_rows(const Snapshot& snapshot, const Options& options) noexcept;
+
+// Fresh rows beyond which writers wait for the builder.
+Row fresh_limit(const Options& options) noexcept;
+
+}  // namespace sagedb

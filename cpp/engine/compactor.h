@@ -1,0 +1,53 @@
+// Makes a new store generation without the tombstones, while reads and writes go on.
+//
+// 1. Under the writer mutex: start journalling tombstones, take a snapshot. 2. Copy its live rows in order, cut and repair the graph.
+// 3. Replay what was written meanwhile, in rounds, until little is left. 4. Under writer mutex and store lock: replay the rest,
+// switch generation, id map and index in one publication.
+//
+// Thread safety: run() on the maintenance thread only.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/engine_state.h"
+
+namespace sagedb {
+
+class Compactor {
+ public:
+  Compactor(EngineState& state, const BuildContext& context) : state_(state), context_(context) {}
+  // Throws ABORTED, OUT_OF_MEMORY; the current generation then stays in service unchanged.
+  void run();
+
+ private:
+  using Deletions = std::vector<CompactionJournal::Entry>;
+
+  void begin();
+  void copy_live_rows();
+  void cut_index();
+  void replay(const Snapshot& now, const Deletions& deletions);
+  void replay_record(const Snapshot& now, RecordNo r);
+  void replay_deletion(const Snapshot& now, const CompactionJournal::Entry& entry);
+  void append(const Generation& from, RecordNo r, bool new_row);
+  void finish();
+  void switch_generation(const Snapshot& now) REQUIRES(state_.writer_mutex) EXCLUDES(state_.store_mutex);
+  void stop_journal();
+
+  EngineState& state_;
+  const BuildContext context_;
+  CompactionJournal journal_;
+
+  std::shared_ptr<const Snapshot> base_;
+  std::shared_ptr<Generation> generation_;
+  std::shared_ptr<CodeStore> codes_;
+  std::shared_ptr<const Index> index_;
+  IdMap ids_;
+  std::vector<Row> row_map_;        // old row -> new row
+  std::vector<RecordNo> record_map_;  // old record -> new record
+  Row rows_ = 0;
+  RecordNo records_ = 0;
+  Row dead_rows_ = 0;
+};
+
+}  // namespace sagedb

@@ -1,0 +1,23 @@
+#include "engine/engine_state.h"
+
+#include "base/executor.h"
+
+namespace sagedb {
+namespace {
+
+std::shared_ptr<const Snapshot> empty_snapshot(const Options& options) {
+  auto s = std::make_shared<Snapshot>();
+  s->generation = std::make_shared<Generation>(options.dimension, options.vectors);
+  return s;
+}
+
+}  // namespace
+
+EngineState::EngineState(const Options& o, std::unique_ptr<AnnsAlgorithm> plugin)
+    : options(o),
+      threads(o.threads > 0 ? o.threads : hardware_threads()),
+      algorithm(plugin ? std::move(plugin)
+                       : create_anns_algorithm(o.index.kind == IndexKind::flat ? "flat" : "hnsw", o.index)),
+      publisher(empty_snapshot(o)) {}
+
+}  // namespace sagedb

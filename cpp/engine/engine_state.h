@@ -1,0 +1,63 @@
+// State shared by the parts of the engine. Held by shared_ptr: background work never points at the facade.
+//
+// Lock order: writer_mutex before store_mutex before the publisher's own. No search takes any of them.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "base/fifo_mutex.h"
+#include "base/mutex.h"
+#include "engine/publisher.h"
+#include "engine/sage_db.h"
+#include "store/id_map.h"
+
+namespace sagedb {
+
+// Self-synchronised; relaxed, read by stats().
+struct Counters {
+  std::atomic<std::uint64_t> searches{0}, search_ns{0}, adds{0}, updates{0}, removes{0}, rebuilds{0}, compactions{0};
+  std::atomic<std::uint64_t> last_build_us{0}, last_publish_us{0};
+};
+
+// Tombstones set while a compaction copies, in commit order.
+struct CompactionJournal {
+  struct Entry {
+    RecordNo record;
+    Sequence sequence;
+  };
+  std::vector<Entry> deleted;
+};
+
+struct EngineState {
+  // `plugin` replaces the algorithm that options.index names.
+  EngineState(const Options& o, std::unique_ptr<AnnsAlgorithm> plugin);
+
+  // Constant after construction.
+  const Options options;
+  const int threads;
+  const std::unique_ptr<AnnsAlgorithm> algorithm;
+
+  FifoMutex writer_mutex{"writer"};
+  SharedMutex store_mutex{"store"};
+
+  IdMap ids GUARDED_BY(store_mutex);
+  std::int64_t next_id GUARDED_BY(writer_mutex) = 1;
+  bool far_ids GUARDED_BY(writer_mutex) = false;  // the caller uses numbers beyond the range that next_id jumps over
+  CompactionJournal* journal GUARDED_BY(writer_mutex) = nullptr;
+
+  // Self-synchronised.
+  Publisher publisher;
+  Counters counters;
+  mutable ScratchPool scratch;
+
+  // `auto` and `hnsw` both build the graph; `auto` waits for the threshold.
+  bool wants_codes() const noexcept {
+    if (!algorithm->uses_codes() || options.quantization == Quantization::none) return false;
+    // Below 32 components a full-precision row is at most two cache lines: codes would save nothing.
+    return options.quantization == Quantization::sq8 || options.dimension >= 32;
+  }
+};
+
+}  // namespace sagedb

@@ -1,0 +1,213 @@
+#include "engine/maintenance.h"
+
+#include <chrono>
+
+#include "base/executor.h"
+#include "engine/build_job.h"
+#include "engine/compactor.h"
+
+namespace sagedb {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// How often retired parts that readers still hold are looked at again.
+constexpr milliseconds kCollectEvery{20};
+constexpr milliseconds kProgressEvery{20};
+
+std::uint64_t micros_since(Clock::time_point start) {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
+}
+
+}  // namespace
+
+Maintenance::Maintenance(std::shared_ptr<EngineState> state) : state_(std::move(state)), thread_([this] { loop(); }) {}
+
+Maintenance::~Maintenance() { stop(); }
+
+void Maintenance::stop() noexcept {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+    if (cancel_) cancel_->cancel();
+  }
+  work_cv_.notify_all();
+  done_cv_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Maintenance::notify() noexcept {
+  const std::shared_ptr<const Snapshot> snapshot = state_->publisher.current();
+  if (choose_work(*snapshot, state_->options, WorkRequests()) == Work::none) return;
+  // Taking the mutex orders this wake-up after the thread's own check, so that it cannot be lost.
+  std::lock_guard<std::mutex> lock(mutex_);
+  work_cv_.notify_one();
+}
+
+void Maintenance::wait_for_room(const CancelToken* cancel) {
+  const Row limit = fresh_limit(state_->options);
+  if (state_->publisher.current()->fresh_rows() <= limit) return;
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (!stopping_ && !failing_ && state_->publisher.current()->fresh_rows() > limit) {
+    if (cancel != nullptr) cancel->check();
+    done_cv_.wait_for(lock, kProgressEvery);
+  }
+}
+
+void Maintenance::run_and_wait(bool compact, const CancelToken* cancel, Progress* progress) {
+  const std::shared_ptr<const Snapshot> first = state_->publisher.current();
+  const std::uint64_t total = first->fresh_rows();
+  if (progress != nullptr) progress->total = total;
+  std::unique_lock<std::mutex> lock(mutex_);
+  const std::uint64_t failures = failures_;
+  const std::uint64_t compactions = compactions_;
+  requests_.build_target = std::max(requests_.build_target, first->sequence);
+  const bool compacting = compact && first->dead_rows > 0;
+  requests_.compact = requests_.compact || compacting;
+  work_cv_.notify_one();
+  for (;;) {
+    const std::shared_ptr<const Snapshot> now = state_->publisher.current();
+    const bool built = now->indexed_sequence >= first->sequence || now->fresh_rows() == 0;
+    if (built && (!compacting || compactions_ != compactions)) break;
+    if (stopping_) throw Error(ErrorCode::ABORTED, "the database was closed while its index was being built");
+    if (failures_ != failures)
+      throw Error(last_error_->code() == ErrorCode::OUT_OF_MEMORY ? ErrorCode::OUT_OF_MEMORY : ErrorCode::BUILD_FAILED,
+                  "the index build failed: " + last_error_->message());
+    if (cancel != nullptr && cancel->cancelled()) {
+      requests_.build_target = 0;
+      requests_.compact = false;
+      if (cancel_) cancel_->cancel();
+      throw Error(ErrorCode::ABORTED, "the operation was aborted");
+    }
+    if (progress != nullptr && building_) {
+      const std::uint64_t before = total - std::min<std::uint64_t>(total, now->fresh_rows());
+      progress->done = std::min<std::uint64_t>(total, before + progress_.done.load());
+    }
+    done_cv_.wait_for(lock, kProgressEvery);
+  }
+  if (progress != nullptr) progress->done = total;
+}
+
+Maintenance::Status Maintenance::status() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return Status{building_, progress_.done.load(), progress_.total.load(), last_error_ ? last_error_->message() : std::string()};
+}
+
+void Maintenance::loop() noexcept {
+  lower_thread_priority();
+  std::unique_lock<std::mutex> lock(mutex_);
+  std::size_t retired = 0;
+  while (!stopping_) {
+    const Work work = choose_work(*state_->publisher.current(), state_->options, requests_);
+    if (work == Work::none) {
+      if (retired > 0) {
+        work_cv_.wait_for(lock, kCollectEvery);
+      } else {
+        work_cv_.wait(lock);
+      }
+    } else {
+      building_ = true;
+      cancel_ = std::make_shared<CancelToken>();
+      progress_.done = 0;
+      progress_.total = 0;
+      lock.unlock();
+      run_job(work);
+      lock.lock();
+    }
+    lock.unlock();
+    retired = state_->publisher.collect();
+    lock.lock();
+  }
+}
+
+void Maintenance::run_job(Work work) {
+  std::optional<Error> error;
+  try {
+    const auto start = Clock::now();
+    if (work == Work::compact) {
+      Compactor(*state_, context()).run();
+      state_->counters.compactions.fetch_add(1, std::memory_order_relaxed);
+    } else {
+      build();
+      state_->counters.rebuilds.fetch_add(1, std::memory_order_relaxed);
+    }
+    state_->counters.last_build_us.store(micros_since(start), std::memory_order_relaxed);
+  } catch (...) {
+    error = current_error();
+  }
+  std::lock_guard<std::mutex> lock(mutex_);
+  building_ = false;
+  cancel_.reset();
+  ++jobs_;
+  const std::shared_ptr<const Snapshot> now = state_->publisher.current();
+  if (error && error->code() == ErrorCode::ABORTED) {
+    // Asked for by a caller or by stop(): not a failure. Automatic work waits for more rows; pending requests go on.
+    requests_.retry_rows = now->row_count + state_->options.rebuild_threshold;
+  } else if (error) {
+    last_error_ = error;
+    failing_ = true;
+    ++failures_;
+    requests_.build_target = 0;
+    requests_.compact = false;
+    requests_.retry_rows = now->row_count + state_->options.rebuild_threshold;
+  } else {
+    failing_ = false;
+    last_error_.reset();
+    requests_.retry_rows = 0;
+    if (work == Work::compact) {
+      requests_.compact = false;
+      ++compactions_;
+    }
+  }
+  done_cv_.notify_all();
+}
+
+BuildContext Maintenance::context() {
+  BuildContext c;
+  c.threads = state_->threads;
+  c.cancel = cancel_.get();
+  c.progress = &progress_;
+  return c;
+}
+
+void Maintenance::build() {
+  const std::shared_ptr<const Snapshot> sealed = state_->publisher.current();
+  const Row rows = build_target_rows(*sealed, state_->options);
+  BuildOutput out = run_build(*sealed, rows, *state_->algorithm, state_->options.metric, state_->wants_codes(),
+                              state_->publisher.take_recyclable(), context());
+  install(*sealed, std::move(out.index), std::move(out.codes));
+}
+
+void Maintenance::install(const Snapshot& sealed, std::shared_ptr<const Index> index, std::shared_ptr<CodeStore> codes) {
+  const Row rows = index->rows();
+  const bool new_codes = codes != sealed.codes;
+  const VectorStore& vectors = sealed.generation->vectors;
+  Row encoded = rows;
+  // Catch up with writers outside the lock, so that only the last few rows are encoded inside it.
+  for (int round = 0; new_codes && round < 8; ++round) {
+    const Row now = state_->publisher.current()->row_count;
+    if (now - encoded < 256) break;
+    codes->ensure(now);
+    encode_rows(*codes, vectors, encoded, now, state_->threads);
+    encoded = now;
+  }
+  const auto start = Clock::now();
+  FifoLock lock(state_->writer_mutex);
+  const std::shared_ptr<const Snapshot> current = state_->publisher.current();
+  if (new_codes) {
+    codes->ensure(current->row_count);
+    encode_rows(*codes, vectors, encoded, current->row_count, 1);
+  }
+  auto next = std::make_shared<Snapshot>(*current);
+  for (Row r = current->indexed_rows(); r < rows; ++r)
+    if (current->generation->records.row_deleted()[r].load(std::memory_order_relaxed) <= current->sequence) ++next->dead_indexed;
+  next->index = std::move(index);
+  next->codes = std::move(codes);
+  next->indexed_sequence = rows == sealed.row_count ? sealed.sequence : current->indexed_sequence;
+  ++next->version;
+  state_->publisher.publish(state_->publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next))));
+  state_->counters.last_publish_us.store(micros_since(start), std::memory_order_relaxed);
+}
+
+}  // namespace sagedb

@@ -1,0 +1,64 @@
+// The one background thread of an engine: builds, compactions, freeing what readers left behind.
+//
+// Thread safety: every method from any thread. The thread holds EngineState by shared_ptr and nothing of the facade; stop() cancels the running
+// job and joins.
+// Invariants: at most one job at a time; a failed job changes nothing that is visible, and its error is kept.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "base/cancel.h"
+#include "engine/build_scheduler.h"
+#include "engine/engine_state.h"
+
+namespace sagedb {
+
+class Maintenance {
+ public:
+  explicit Maintenance(std::shared_ptr<EngineState> state);
+  ~Maintenance();
+
+  // After a commit: wakes the thread when there is work. Cheap when there is none.
+  void notify() noexcept;
+  // Back-pressure: waits while the fresh tail is longer than the builder may be behind. Returns at once after stop() or a failed build.
+  void wait_for_room(const CancelToken* cancel);
+  // Waits until everything committed now is indexed (and, with `compact`, tombstones are gone). Throws ABORTED, BUILD_FAILED.
+  void run_and_wait(bool compact, const CancelToken* cancel, Progress* progress);
+  void stop() noexcept;
+
+  struct Status {
+    bool building = false;
+    std::uint64_t done = 0, total = 0;
+    std::string last_error;
+  };
+  Status status() const;
+
+ private:
+  void loop() noexcept;
+  void run_job(Work work);
+  void build();
+  void install(const Snapshot& sealed, std::shared_ptr<const Index> index, std::shared_ptr<CodeStore> codes);
+  BuildContext context();
+
+  const std::shared_ptr<EngineState> state_;
+  mutable std::mutex mutex_;
+  std::condition_variable work_cv_;  // the thread waits here
+  std::condition_variable done_cv_;  // callers wait here
+  WorkRequests requests_;            // guarded by mutex_, as all below
+  bool stopping_ = false;
+  bool failing_ = false;             // the last job failed: do not hold writers back
+  std::uint64_t failures_ = 0;
+  std::uint64_t jobs_ = 0;
+  std::uint64_t compactions_ = 0;
+  std::optional<Error> last_error_;
+  bool building_ = false;
+  std::shared_ptr<CancelToken> cancel_;
+  Progress progress_;
+  std::thread thread_;
+};
+
+}  // namespace sagedb

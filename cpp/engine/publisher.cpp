@@ -1,0 +1,47 @@
+#include "engine/publisher.h"
+
+#include <algorithm>
+
+namespace sagedb {
+
+Publisher::Prepared Publisher::prepare(std::shared_ptr<const Snapshot> next) {
+  MutexLock lock(retired_mutex_);
+  retired_.reserve(retired_.size() + 1);
+  return published_ptr<const Snapshot>::prepare(std::move(next));
+}
+
+void Publisher::publish(Prepared prepared) noexcept {
+  const std::shared_ptr<const Snapshot> next = prepared.node->value;
+  const std::shared_ptr<const Snapshot> old = current_.exchange(std::move(prepared));
+  Retired r;
+  // A snapshot that differs only by counts shares every large part with its successor: nothing to retire.
+  if (old->generation != next->generation) r.generation = old->generation;
+  if (old->codes != next->codes) r.codes = old->codes;
+  if (old->index != next->index) r.index = old->index;
+  if (!r.generation && !r.codes && !r.index) return;
+  MutexLock lock(retired_mutex_);
+  retired_.push_back(std::move(r));  // room was reserved in prepare()
+}
+
+std::size_t Publisher::collect() {
+  std::vector<Retired> unused;  // freed after the lock is released
+  MutexLock lock(retired_mutex_);
+  auto free_now = [](const Retired& r) {
+    return (!r.generation || r.generation.use_count() == 1) && (!r.codes || r.codes.use_count() == 1) &&
+           (!r.index || r.index.use_count() == 1);
+  };
+  auto keep_end = std::partition(retired_.begin(), retired_.end(), [&](const Retired& r) { return !free_now(r); });
+  for (auto it = keep_end; it != retired_.end(); ++it) {
+    if (it->index) std::swap(recyclable_, it->index);
+    unused.push_back(std::move(*it));
+  }
+  retired_.erase(keep_end, retired_.end());
+  return retired_.size();
+}
+
+std::shared_ptr<const Index> Publisher::take_recyclable() {
+  MutexLock lock(retired_mutex_);
+  return std::move(recyclable_);
+}
+
+}  // namespace sagedb

@@ -1,0 +1,75 @@
+#include "engine/result_merger.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sagedb {
+
+float score_of(float distance, Metric metric) noexcept {
+  switch (metric) {
+    case Metric::l2:
+      return std::sqrt(std::max(0.0f, distance));
+    case Metric::cosine:
+      return std::min(1.0f, std::max(-1.0f, -distance));
+    case Metric::ip:
+      return -distance;
+  }
+  return distance;
+}
+
+bool within_radius(float score, float radius, Metric metric) noexcept {
+  return metric == Metric::l2 ? score <= radius : score >= radius;
+}
+
+void read_vector(const Generation& generation, const Options& options, Row row, float* out) noexcept {
+  generation.vectors.read(row, out);
+  if (options.metric != Metric::cosine) return;
+  const float norm = generation.norms[row];
+  for (std::uint32_t d = 0; d < options.dimension; ++d) out[d] *= norm;
+}
+
+void fill_result(const Snapshot& snapshot, const Options& options, const SearchRequest& request,
+                 const std::vector<Candidate>& exact, SearchResult& out) {
+  struct Ranked {
+    float score;
+    RecordNo record;
+    IdView id;
+  };
+  const RecordStore& records = snapshot.generation->records;
+  std::vector<Ranked> ranked;
+  ranked.reserve(exact.size());
+  for (const Candidate& c : exact) {
+    const RecordNo r = records.record_of(c.row, snapshot.record_count);
+    const float score = score_of(c.distance, options.metric);
+    if (request.radius && !within_radius(score, *request.radius, options.metric)) continue;
+    ranked.push_back({score, r, records.id(r)});
+  }
+  const bool ascending = options.metric == Metric::l2;
+  std::sort(ranked.begin(), ranked.end(), [&](const Ranked& a, const Ranked& b) {
+    if (a.score != b.score) return ascending ? a.score < b.score : a.score > b.score;
+    return compare_ids(a.id, b.id) < 0;
+  });
+  if (ranked.size() > request.k) ranked.resize(request.k);
+  out.version = snapshot.version;
+  out.sequence = snapshot.sequence;
+  out.hits.reserve(ranked.size());
+  if (request.include_vector) out.vectors.resize(ranked.size() * options.dimension);
+  if (request.include_metadata) out.metadata.push_back('[');
+  for (std::size_t i = 0; i < ranked.size(); ++i) {
+    out.hits.push_back(Hit{ExternalId(ranked[i].id), ranked[i].score});
+    if (request.include_vector)
+      read_vector(*snapshot.generation, options, records.record(ranked[i].record).row,
+                  out.vectors.data() + i * options.dimension);
+    if (!request.include_metadata) continue;
+    if (i > 0) out.metadata.push_back(',');
+    const std::string_view text = records.metadata(ranked[i].record);
+    if (text.empty()) {
+      out.metadata.append("{}");
+    } else {
+      out.metadata.append(text);
+    }
+  }
+  if (request.include_metadata) out.metadata.push_back(']');
+}
+
+}  // namespace sagedb

@@ -1,0 +1,24 @@
+// The API edge of distances: scores, ties by id, radius, and the texts of the results.
+#pragma once
+
+#include <vector>
+
+#include "engine/sage_db.h"
+#include "engine/snapshot.h"
+
+namespace sagedb {
+
+// l2: Euclidean distance (not squared); ip and cosine: similarity, cosine clamped to [-1, 1].
+float score_of(float distance, Metric metric) noexcept;
+// True when `score` is inside the radius (l2: at most; ip, cosine: at least).
+bool within_radius(float score, float radius, Metric metric) noexcept;
+
+// `exact` holds exact distances, nearest first, and every candidate that ties with the k-th. Fills hits (best first, ties by id), metadata
+// and vectors of `out` as the request asks.
+void fill_result(const Snapshot& snapshot, const Options& options, const SearchRequest& request,
+                 const std::vector<Candidate>& exact, SearchResult& out);
+
+// A stored vector as the caller gave it (cosine: scaled back by the stored length).
+void read_vector(const Generation& generation, const Options& options, Row row, float* out) noexcept;
+
+}  // namespace sagedb

@@ -1,0 +1,174 @@
+#include "engine/sage_db.h"
+
+#include <cmath>
+
+#include "engine/call_gate.h"
+#include "engine/engine_state.h"
+#include "engine/maintenance.h"
+#include "engine/reader.h"
+#include "engine/searcher.h"
+#include "engine/writer.h"
+#include "kernels/kernels.h"
+
+namespace sagedb {
+namespace {
+
+constexpr std::uint32_t kMaxDimension = 65536;
+
+template <typename T>
+void require_range(const char* field, T value, T low, T high) {
+  if (value < low || value > high)
+    throw Error(ErrorCode::INVALID_ARGUMENT, std::string(field) + ": expected " + std::to_string(low) + " to " +
+                                                 std::to_string(high) + ", got " + std::to_string(value));
+}
+
+void check_options(const Options& o) {
+  require_range<std::uint32_t>("dimension", o.dimension, 1, kMaxDimension);
+  require_range<std::uint32_t>("index.M", o.index.M, 2, 128);
+  require_range<std::uint32_t>("index.efConstruction", o.index.ef_construction, 4, 10000);
+  require_range<std::uint32_t>("rebuildThreshold", o.rebuild_threshold, 1, 1u << 30);
+  require_range<int>("threads", o.threads, 0, 1024);
+}
+
+}  // namespace
+
+struct SageDB::Impl {
+  Impl(const Options& options, std::unique_ptr<AnnsAlgorithm> algorithm)
+      : state(std::make_shared<EngineState>(options, std::move(algorithm))),
+        writer(state),
+        searcher(*state),
+        reader(*state),
+        maintenance(state) {}
+
+  const std::shared_ptr<EngineState> state;
+  mutable CallGate gate;
+  Writer writer;
+  Searcher searcher;
+  Reader reader;
+  mutable Maintenance maintenance;
+};
+
+SageDB::SageDB(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+SageDB::~SageDB() { close(); }
+
+std::shared_ptr<SageDB> SageDB::open(const Options& options, std::unique_ptr<AnnsAlgorithm> algorithm) {
+  check_options(options);
+  return std::shared_ptr<SageDB>(new SageDB(std::make_unique<Impl>(options, std::move(algorithm))));
+}
+
+std::vector<OpResult> SageDB::apply(std::vector<WriteOp>& ops) {
+  CallGate::Pass pass(impl_->gate);
+  for (const WriteOp& op : ops) {
+    if (op.vectors.empty()) continue;
+    impl_->maintenance.wait_for_room(op.cancel.get());
+    break;
+  }
+  std::vector<OpResult> results = impl_->writer.apply(ops);
+  impl_->maintenance.notify();
+  return results;
+}
+
+std::vector<SearchResult> SageDB::search(const SearchRequest* requests, std::size_t count) const {
+  CallGate::Pass pass(impl_->gate);
+  return impl_->searcher.search(requests, count);
+}
+
+std::vector<std::optional<Item>> SageDB::get(const std::vector<ExternalId>& ids, bool include_metadata,
+                                             bool include_vector) const {
+  CallGate::Pass pass(impl_->gate);
+  return impl_->reader.get(ids, include_metadata, include_vector);
+}
+
+std::vector<bool> SageDB::has(const std::vector<ExternalId>& ids) const {
+  CallGate::Pass pass(impl_->gate);
+  return impl_->reader.has(ids);
+}
+
+std::uint64_t SageDB::count(const Filter* filter) const {
+  CallGate::Pass pass(impl_->gate);
+  return count_matches(*impl_->state->publisher.current(), filter);
+}
+
+std::vector<Item> SageDB::find(const Filter* filter, std::uint64_t limit, std::uint64_t offset, bool include_vector) const {
+  CallGate::Pass pass(impl_->gate);
+  return impl_->reader.find(filter, limit, offset, include_vector);
+}
+
+void SageDB::build_index(const CancelToken* cancel, Progress* progress) {
+  CallGate::Pass pass(impl_->gate);
+  impl_->maintenance.run_and_wait(false, cancel, progress);
+}
+
+void SageDB::optimize(const CancelToken* cancel, Progress* progress) {
+  CallGate::Pass pass(impl_->gate);
+  impl_->maintenance.run_and_wait(true, cancel, progress);
+}
+
+void SageDB::flush() { CallGate::Pass pass(impl_->gate); }
+
+void SageDB::close() {
+  impl_->gate.close();
+  // Before draining: calls that wait for the builder are released by stop().
+  impl_->maintenance.stop();
+  impl_->gate.drain();
+  impl_->state->publisher.collect();
+}
+
+bool SageDB::closed() const noexcept { return impl_->gate.closed(); }
+
+std::uint64_t SageDB::size() const noexcept { return impl_->state->publisher.current()->live_count; }
+
+std::uint64_t SageDB::index_version() const noexcept { return impl_->state->publisher.current()->version; }
+
+const Options& SageDB::options() const noexcept { return impl_->state->options; }
+
+std::uint64_t SageDB::memory_bytes() const noexcept {
+  const std::shared_ptr<const Snapshot> s = impl_->state->publisher.current();
+  const Generation& g = *s->generation;
+  return s->row_count * g.vectors.stride() + (s->codes ? s->row_count * s->codes->stride() : 0) +
+         (s->index ? s->index->memory_bytes() : 0) + g.records.text_bytes() + g.metadata.bytes() +
+         s->record_count * sizeof(Record) + s->row_count * 12;
+}
+
+Stats SageDB::stats() const {
+  CallGate::Pass pass(impl_->gate);
+  const EngineState& state = *impl_->state;
+  const std::shared_ptr<const Snapshot> s = state.publisher.current();
+  const Generation& g = *s->generation;
+  const Maintenance::Status status = impl_->maintenance.status();
+  Stats out;
+  out.size = s->live_count;
+  out.dimension = state.options.dimension;
+  out.index_version = s->version;
+  out.sequence = s->sequence;
+  out.total_searches = state.counters.searches.load();
+  out.total_adds = state.counters.adds.load();
+  out.total_updates = state.counters.updates.load();
+  out.total_removes = state.counters.removes.load();
+  out.index_rebuilds = state.counters.rebuilds.load();
+  out.compactions = state.counters.compactions.load();
+  if (out.total_searches > 0)
+    out.average_search_us = static_cast<double>(state.counters.search_ns.load()) / 1000.0 / static_cast<double>(out.total_searches);
+  out.indexed_rows = s->indexed_rows();
+  out.fresh_rows = s->fresh_rows();
+  out.deleted_rows = s->dead_rows;
+  out.vector_bytes = s->row_count * g.vectors.stride();
+  out.code_bytes = s->codes ? s->row_count * s->codes->stride() : 0;
+  out.index_bytes = s->index ? s->index->memory_bytes() : 0;
+  out.metadata_bytes = g.records.text_bytes() + g.metadata.bytes();
+  out.id_bytes = impl_->reader.id_bytes() + s->record_count * sizeof(Record) + s->row_count * 12;
+  out.scratch_bytes = state.scratch.bytes();
+  out.building = status.building;
+  out.build_done = status.done;
+  out.build_total = status.total;
+  out.last_build_seconds = static_cast<double>(state.counters.last_build_us.load()) / 1e6;
+  out.last_publish_us = static_cast<double>(state.counters.last_publish_us.load());
+  out.index_kind = s->index ? s->index->name() : "none";
+  out.kernels = kernels().name;
+  out.last_error = status.last_error;
+  out.threads = state.threads;
+  return out;
+}
+
+}  // namespace sagedb

@@ -1,0 +1,94 @@
+// What a group of write operations will do, decided before anything is changed.
+//
+// Thread safety: used by the one thread that holds EngineState::writer_mutex.
+#pragma once
+
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/engine_state.h"
+
+namespace sagedb {
+
+// A write operation after the checks that need no lock.
+struct PreparedOp {
+  WriteOp* op = nullptr;
+  std::vector<float> norms;                        // cosine: lengths before normalisation
+  std::vector<MetadataStore::Prepared> metadata;   // parsed; empty when the op gives none
+};
+
+// Checks vectors and ids, normalises in place under cosine, parses metadata. Uses up to `threads` threads. Throws typed errors.
+PreparedOp prepare_op(WriteOp& op, const Options& options, int threads);
+
+struct PlannedChange {
+  enum class Kind : std::uint8_t { put, remove };
+  Kind kind = Kind::put;
+  bool new_row = false;          // put: the vector is new
+  bool new_text = false;         // put: the metadata is new
+  RecordNo record = kNoRecord;   // put: the record to append
+  RecordNo replaces = kNoRecord; // put: the version it supersedes, or kNoRecord; remove: the record removed
+  Row row = kNoRow;              // put: its row
+  Row old_row = kNoRow;          // row of the superseded or removed version
+  const float* vector = nullptr; // put with new_row: `dimension` floats
+  float norm = 0;
+  IdView id;
+  std::string_view text;         // put: metadata text, also when kept
+  Sequence sequence = 0;
+};
+
+class WritePlan {
+ public:
+  WritePlan(EngineState& state, std::shared_ptr<const Snapshot> base) : state_(state), base_(std::move(base)) {}
+
+  // Adds one operation. Throws a typed error: consistent() then tells whether the plan is as it was before (the op was refused) or
+  // memory ran out half way (the plan must be dropped). `single` says that the plan will hold this op only, which spares the
+  // bookkeeping of ids touched by earlier ones.
+  void stage(PreparedOp& op, OpResult& result, bool single) REQUIRES(state_.writer_mutex) EXCLUDES(state_.store_mutex);
+  // Tombstones for these live records of the base snapshot.
+  void stage_removals(const std::vector<RecordNo>& records);
+
+  bool consistent() const noexcept { return consistent_; }
+  const std::vector<PlannedChange>& changes() const noexcept { return changes_; }
+  std::vector<MetadataStore::Prepared>& metadata() noexcept { return metadata_; }
+  const std::shared_ptr<const Snapshot>& base() const noexcept { return base_; }
+  Row new_rows() const noexcept { return new_rows_; }
+  RecordNo new_records() const noexcept { return static_cast<RecordNo>(puts_.size()); }
+  std::size_t text_bytes() const noexcept { return text_bytes_; }
+  Sequence sequence() const noexcept { return base_->sequence + ops_; }
+  std::int64_t next_id() const noexcept { return next_id_; }
+  bool far_ids() const noexcept { return far_ids_; }
+
+ private:
+  struct IdHash {
+    std::size_t operator()(const IdView& id) const noexcept { return hash_id(id); }
+  };
+  RecordNo find(const IdView& id) const REQUIRES_SHARED(state_.store_mutex);
+  Row row_of(RecordNo r) const noexcept;
+  std::string_view text_of(RecordNo r) const noexcept;
+  std::int64_t assign(std::size_t count) REQUIRES(state_.writer_mutex) REQUIRES_SHARED(state_.store_mutex);
+  void note_number(const IdView& id) noexcept;
+  void stage_puts(PreparedOp& op, OpResult& result) REQUIRES(state_.writer_mutex) REQUIRES_SHARED(state_.store_mutex);
+  void stage_updates(PreparedOp& op, OpResult& result) REQUIRES_SHARED(state_.store_mutex);
+  void stage_removes(const WriteOp& op, OpResult& result) REQUIRES_SHARED(state_.store_mutex);
+  void put(PlannedChange change, MetadataStore::Prepared metadata);
+  void remove(const IdView& id, RecordNo r);
+  void check_room(std::size_t records) const;
+
+  EngineState& state_;
+  const std::shared_ptr<const Snapshot> base_;
+  std::vector<PlannedChange> changes_;
+  std::vector<std::size_t> puts_;  // position in changes_ of planned record base.record_count + i
+  std::vector<MetadataStore::Prepared> metadata_;
+  std::unordered_map<IdView, RecordNo, IdHash> touched_;  // newest version of ids that this plan changed
+  bool track_ = true;
+  bool consistent_ = true;
+  Row new_rows_ = 0;
+  std::size_t text_bytes_ = 0;
+  Sequence ops_ = 0;
+  bool started_ = false;
+  std::int64_t next_id_ = 0;
+  bool far_ids_ = false;
+};
+
+}  // namespace sagedb

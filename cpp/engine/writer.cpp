@@ -1,0 +1,177 @@
+#include "engine/writer.h"
+
+#include "base/executor.h"
+#include "engine/row_set.h"
+
+namespace sagedb {
+namespace {
+
+constexpr std::size_t kCopyGrain = 512;
+
+void fail(std::vector<OpResult>& results, std::size_t begin, std::size_t end, const Error& error) {
+  for (std::size_t i = begin; i < end; ++i) {
+    if (results[i].error) continue;
+    results[i] = OpResult();
+    results[i].error = error;
+  }
+}
+
+}  // namespace
+
+std::vector<OpResult> Writer::apply(std::vector<WriteOp>& ops) {
+  std::vector<OpResult> results(ops.size());
+  std::vector<PreparedOp> prepared(ops.size());
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    try {
+      prepared[i] = prepare_op(ops[i], state_->options, state_->threads);
+    } catch (...) {
+      results[i].error = current_error();
+    }
+  }
+  FifoLock lock(state_->writer_mutex);
+  for (std::size_t i = 0; i < ops.size();) {
+    if (ops[i].kind == WriteOp::Kind::remove_where) {
+      if (!results[i].error) apply_remove_where(ops[i], results[i]);
+      ++i;
+      continue;
+    }
+    std::size_t end = i;
+    while (end < ops.size() && ops[end].kind != WriteOp::Kind::remove_where) ++end;
+    apply_group(Group{prepared, results, i, end});
+    i = end;
+  }
+  return results;
+}
+
+void Writer::apply_group(const Group& group) {
+  WritePlan plan(*state_, state_->publisher.current());
+  for (std::size_t i = group.begin; i < group.end; ++i) {
+    if (group.results[i].error) continue;
+    try {
+      plan.stage(group.prepared[i], group.results[i], group.end - group.begin == 1);
+    } catch (...) {
+      const Error error = current_error();
+      if (!plan.consistent()) return fail(group.results, group.begin, group.end, error);
+      group.results[i] = OpResult();
+      group.results[i].error = error;
+    }
+  }
+  if (plan.changes().empty()) return;
+  try {
+    commit(plan);
+  } catch (...) {
+    fail(group.results, group.begin, group.end, current_error());
+  }
+}
+
+void Writer::apply_remove_where(const WriteOp& op, OpResult& result) {
+  try {
+    if (op.cancel) op.cancel->check();
+    const std::shared_ptr<const Snapshot> snapshot = state_->publisher.current();
+    const std::vector<RecordNo> records = matching_records(*snapshot, op.where.get());
+    if (op.cancel) op.cancel->check();
+    if (records.empty()) return;
+    WritePlan plan(*state_, snapshot);
+    plan.stage_removals(records);
+    commit(plan);
+    result.affected = records.size();
+  } catch (...) {
+    result.error = current_error();
+  }
+}
+
+void Writer::reserve(WritePlan& plan) {
+  const Snapshot& base = *plan.base();
+  Generation& g = *base.generation;
+  const Row rows = base.row_count + plan.new_rows();
+  g.vectors.ensure(rows);
+  if (state_->options.metric == Metric::cosine) g.norms.ensure(rows);
+  if (base.codes) base.codes->ensure(rows);
+  g.records.ensure(base.record_count + plan.new_records(), rows);
+  g.records.reserve_text(plan.text_bytes());
+  if (plan.new_records() > 0) g.metadata.reserve(plan.metadata().data(), plan.metadata().size(), base.record_count);
+  std::vector<IdView> ids;
+  for (const PlannedChange& c : plan.changes())
+    if (c.kind == PlannedChange::Kind::put && c.replaces == kNoRecord) ids.push_back(c.id);
+  if (state_->journal != nullptr) state_->journal->deleted.reserve(state_->journal->deleted.size() + plan.changes().size());
+  if (ids.empty()) return;
+  WriteLock lock(state_->store_mutex);
+  state_->ids.reserve(ids);
+}
+
+// Rows beyond the published count belong to the writer: filling them is invisible until install() publishes.
+void Writer::write_vectors(const WritePlan& plan) {
+  if (plan.new_rows() == 0) return;
+  const Snapshot& base = *plan.base();
+  Generation& g = *base.generation;
+  const auto& changes = plan.changes();
+  const int threads = plan.new_rows() < 4 * kCopyGrain ? 1 : state_->threads;
+  const bool cosine = state_->options.metric == Metric::cosine;
+  parallel_for(changes.size(), kCopyGrain, threads, [&](std::size_t begin, std::size_t end, int) {
+    for (std::size_t i = begin; i < end; ++i) {
+      const PlannedChange& c = changes[i];
+      if (!c.new_row) continue;
+      g.vectors.write(c.row, c.vector, 1);
+      if (cosine) g.norms[c.row] = c.norm;
+      if (base.codes) base.codes->encode(g.vectors, c.row, c.row + 1);
+    }
+  });
+}
+
+void Writer::commit(WritePlan& plan) {
+  reserve(plan);
+  auto next = std::make_shared<Snapshot>(*plan.base());
+  write_vectors(plan);
+  install(plan, std::move(next));
+}
+
+void Writer::install(const WritePlan& plan, std::shared_ptr<Snapshot> next) {
+  Generation& g = *next->generation;
+  const Row indexed = next->indexed_rows();
+  next->sequence = plan.sequence();
+  next->row_count += plan.new_rows();
+  next->record_count += plan.new_records();
+  for (const PlannedChange& c : plan.changes()) {
+    const bool dies = c.old_row != kNoRow && (c.kind == PlannedChange::Kind::remove || c.new_row);
+    if (dies) ++next->dead_rows;
+    if (dies && c.old_row < indexed) ++next->dead_indexed;
+    if (c.kind == PlannedChange::Kind::remove) --next->live_count;
+    if (c.kind == PlannedChange::Kind::put && c.replaces == kNoRecord) ++next->live_count;
+  }
+  auto publication = state_->publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next)));
+
+  // Nothing below can fail.
+  std::uint64_t adds = 0, updates = 0, removes = 0;
+  WriteLock lock(state_->store_mutex);
+  const std::size_t base_records = plan.base()->record_count;
+  for (const PlannedChange& c : plan.changes()) {
+    if (c.kind == PlannedChange::Kind::put) {
+      if (c.replaces == kNoRecord) {
+        g.records.append(c.record, c.id, c.text, c.row, true);
+        ++adds;
+      } else {
+        g.records.append_version(c.record, c.replaces, c.new_text ? &c.text : nullptr, c.row, c.new_row);
+        ++updates;
+      }
+      g.metadata.append(c.record, const_cast<WritePlan&>(plan).metadata()[c.record - base_records]);
+      state_->ids.put(c.id, c.record, g.records);
+    } else {
+      state_->ids.erase(c.id, g.records);
+      ++removes;
+    }
+    if (c.replaces == kNoRecord) continue;
+    g.records.mark_deleted(c.replaces, c.sequence);
+    if (c.kind == PlannedChange::Kind::remove || c.new_row) g.records.mark_row_deleted(c.old_row, c.sequence);
+    if (state_->journal != nullptr) state_->journal->deleted.push_back({c.replaces, c.sequence});
+  }
+  if (plan.new_records() > 0) {
+    state_->next_id = plan.next_id();
+    state_->far_ids = plan.far_ids();
+  }
+  state_->publisher.publish(std::move(publication));
+  state_->counters.adds.fetch_add(adds, std::memory_order_relaxed);
+  state_->counters.updates.fetch_add(updates, std::memory_order_relaxed);
+  state_->counters.removes.fetch_add(removes, std::memory_order_relaxed);
+}
+
+}  // namespace sagedb

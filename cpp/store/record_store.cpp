@@ -1,0 +1,58 @@
+#include "store/record_store.h"
+
+namespace sagedb {
+
+void RecordStore::ensure(RecordNo records, Row rows) {
+  records_.ensure(records);
+  row_head_.ensure(rows);
+  row_deleted_.ensure(rows);
+}
+
+void RecordStore::link(RecordNo r, Row row, bool new_row) noexcept {
+  Record& record = records_[r];
+  record.row = row;
+  record.previous = new_row ? kNoRecord : row_head_[row].load(std::memory_order_relaxed);
+  record.deleted.store(kNever, std::memory_order_relaxed);
+  if (new_row) row_deleted_[row].store(kNever, std::memory_order_relaxed);
+  // Readers reach a record of an older row through its head before any snapshot names it.
+  row_head_[row].store(r, std::memory_order_release);
+}
+
+void RecordStore::append(RecordNo r, const IdView& id, std::string_view metadata, Row row, bool new_row) noexcept {
+  Record& record = records_[r];
+  if (id.is_string) {
+    record.id_bits = reinterpret_cast<std::uint64_t>(text_.append(id.text));
+    record.id_size = static_cast<std::uint32_t>(id.text.size());
+  } else {
+    record.id_bits = static_cast<std::uint64_t>(id.number);
+    record.id_size = kNumericId;
+  }
+  record.metadata = text_.append(metadata);
+  record.metadata_size = static_cast<std::uint32_t>(metadata.size());
+  link(r, row, new_row);
+}
+
+void RecordStore::append_version(RecordNo r, RecordNo from, const std::string_view* metadata, Row row,
+                                 bool new_row) noexcept {
+  const Record& old = records_[from];
+  Record& record = records_[r];
+  record.id_bits = old.id_bits;
+  record.id_size = old.id_size;
+  record.metadata = metadata != nullptr ? text_.append(*metadata) : old.metadata;
+  record.metadata_size = metadata != nullptr ? static_cast<std::uint32_t>(metadata->size()) : old.metadata_size;
+  link(r, row, new_row);
+}
+
+IdView RecordStore::id(RecordNo r) const noexcept {
+  const Record& record = records_[r];
+  if (record.id_size == kNumericId) return IdView{false, static_cast<std::int64_t>(record.id_bits), {}};
+  return IdView{true, 0, {reinterpret_cast<const char*>(record.id_bits), record.id_size}};
+}
+
+RecordNo RecordStore::record_of(Row row, RecordNo record_count) const noexcept {
+  RecordNo r = row_head_[row].load(std::memory_order_acquire);
+  while (r != kNoRecord && r >= record_count) r = records_[r].previous;
+  return r;
+}
+
+}  // namespace sagedb
