@@ -24,8 +24,8 @@ function clangFormat() {
 
 const lineLimits = [
   [/^test\/.*\.(cpp|ts)$/, 600],
-  [/^cpp\/.*\.h$/, 200],
-  [/\.(cpp|ts|mjs)$/, 500],
+  [/^cpp\/.*(?<!_impl)\.h$/, 200],
+  [/(\.cpp|_impl\.h|\.ts|\.mjs)$/, 500],
 ];
 
 // A file that outgrows its noun is split by noun.
