@@ -13,7 +13,7 @@ function walk(folder) {
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(root.length + 1));
 }
 
-const files = walk('test').filter((f) => /\.(cpp|h|ts|mts|cts|js|mjs|cjs)$/.test(f));
+const files = walk('test').filter((f) => /\.(cpp|ts|mts|cts|js|mjs|cjs)$/.test(f));
 
 function checkUnitTests() {
   const listed = capture(join(root, 'build-test', 'sagedb_unit_tests'), ['--gtest_list_tests']);
