@@ -34,4 +34,10 @@ struct RecordSet {
 // Throws OUT_OF_MEMORY only. Lock-free with respect to the writer: reads only what was published below record_count.
 RecordSet evaluate(const Filter& filter, const MetadataStore& metadata, RecordNo record_count);
 
+// Upper bound of the number of records below `record_count` that match, from index sizes alone: microseconds. Throws OUT_OF_MEMORY only.
+std::size_t estimate_matches(const Filter& filter, const MetadataStore& metadata, RecordNo record_count);
+
+// Whether one published record matches; for checking a few records without a set.
+bool matches(const Filter& filter, const MetadataStore& metadata, RecordNo r) noexcept;
+
 }  // namespace sagedb

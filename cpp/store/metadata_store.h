@@ -34,12 +34,16 @@ class MetadataStore {
   // Throws INVALID_METADATA (not a JSON object, deeper than 64 levels) or OUT_OF_MEMORY. An empty text means {}.
   static Prepared prepare(std::string_view json);
 
-  // After reserve(batch), append() of each of them cannot throw. Throws OUT_OF_MEMORY and changes nothing.
+  // After reserve(batch), append() of each of them, in ascending record order, cannot throw. Throws OUT_OF_MEMORY and changes nothing.
+  // Reservations add up; one for a record number that is reserved already replaces it and all after it (a commit that failed later).
   void reserve(const Prepared* batch, std::size_t count, RecordNo first);
   void append(RecordNo r, const Prepared& value) noexcept;
   // A record with the same metadata as an older one (vector-only update). Requires reserve_copy() before.
   void reserve_copy(RecordNo from, RecordNo r);
   void append_copy(RecordNo r, RecordNo from) noexcept;
+  // Sorts freshly appended values into the indexes, so that the first filters after a large batch are fast. Optional and cheap when there
+  // is little to do; by the one writer, outside of any lock that readers wait for. Throws OUT_OF_MEMORY, changes nothing visible.
+  void settle();
   std::size_t bytes() const noexcept;
 
   struct Impl;
