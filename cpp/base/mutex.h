@@ -22,6 +22,7 @@
 #define RELEASE(...) SAGEDB_TS(release_capability(__VA_ARGS__))
 #define RELEASE_SHARED(...) SAGEDB_TS(release_shared_capability(__VA_ARGS__))
 #define EXCLUDES(...) SAGEDB_TS(locks_excluded(__VA_ARGS__))
+#define ASSERT_CAPABILITY(x) SAGEDB_TS(assert_capability(x))
 #define NO_THREAD_SAFETY_ANALYSIS SAGEDB_TS(no_thread_safety_analysis)
 
 namespace sagedb {

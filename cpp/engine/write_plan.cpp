@@ -174,6 +174,7 @@ void WritePlan::remove(const IdView& id, RecordNo r) {
 }
 
 void WritePlan::stage(PreparedOp& op, OpResult& result, bool single) {
+  state_.writer_mutex.assume_held();  // as a caller's `state_->writer_mutex`
   if (op.op->cancel) op.op->cancel->check();
   ReadLock lock(state_.store_mutex);
   if (!started_) {

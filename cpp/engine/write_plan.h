@@ -43,8 +43,8 @@ class WritePlan {
 
   // Adds one operation. Throws a typed error: consistent() then tells whether the plan is as it was before (the op was refused) or
   // memory ran out half way (the plan must be dropped). `single` says that the plan will hold this op only, which spares the
-  // bookkeeping of ids touched by earlier ones.
-  void stage(PreparedOp& op, OpResult& result, bool single) REQUIRES(state_.writer_mutex) EXCLUDES(state_.store_mutex);
+  // bookkeeping of ids touched by earlier ones. The caller holds the writer mutex.
+  void stage(PreparedOp& op, OpResult& result, bool single) EXCLUDES(state_.store_mutex);
   // Tombstones for these live records of the base snapshot.
   void stage_removals(const std::vector<RecordNo>& records);
 
