@@ -74,68 +74,47 @@ inline __m128i reduce4(__m512i a, __m512i b, __m512i c, __m512i d) {
   return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
 }
 
-// Four rows at once: the query is loaded once and the horizontal sums are shared. With kPrefetch, the lines of four later rows are
-// requested on the way.
-template <typename Step, bool kPrefetch>
-inline void code_four(const void* q, const void* const* x, const void* const* later, std::size_t n, std::int32_t* out) {
-  const void *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
-  __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
-  std::size_t i = 0;
-  for (; i + 128 <= n; i += 128) {
-    if (kPrefetch) {
-      for (int r = 0; r < 4; ++r) {
-        prefetch_line(static_cast<const char*>(later[r]) + i);
-        prefetch_line(static_cast<const char*>(later[r]) + i + 64);
-      }
-    }
-    const __m512i q0 = line(q, i), q1 = line(q, i + 64);
-    a = Step::add2(a, q0, line(x0, i), q1, line(x0, i + 64));
-    b = Step::add2(b, q0, line(x1, i), q1, line(x1, i + 64));
-    c = Step::add2(c, q0, line(x2, i), q1, line(x2, i + 64));
-    d = Step::add2(d, q0, line(x3, i), q1, line(x3, i + 64));
-  }
-  if (i < n) {
-    if (kPrefetch) {
-      for (int r = 0; r < 4; ++r) prefetch_line(static_cast<const char*>(later[r]) + i);
-    }
-    const __m512i q0 = line(q, i);
-    a = Step::add(a, q0, line(x0, i));
-    b = Step::add(b, q0, line(x1, i));
-    c = Step::add(c, q0, line(x2, i));
-    d = Step::add(d, q0, line(x3, i));
-  }
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), reduce4(a, b, c, d));
+// Requests the line `offset` bytes into each of four rows.
+template <typename X>
+inline void prefetch_four(const X* const* rows, std::size_t offset) {
+  for (int r = 0; r < 4; ++r) prefetch_line(reinterpret_cast<const char*>(rows[r]) + offset);
 }
 
+// Four rows at once: the query is loaded once and the horizontal sums are shared.
 template <typename Step, typename Q>
-void code_many(const Q* q, const std::uint8_t* const* rows, std::size_t count, std::size_t n, std::int32_t* out) {
-  const void* const* x = reinterpret_cast<const void* const*>(rows);
-  const LookAhead ahead = look_ahead(n);
-  const std::size_t lines = ahead.lines;
-  const std::size_t first = count < ahead.rows ? count : ahead.rows;
-  for (std::size_t i = 0; i < first; ++i) prefetch_row(x[i], lines);
-  std::size_t i = 0;
-  for (; i + 4 <= count; i += 4) {
-    if (i + ahead.rows + 4 <= count) {
-      code_four<Step, true>(q, x + i, x + i + ahead.rows, n, out + i);
-    } else {
-      for (std::size_t j = i + ahead.rows; j < count; ++j) prefetch_row(x[j], lines);
-      code_four<Step, false>(q, x + i, nullptr, n, out + i);
-    }
-  }
-  for (; i < count; ++i) out[i] = code_one<Step>(q, x[i], n);
-}
+struct Codes {
+  static constexpr std::size_t kGroup = 4;
+  static std::int32_t one(const Q* q, const std::uint8_t* x, std::size_t n) { return code_one<Step>(q, x, n); }
 
-template <typename Step, typename Q>
-void code_scan(const Q* q, const std::uint8_t* base, std::size_t stride, std::size_t count, std::size_t n, std::int32_t* out) {
-  std::size_t i = 0;
-  for (; i + 4 <= count; i += 4) {
-    const std::uint8_t* p = base + i * stride;
-    const void* x[4] = {p, p + stride, p + 2 * stride, p + 3 * stride};
-    code_four<Step, false>(q, x, nullptr, n, out + i);
+  template <bool kPrefetch>
+  static inline void group(const Q* q, const std::uint8_t* const* rows, const std::uint8_t* const* later, std::size_t n,
+                           std::int32_t* out) {
+    const std::uint8_t *x0 = rows[0], *x1 = rows[1], *x2 = rows[2], *x3 = rows[3];
+    __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
+    std::size_t i = 0;
+    for (; i + 128 <= n; i += 128) {
+      if (kPrefetch) prefetch_four(later, i);
+      if (kPrefetch) prefetch_four(later, i + 64);
+      const __m512i q0 = line(q, i), q1 = line(q, i + 64);
+      a = Step::add2(a, q0, line(x0, i), q1, line(x0, i + 64));
+      b = Step::add2(b, q0, line(x1, i), q1, line(x1, i + 64));
+      c = Step::add2(c, q0, line(x2, i), q1, line(x2, i + 64));
+      d = Step::add2(d, q0, line(x3, i), q1, line(x3, i + 64));
+    }
+    if (i < n) {
+      if (kPrefetch) prefetch_four(later, i);
+      const __m512i q0 = line(q, i);
+      a = Step::add(a, q0, line(x0, i));
+      b = Step::add(b, q0, line(x1, i));
+      c = Step::add(c, q0, line(x2, i));
+      d = Step::add(d, q0, line(x3, i));
+    }
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), reduce4(a, b, c, d));
   }
-  for (; i < count; ++i) out[i] = code_one<Step>(q, base + i * stride, n);
-}
+};
+
+using L2Codes = Codes<L2Step, std::uint8_t>;
+using DotCodes = Codes<DotStep, std::int8_t>;
 
 std::int32_t l2_u7(const std::uint8_t* a, const std::uint8_t* b, std::size_t n) { return code_one<L2Step>(a, b, n); }
 std::int32_t dot_u7(const std::uint8_t* a, const std::int8_t* b, std::size_t n) { return code_one<DotStep>(b, a, n); }
@@ -156,78 +135,139 @@ struct DotFloat {
   static inline __m512 add(__m512 acc, __m512 q, __m512 x) { return _mm512_fmadd_ps(q, x, acc); }
 };
 
-template <typename Step, typename X>
-float float_one(const float* q, const X* x, std::size_t n) {
+// Sixty-four components of one row in four chains, which hide the latency of the additions.
+template <typename Step>
+struct Chains {
   __m512 a = _mm512_setzero_ps(), b = a, c = a, d = a;
-  std::size_t i = 0;
-  for (; i + 64 <= n; i += 64) {
-    a = Step::add(a, load16(q + i), load16(x + i));
-    b = Step::add(b, load16(q + i + 16), load16(x + i + 16));
-    c = Step::add(c, load16(q + i + 32), load16(x + i + 32));
-    d = Step::add(d, load16(q + i + 48), load16(x + i + 48));
+
+  template <typename X>
+  inline void add64(__m512 q0, __m512 q1, __m512 q2, __m512 q3, const X* x) {
+    a = Step::add(a, q0, load16(x));
+    b = Step::add(b, q1, load16(x + 16));
+    c = Step::add(c, q2, load16(x + 32));
+    d = Step::add(d, q3, load16(x + 48));
   }
-  for (; i < n; i += 16) a = Step::add(a, load16(q + i), load16(x + i));
-  return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(a, b), _mm512_add_ps(c, d)));
-}
+  template <typename X>
+  inline void add16(__m512 q, const X* x) {
+    a = Step::add(a, q, load16(x));
+  }
+  inline float sum() const { return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(a, b), _mm512_add_ps(c, d))); }
+};
+
+// A row gives the same bits alone and in a group: both add in the same order.
+template <typename Step, typename X>
+struct Floats {
+  static constexpr std::size_t kGroup = 4;
+
+  static float one(const float* q, const X* x, std::size_t n) {
+    Chains<Step> s;
+    std::size_t i = 0;
+    for (; i + 64 <= n; i += 64) s.add64(load16(q + i), load16(q + i + 16), load16(q + i + 32), load16(q + i + 48), x + i);
+    for (; i < n; i += 16) s.add16(load16(q + i), x + i);
+    return s.sum();
+  }
+
+  template <bool kPrefetch>
+  static inline void group(const float* q, const X* const* rows, const X* const* later, std::size_t n, float* out) {
+    const X *x0 = rows[0], *x1 = rows[1], *x2 = rows[2], *x3 = rows[3];
+    Chains<Step> s0, s1, s2, s3;
+    std::size_t i = 0;
+    for (; i + 64 <= n; i += 64) {
+      if (kPrefetch) {
+        for (std::size_t line = 0; line < sizeof(X); ++line) prefetch_four(later, i * sizeof(X) + line * kLine);
+      }
+      const __m512 q0 = load16(q + i), q1 = load16(q + i + 16), q2 = load16(q + i + 32), q3 = load16(q + i + 48);
+      s0.add64(q0, q1, q2, q3, x0 + i);
+      s1.add64(q0, q1, q2, q3, x1 + i);
+      s2.add64(q0, q1, q2, q3, x2 + i);
+      s3.add64(q0, q1, q2, q3, x3 + i);
+    }
+    for (; i < n; i += 16) {
+      if (kPrefetch) prefetch_four(later, i * sizeof(X));
+      const __m512 q0 = load16(q + i);
+      s0.add16(q0, x0 + i);
+      s1.add16(q0, x1 + i);
+      s2.add16(q0, x2 + i);
+      s3.add16(q0, x3 + i);
+    }
+    out[0] = s0.sum();
+    out[1] = s1.sum();
+    out[2] = s2.sum();
+    out[3] = s3.sum();
+  }
+};
+
+inline __mmask16 first_lanes(std::size_t count) { return static_cast<__mmask16>((1u << count) - 1); }
 
 void f32_to_f16(const float* in, std::uint16_t* out, std::size_t n) {
-  for (std::size_t i = 0; i < n; i += 16) {
-    const __mmask16 m = n - i >= 16 ? 0xffff : static_cast<__mmask16>((1u << (n - i)) - 1);
-    const __m256i h = _mm512_cvtps_ph(_mm512_maskz_loadu_ps(m, in + i), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    _mm256_mask_storeu_epi16(out + i, m, h);
+  constexpr int kNearestEven = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+  std::size_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), _mm512_cvtps_ph(_mm512_loadu_ps(in + i), kNearestEven));
   }
+  const __mmask16 m = first_lanes(n - i);
+  _mm256_mask_storeu_epi16(out + i, m, _mm512_cvtps_ph(_mm512_maskz_loadu_ps(m, in + i), kNearestEven));
 }
 
 void f16_to_f32(const std::uint16_t* in, float* out, std::size_t n) {
-  for (std::size_t i = 0; i < n; i += 16) {
-    const __mmask16 m = n - i >= 16 ? 0xffff : static_cast<__mmask16>((1u << (n - i)) - 1);
-    _mm512_mask_storeu_ps(out + i, m, _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(m, in + i)));
+  std::size_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    _mm512_storeu_ps(out + i, _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(in + i))));
   }
+  const __mmask16 m = first_lanes(n - i);
+  _mm512_mask_storeu_ps(out + i, m, _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(m, in + i)));
 }
 
-std::uint32_t encode_u7(const float* in, std::size_t n, float offset, float scale, std::uint8_t* out, float* error2) {
-  const __m512 low = _mm512_set1_ps(offset), step = _mm512_set1_ps(scale), inverse = _mm512_set1_ps(1.0f / scale);
-  const __m512 zero = _mm512_setzero_ps(), top = _mm512_set1_ps(127.0f);
-  const __m512 below = _mm512_set1_ps(-0.5f), above = _mm512_set1_ps(127.5f);
-  __m512 error = zero;
-  std::uint32_t outside = 0;
-  for (std::size_t i = 0; i < n; i += 16) {
-    const __mmask16 m = n - i >= 16 ? 0xffff : static_cast<__mmask16>((1u << (n - i)) - 1);
-    const __m512 x = _mm512_mask_loadu_ps(low, m, in + i);
+struct Encoder {
+  __m512 low, step, inverse;
+  __m512 error = _mm512_setzero_ps();
+  __m512i outside = _mm512_setzero_si512();
+
+  inline __m128i encode16(__m512 x) {
     const __m512 t = _mm512_mul_ps(_mm512_sub_ps(x, low), inverse);
-    const unsigned out_of_range = static_cast<unsigned>(_mm512_cmp_ps_mask(t, below, _CMP_LT_OQ)) |
-                                  static_cast<unsigned>(_mm512_cmp_ps_mask(t, above, _CMP_GT_OQ));
-    outside += static_cast<std::uint32_t>(__builtin_popcount(out_of_range));
+    const __m512 from_middle = _mm512_abs_ps(_mm512_sub_ps(t, _mm512_set1_ps(63.5f)));
+    const __mmask16 out_of_range = _mm512_cmp_ps_mask(from_middle, _mm512_set1_ps(64.0f), _CMP_GT_OQ);
+    outside = _mm512_mask_add_epi32(outside, out_of_range, outside, _mm512_set1_epi32(1));
     // max() takes its second operand when the first is NaN.
-    const __m512i code = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(t, zero), top));
-    _mm_mask_storeu_epi8(out + i, m, _mm512_cvtepi32_epi8(code));
+    const __m512i code = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(t, _mm512_setzero_ps()), _mm512_set1_ps(127.0f)));
     const __m512 e = _mm512_sub_ps(x, _mm512_fmadd_ps(_mm512_cvtepi32_ps(code), step, low));
     error = _mm512_fmadd_ps(e, e, error);
+    return _mm512_cvtepi32_epi8(code);
   }
-  *error2 = _mm512_reduce_add_ps(error);
-  return outside;
+};
+
+std::uint32_t encode_u7(const float* in, std::size_t n, float offset, float scale, std::uint8_t* out, float* error2) {
+  Encoder encoder{_mm512_set1_ps(offset), _mm512_set1_ps(scale), _mm512_set1_ps(1.0f / scale)};
+  std::size_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i), encoder.encode16(_mm512_loadu_ps(in + i)));
+  }
+  const __mmask16 m = first_lanes(n - i);
+  _mm_mask_storeu_epi8(out + i, m, encoder.encode16(_mm512_mask_loadu_ps(encoder.low, m, in + i)));
+  *error2 = _mm512_reduce_add_ps(encoder.error);
+  return static_cast<std::uint32_t>(_mm512_reduce_add_epi32(encoder.outside));
 }
 
 constexpr KernelTable avx512_table(const char* name) {
   return {
       name,
-      float_one<L2Float, float>,
-      float_one<DotFloat, float>,
-      float_one<L2Float, std::uint16_t>,
-      float_one<DotFloat, std::uint16_t>,
+      Floats<L2Float, float>::one,
+      Floats<DotFloat, float>::one,
+      Floats<L2Float, std::uint16_t>::one,
+      Floats<DotFloat, std::uint16_t>::one,
       f32_to_f16,
       f16_to_f32,
       l2_u7,
       dot_u7,
       encode_u7,
-      code_many<L2Step, std::uint8_t>,
-      code_many<DotStep, std::int8_t>,
-      measure_many<float, float, float, float_one<L2Float, float>>,
-      measure_many<float, float, float, float_one<DotFloat, float>>,
-      measure_many<float, std::uint16_t, float, float_one<L2Float, std::uint16_t>>,
-      measure_many<float, std::uint16_t, float, float_one<DotFloat, std::uint16_t>>,
-      code_scan<L2Step, std::uint8_t>,
-      code_scan<DotStep, std::int8_t>,
+      measure_groups<L2Codes, std::uint8_t, std::uint8_t, std::int32_t>,
+      measure_groups<DotCodes, std::int8_t, std::uint8_t, std::int32_t>,
+      measure_groups<Floats<L2Float, float>, float, float, float>,
+      measure_groups<Floats<DotFloat, float>, float, float, float>,
+      measure_groups<Floats<L2Float, std::uint16_t>, float, std::uint16_t, float>,
+      measure_groups<Floats<DotFloat, std::uint16_t>, float, std::uint16_t, float>,
+      scan_groups<L2Codes, std::uint8_t, std::uint8_t, std::int32_t>,
+      scan_groups<DotCodes, std::int8_t, std::uint8_t, std::int32_t>,
   };
 }
 

@@ -12,18 +12,21 @@ namespace {
 
 inline constexpr std::size_t kLine = 64;
 
-// How far ahead of the row being measured rows are requested, in rows, and how many lines of each. Tuned with kernel_bench:
-// rows of one or two lines are all requested up front, long rows leave the rest to the hardware's streamer.
+// How far ahead of the rows being measured later rows are requested, in rows, and how many lines of each. Measured with
+// kernel_bench: requests spread over the measuring of the current rows beat bursts; long rows only need their first lines
+// requested, the hardware's streamer follows.
 struct LookAhead {
   std::size_t rows;
   std::size_t lines;
+  bool spread;
 };
 
 inline LookAhead look_ahead(std::size_t row_bytes) {
   const std::size_t lines = (row_bytes + kLine - 1) / kLine;
-  if (lines <= 2) return {32, lines};
-  if (lines <= 16) return {8, lines};
-  return {1, lines};
+  if (lines <= 2) return {16, lines, true};
+  if (lines <= 16) return {8, lines, true};
+  if (lines <= 32) return {4, lines, true};
+  return {4, 4, false};
 }
 
 inline void prefetch_row(const void* row, std::size_t lines) {
@@ -31,7 +34,7 @@ inline void prefetch_row(const void* row, std::size_t lines) {
   for (std::size_t i = 0; i < lines; ++i) prefetch_line(p + i * kLine);
 }
 
-// kOne: distance of one row. X: element type of a stored row.
+// One row at a time; for tables without grouped kernels. kOne: distance of one row. X: element type of a stored row.
 template <typename Q, typename X, typename D, D (*kOne)(const Q*, const X*, std::size_t)>
 void measure_many(const Q* q, const X* const* rows, std::size_t count, std::size_t n, D* out) {
   const LookAhead ahead = look_ahead(n * sizeof(X));
@@ -41,6 +44,39 @@ void measure_many(const Q* q, const X* const* rows, std::size_t count, std::size
     if (i + ahead.rows < count) prefetch_row(rows[i + ahead.rows], ahead.lines);
     out[i] = kOne(q, rows[i], n);
   }
+}
+
+// Kernel::kGroup rows at a time. Kernel::one(q, x, n) measures one row; Kernel::group<true>(q, rows, later, n, out) measures kGroup rows
+// and requests the lines of kGroup later ones on the way; group<false> ignores `later`.
+template <typename Kernel, typename Q, typename X, typename D>
+void measure_groups(const Q* q, const X* const* rows, std::size_t count, std::size_t n, D* out) {
+  constexpr std::size_t kGroup = Kernel::kGroup;
+  const LookAhead ahead = look_ahead(n * sizeof(X));
+  const std::size_t first = count < ahead.rows ? count : ahead.rows;
+  for (std::size_t i = 0; i < first; ++i) prefetch_row(rows[i], ahead.lines);
+  std::size_t i = 0;
+  for (; i + kGroup <= count; i += kGroup) {
+    const std::size_t later = i + ahead.rows;
+    if (ahead.spread && later + kGroup <= count) {
+      Kernel::template group<true>(q, rows + i, rows + later, n, out + i);
+    } else {
+      for (std::size_t j = later; j < count && j < later + kGroup; ++j) prefetch_row(rows[j], ahead.lines);
+      Kernel::template group<false>(q, rows + i, rows, n, out + i);
+    }
+  }
+  for (; i < count; ++i) out[i] = Kernel::one(q, rows[i], n);
+}
+
+template <typename Kernel, typename Q, typename X, typename D>
+void scan_groups(const Q* q, const X* base, std::size_t stride, std::size_t count, std::size_t n, D* out) {
+  constexpr std::size_t kGroup = Kernel::kGroup;
+  std::size_t i = 0;
+  for (; i + kGroup <= count; i += kGroup) {
+    const X* rows[kGroup];
+    for (std::size_t r = 0; r < kGroup; ++r) rows[r] = base + (i + r) * stride;
+    Kernel::template group<false>(q, rows, rows, n, out + i);
+  }
+  for (; i < count; ++i) out[i] = Kernel::one(q, base + i * stride, n);
 }
 
 template <typename Q, typename X, typename D, D (*kOne)(const Q*, const X*, std::size_t)>

@@ -33,6 +33,13 @@ inline __m256i half_line(const void* p, std::size_t offset) {
 
 inline __m128i sum_halves(__m256i v) { return _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)); }
 
+inline std::int32_t sum_lanes(__m256i v) {
+  __m128i s = sum_halves(v);
+  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
+  return _mm_cvtsi128_si32(s);
+}
+
 template <typename Step>
 std::int32_t code_one(const void* q, const void* x, std::size_t n) {
   __m256i acc0 = _mm256_setzero_si256(), acc1 = acc0;
@@ -42,60 +49,40 @@ std::int32_t code_one(const void* q, const void* x, std::size_t n) {
     acc1 = Step::add2(acc1, half_line(q, i + 64), half_line(x, i + 64), half_line(q, i + 96), half_line(x, i + 96));
   }
   if (i < n) acc0 = Step::add2(acc0, half_line(q, i), half_line(x, i), half_line(q, i + 32), half_line(x, i + 32));
-  __m128i s = sum_halves(_mm256_add_epi32(acc0, acc1));
-  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
-  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
-  return _mm_cvtsi128_si32(s);
+  return sum_lanes(_mm256_add_epi32(acc0, acc1));
 }
 
-// Four rows at once: the query is loaded once and the horizontal sums are shared. With kPrefetch, the lines of four later rows are
-// requested on the way.
-template <typename Step, bool kPrefetch>
-inline void code_four(const void* q, const void* const* x, const void* const* later, std::size_t n, std::int32_t* out) {
-  const void *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
-  __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
-  for (std::size_t i = 0; i < n; i += 64) {
-    if (kPrefetch) {
-      for (int r = 0; r < 4; ++r) prefetch_line(static_cast<const char*>(later[r]) + i);
-    }
-    const __m256i q0 = half_line(q, i), q1 = half_line(q, i + 32);
-    a = Step::add2(a, q0, half_line(x0, i), q1, half_line(x0, i + 32));
-    b = Step::add2(b, q0, half_line(x1, i), q1, half_line(x1, i + 32));
-    c = Step::add2(c, q0, half_line(x2, i), q1, half_line(x2, i + 32));
-    d = Step::add2(d, q0, half_line(x3, i), q1, half_line(x3, i + 32));
-  }
-  const __m256i abcd = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), sum_halves(abcd));
+template <std::size_t kRows, typename X>
+inline void prefetch_each(const X* const* rows, std::size_t offset) {
+  for (std::size_t r = 0; r < kRows; ++r) prefetch_line(reinterpret_cast<const char*>(rows[r]) + offset);
 }
 
+// Four rows at once: the query is loaded once and the horizontal sums are shared.
 template <typename Step, typename Q>
-void code_many(const Q* q, const std::uint8_t* const* rows, std::size_t count, std::size_t n, std::int32_t* out) {
-  const void* const* x = reinterpret_cast<const void* const*>(rows);
-  const LookAhead ahead = look_ahead(n);
-  const std::size_t first = count < ahead.rows ? count : ahead.rows;
-  for (std::size_t i = 0; i < first; ++i) prefetch_row(x[i], ahead.lines);
-  std::size_t i = 0;
-  for (; i + 4 <= count; i += 4) {
-    if (i + ahead.rows + 4 <= count) {
-      code_four<Step, true>(q, x + i, x + i + ahead.rows, n, out + i);
-    } else {
-      for (std::size_t j = i + ahead.rows; j < count; ++j) prefetch_row(x[j], ahead.lines);
-      code_four<Step, false>(q, x + i, nullptr, n, out + i);
-    }
-  }
-  for (; i < count; ++i) out[i] = code_one<Step>(q, x[i], n);
-}
+struct Codes {
+  static constexpr std::size_t kGroup = 4;
+  static std::int32_t one(const Q* q, const std::uint8_t* x, std::size_t n) { return code_one<Step>(q, x, n); }
 
-template <typename Step, typename Q>
-void code_scan(const Q* q, const std::uint8_t* base, std::size_t stride, std::size_t count, std::size_t n, std::int32_t* out) {
-  std::size_t i = 0;
-  for (; i + 4 <= count; i += 4) {
-    const std::uint8_t* p = base + i * stride;
-    const void* x[4] = {p, p + stride, p + 2 * stride, p + 3 * stride};
-    code_four<Step, false>(q, x, nullptr, n, out + i);
+  template <bool kPrefetch>
+  static inline void group(const Q* q, const std::uint8_t* const* rows, const std::uint8_t* const* later, std::size_t n,
+                           std::int32_t* out) {
+    const std::uint8_t *x0 = rows[0], *x1 = rows[1], *x2 = rows[2], *x3 = rows[3];
+    __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
+    for (std::size_t i = 0; i < n; i += 64) {
+      if (kPrefetch) prefetch_each<4>(later, i);
+      const __m256i q0 = half_line(q, i), q1 = half_line(q, i + 32);
+      a = Step::add2(a, q0, half_line(x0, i), q1, half_line(x0, i + 32));
+      b = Step::add2(b, q0, half_line(x1, i), q1, half_line(x1, i + 32));
+      c = Step::add2(c, q0, half_line(x2, i), q1, half_line(x2, i + 32));
+      d = Step::add2(d, q0, half_line(x3, i), q1, half_line(x3, i + 32));
+    }
+    const __m256i abcd = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), sum_halves(abcd));
   }
-  for (; i < count; ++i) out[i] = code_one<Step>(q, base + i * stride, n);
-}
+};
+
+using L2Codes = Codes<L2Step, std::uint8_t>;
+using DotCodes = Codes<DotStep, std::int8_t>;
 
 std::int32_t l2_u7(const std::uint8_t* a, const std::uint8_t* b, std::size_t n) { return code_one<L2Step>(a, b, n); }
 std::int32_t dot_u7(const std::uint8_t* a, const std::int8_t* b, std::size_t n) { return code_one<DotStep>(b, a, n); }
@@ -123,22 +110,60 @@ inline float sum8(__m256 v) {
   return _mm_cvtss_f32(s);
 }
 
-template <typename Step, typename X>
-float float_one(const float* q, const X* x, std::size_t n) {
+// Thirty-two components of one row in four chains, which hide the latency of the additions.
+template <typename Step>
+struct Chains {
   __m256 a = _mm256_setzero_ps(), b = a, c = a, d = a;
-  std::size_t i = 0;
-  for (; i + 32 <= n; i += 32) {
-    a = Step::add(a, load8(q + i), load8(x + i));
-    b = Step::add(b, load8(q + i + 8), load8(x + i + 8));
-    c = Step::add(c, load8(q + i + 16), load8(x + i + 16));
-    d = Step::add(d, load8(q + i + 24), load8(x + i + 24));
+
+  template <typename X>
+  inline void add32(const float* q, const X* x) {
+    a = Step::add(a, load8(q), load8(x));
+    b = Step::add(b, load8(q + 8), load8(x + 8));
+    c = Step::add(c, load8(q + 16), load8(x + 16));
+    d = Step::add(d, load8(q + 24), load8(x + 24));
   }
-  if (i < n) {
-    a = Step::add(a, load8(q + i), load8(x + i));
-    b = Step::add(b, load8(q + i + 8), load8(x + i + 8));
+  template <typename X>
+  inline void add16(const float* q, const X* x) {
+    a = Step::add(a, load8(q), load8(x));
+    b = Step::add(b, load8(q + 8), load8(x + 8));
   }
-  return sum8(_mm256_add_ps(_mm256_add_ps(a, b), _mm256_add_ps(c, d)));
-}
+  inline float sum() const { return sum8(_mm256_add_ps(_mm256_add_ps(a, b), _mm256_add_ps(c, d))); }
+};
+
+// A row gives the same bits alone and in a group: both add in the same order. Sixteen registers hold the chains of two rows.
+template <typename Step, typename X>
+struct Floats {
+  static constexpr std::size_t kGroup = 2;
+
+  static float one(const float* q, const X* x, std::size_t n) {
+    Chains<Step> s;
+    std::size_t i = 0;
+    for (; i + 32 <= n; i += 32) s.add32(q + i, x + i);
+    if (i < n) s.add16(q + i, x + i);
+    return s.sum();
+  }
+
+  template <bool kPrefetch>
+  static inline void group(const float* q, const X* const* rows, const X* const* later, std::size_t n, float* out) {
+    const X *x0 = rows[0], *x1 = rows[1];
+    Chains<Step> s0, s1;
+    std::size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+      if (kPrefetch) {
+        for (std::size_t line = 0; line < sizeof(X) / 2; ++line) prefetch_each<2>(later, i * sizeof(X) + line * kLine);
+      }
+      s0.add32(q + i, x0 + i);
+      s1.add32(q + i, x1 + i);
+    }
+    if (i < n) {
+      if (kPrefetch) prefetch_each<2>(later, i * sizeof(X));
+      s0.add16(q + i, x0 + i);
+      s1.add16(q + i, x1 + i);
+    }
+    out[0] = s0.sum();
+    out[1] = s1.sum();
+  }
+};
 
 void f32_to_f16(const float* in, std::uint16_t* out, std::size_t n) {
   std::size_t i = 0;
@@ -163,13 +188,13 @@ void f16_to_f32(const std::uint16_t* in, float* out, std::size_t n) {
 struct Encoder {
   __m256 low, step, inverse;
   __m256 error = _mm256_setzero_ps();
-  std::uint32_t outside = 0;
+  __m256i outside = _mm256_setzero_si256();
 
   inline __m128i encode8(__m256 x) {
     const __m256 t = _mm256_mul_ps(_mm256_sub_ps(x, low), inverse);
-    const __m256 out_of_range = _mm256_or_ps(_mm256_cmp_ps(t, _mm256_set1_ps(-0.5f), _CMP_LT_OQ),
-                                             _mm256_cmp_ps(t, _mm256_set1_ps(127.5f), _CMP_GT_OQ));
-    outside += static_cast<std::uint32_t>(__builtin_popcount(static_cast<unsigned>(_mm256_movemask_ps(out_of_range))));
+    const __m256 from_middle = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), _mm256_sub_ps(t, _mm256_set1_ps(63.5f)));
+    const __m256 out_of_range = _mm256_cmp_ps(from_middle, _mm256_set1_ps(64.0f), _CMP_GT_OQ);
+    outside = _mm256_sub_epi32(outside, _mm256_castps_si256(out_of_range));  // a true lane is -1
     // max() takes its second operand when the first is NaN.
     const __m256i code =
         _mm256_cvtps_epi32(_mm256_min_ps(_mm256_max_ps(t, _mm256_setzero_ps()), _mm256_set1_ps(127.0f)));
@@ -194,30 +219,30 @@ std::uint32_t encode_u7(const float* in, std::size_t n, float offset, float scal
     for (std::size_t j = 0; i + j < n; ++j) out[i + j] = codes[j];
   }
   *error2 = sum8(encoder.error);
-  return encoder.outside;
+  return static_cast<std::uint32_t>(sum_lanes(encoder.outside));
 }
 
 }  // namespace
 
 const KernelTable kAvx2Kernels = {
     "avx2",
-    float_one<L2Float, float>,
-    float_one<DotFloat, float>,
-    float_one<L2Float, std::uint16_t>,
-    float_one<DotFloat, std::uint16_t>,
+    Floats<L2Float, float>::one,
+    Floats<DotFloat, float>::one,
+    Floats<L2Float, std::uint16_t>::one,
+    Floats<DotFloat, std::uint16_t>::one,
     f32_to_f16,
     f16_to_f32,
     l2_u7,
     dot_u7,
     encode_u7,
-    code_many<L2Step, std::uint8_t>,
-    code_many<DotStep, std::int8_t>,
-    measure_many<float, float, float, float_one<L2Float, float>>,
-    measure_many<float, float, float, float_one<DotFloat, float>>,
-    measure_many<float, std::uint16_t, float, float_one<L2Float, std::uint16_t>>,
-    measure_many<float, std::uint16_t, float, float_one<DotFloat, std::uint16_t>>,
-    code_scan<L2Step, std::uint8_t>,
-    code_scan<DotStep, std::int8_t>,
+    measure_groups<L2Codes, std::uint8_t, std::uint8_t, std::int32_t>,
+    measure_groups<DotCodes, std::int8_t, std::uint8_t, std::int32_t>,
+    measure_groups<Floats<L2Float, float>, float, float, float>,
+    measure_groups<Floats<DotFloat, float>, float, float, float>,
+    measure_groups<Floats<L2Float, std::uint16_t>, float, std::uint16_t, float>,
+    measure_groups<Floats<DotFloat, std::uint16_t>, float, std::uint16_t, float>,
+    scan_groups<L2Codes, std::uint8_t, std::uint8_t, std::int32_t>,
+    scan_groups<DotCodes, std::int8_t, std::uint8_t, std::int32_t>,
 };
 
 }  // namespace sagedb

@@ -117,7 +117,7 @@ std::uint32_t encode16(const float* in, float offset, float scale, float inverse
   std::uint32_t outside = 0;
   for (int j = 0; j < 16; ++j) {
     float t = (in[j] - offset) * inverse;
-    outside += static_cast<std::uint32_t>(t < -0.5f) + static_cast<std::uint32_t>(t > 127.5f);
+    outside += __builtin_fabsf(t - 63.5f) > 64.0f ? 1u : 0u;
     // Clamped before the conversion (out of range would be undefined); the comparisons send NaN to 0.
     t = t > 0.0f ? t : 0.0f;
     t = t < 127.0f ? t : 127.0f;
