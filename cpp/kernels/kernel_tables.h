@@ -12,6 +12,7 @@ extern const KernelTable kAvx512Kernels;
 extern const KernelTable kAvx512VnniKernels;
 #elif defined(__aarch64__)
 extern const KernelTable kNeonKernels;
+extern const KernelTable kNeonDotKernels;
 #endif
 
 }  // namespace sagedb

@@ -5,6 +5,9 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 #include "kernels/kernel_tables.h"
@@ -51,6 +54,18 @@ CpuFeatures detect_cpu() noexcept {
   return f;
 }
 
+#elif defined(__aarch64__)
+
+bool has_dot_product() noexcept {
+#if defined(__APPLE__)
+  return true;  // since the first of these machines
+#elif defined(__linux__)
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#else
+  return false;
+#endif
+}
+
 #endif
 
 Supported detect() noexcept {
@@ -61,6 +76,7 @@ Supported detect() noexcept {
   if (cpu.avx512) s.add(kAvx512Kernels);
   if (cpu.avx2) s.add(kAvx2Kernels);
 #elif defined(__aarch64__)
+  if (has_dot_product()) s.add(kNeonDotKernels);
   s.add(kNeonKernels);
 #endif
   s.add(kScalarKernels);

@@ -1,9 +1,9 @@
 // Distance kernels behind a function table, chosen once at run time by CPU features.
 //
 // One file per instruction set (kernels_scalar.cpp, kernels_avx2.cpp, kernels_avx512.cpp, kernels_avx512vnni.cpp,
-// kernels_neon.cpp), each compiled with its own flags; the scalar file is the reference that tests compare with. Nothing else in the
+// kernels_neon.cpp, kernels_neondot.cpp), each compiled with its own flags; the scalar file is the reference that tests compare with. Nothing else in the
 // engine may be compiled with more than the baseline instruction set. Environment variable SAGEDB_KERNELS=scalar|avx2|avx512|avx512vnni|
-// neon forces a supported set (tests, bug reports); an unsupported name is ignored.
+// neon|neondot forces a supported set (tests, bug reports); an unsupported name is ignored.
 //
 // Shapes: f32 kernels take `n` floats padded with zeros to a multiple of 16 floats by the vector store, 64-byte aligned rows;
 // code kernels take `n` bytes padded with zero codes to a multiple of 64, 64-byte aligned rows.
