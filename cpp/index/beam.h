@@ -1,0 +1,131 @@
+// Best-first traversal of one level: the loop that every search and every insertion runs.
+//
+// Each step takes the nearest few unchecked candidates, gathers all neighbors not seen before, measures them with one kernel call
+// (which prefetches across the whole batch), and inserts those that are near enough. Expanding several candidates per step costs a
+// few more distances and hides the memory latency of their link rows and codes.
+//
+// Thread safety: the graph may be written by a builder meanwhile (relaxed link loads); scratch belongs to the caller.
+#pragma once
+
+#include <cstdint>
+
+#include "index/graph_data.h"
+#include "index/measure.h"
+#include "index/search_scratch.h"
+
+namespace sagedb {
+
+// What happens to measured candidates that the pool does not keep.
+enum class Overflow : std::uint8_t { drop, keep };
+
+template <Overflow kOverflow>
+inline void offer(SearchScratch& s, DistanceKey distance, std::uint32_t node, bool* entered) {
+  *entered = distance < s.pool.bound();
+  if (*entered) {
+    const CandidateKey dropped = s.pool.insert(distance, node);
+    if constexpr (kOverflow == Overflow::keep) {
+      if (dropped != 0) s.overflow.push_back(dropped);
+    }
+  } else if constexpr (kOverflow == Overflow::keep) {
+    s.overflow.push_back(candidate_key(distance, node));
+  }
+}
+
+// Measures the nodes seen since `first` and offers them to the pool.
+template <Overflow kOverflow, typename Measure, typename Level>
+void measure_seen(const Measure& measure, const Level& level, SearchScratch& s, std::size_t first) {
+  const std::size_t count = s.seen_count() - first;
+  const std::uint32_t* nodes = s.seen() + first;
+  if (s.rows.size() < count) s.rows.resize(count);
+  measure.many(level.rows_of(nodes, count, s.rows.data()), count, s.distances());
+  const DistanceKey* distances = s.distances();
+  bool entered;
+  for (std::size_t i = 0; i < count; ++i) {
+    offer<kOverflow>(s, distances[i], nodes[i], &entered);
+    if (entered) level.prefetch(nodes[i]);
+  }
+}
+
+// Puts a start node into the pool.
+template <typename Measure, typename Level>
+void start_beam(const Measure& measure, const Level& level, SearchScratch& s, std::uint32_t node) {
+  if (s.visited(node)) return;
+  s.reserve(1);
+  const std::size_t first = s.seen_count();
+  s.gather(node);
+  measure_seen<Overflow::drop>(measure, level, s, first);
+}
+
+// Runs until every candidate of the pool is checked. `breadth` candidates are expanded per step.
+template <Overflow kOverflow, typename Measure, typename Level>
+void run_beam(const Measure& measure, const Level& level, SearchScratch& s, std::uint32_t breadth,
+              SearchCounters* counters) {
+  const std::uint32_t width = level.width();
+  std::uint64_t expanded = 0;
+  const std::size_t seen_before = s.seen_count();
+  for (;;) {
+    s.reserve(std::size_t{breadth} * width);
+    const std::size_t first = s.seen_count();
+    std::uint32_t taken = 0;
+    for (std::uint32_t node; taken < breadth && s.pool.next(&node); ++taken) {
+      const std::uint32_t* links = level.links(node);
+      for (std::uint32_t i = 0; i < width; ++i) {
+        const std::uint32_t neighbor = load_link(links + i);
+        if (neighbor == kNoRow) break;
+        s.gather(neighbor);
+      }
+    }
+    if (taken == 0) break;
+    expanded += taken;
+    if (s.seen_count() > first) measure_seen<kOverflow>(measure, level, s, first);
+  }
+  if (counters != nullptr) {
+    counters->visited += expanded;
+    counters->distances += s.seen_count() - seen_before;
+  }
+}
+
+// Walks one upper level to a local minimum. `node` and `nearest` are in-out; returns how many distances were measured.
+template <typename Measure>
+std::uint64_t descend_level(const Measure& measure, const UpperLevelView& level, std::uint32_t* node,
+                            DistanceKey* nearest) {
+  Row rows[kMeasureBatch];
+  std::uint32_t nodes[kMeasureBatch];
+  DistanceKey distances[kMeasureBatch];
+  std::uint64_t measured = 0;
+  for (bool moved = true; moved;) {
+    moved = false;
+    const std::uint32_t* links = level.links(*node);
+    std::size_t count = 0;
+    const std::size_t width = std::min<std::size_t>(level.width(), kMeasureBatch);
+    for (std::size_t i = 0; i < width; ++i) {
+      const std::uint32_t neighbor = load_link(links + i);
+      if (neighbor == kNoRow) break;
+      nodes[count++] = neighbor;
+    }
+    measure.many(level.rows_of(nodes, count, rows), count, distances);
+    measured += count;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (distances[i] < *nearest) *nearest = distances[i], *node = nodes[i], moved = true;
+    }
+  }
+  return measured;
+}
+
+// Greedy descent from the entry to `to_level`; returns the node number on that level.
+template <typename Measure>
+std::uint32_t descend(const Measure& measure, const GraphData& graph, int top, int to_level, SearchCounters* counters) {
+  if (top == 0) return graph.entry;
+  std::uint32_t node = 0;  // the entry is node 0 of the top level
+  DistanceKey nearest = measure_one(measure, graph.entry);
+  std::uint64_t measured = 1;
+  for (int l = top; l > to_level; --l) {
+    const UpperLevel& level = graph.upper[static_cast<std::size_t>(l) - 1];
+    measured += descend_level(measure, UpperLevelView{&level, graph.M}, &node, &nearest);
+    node = level.down[node];
+  }
+  if (counters != nullptr) counters->distances += measured;
+  return node;
+}
+
+}  // namespace sagedb

@@ -1,0 +1,149 @@
+// Searches restricted by a filter bitmap or tombstones. Whatever the plan, a search delivers min(ef, accepted rows) candidates: a
+// traversal that cannot deliver widens, and one that would cost more than measuring every allowed row does that instead.
+#pragma once
+
+#include <algorithm>
+
+#include "index/beam.h"
+#include "index/filter_plan.h"
+
+namespace sagedb {
+
+inline bool filter_allows(const RowSelector& selector, Row r) noexcept {
+  return selector.allowed == nullptr || ((selector.allowed[r >> 6] >> (r & 63)) & 1) != 0;
+}
+
+// Fills the pool with the nearest `ef` accepted rows by measuring all of them.
+template <typename Measure>
+void scan_accepted(const Measure& measure, Row rows, const RowSelector& selector, std::uint32_t ef, SearchScratch& s,
+                   SearchCounters* counters) {
+  s.pool.reset(ef);
+  s.reserve(kMeasureBatch);
+  Row batch[kMeasureBatch];
+  std::size_t count = 0;
+  std::uint64_t measured = 0;
+  const auto flush = [&] {
+    measure.many(batch, count, s.distances());
+    for (std::size_t i = 0; i < count; ++i)
+      if (s.distances()[i] < s.pool.bound()) s.pool.insert(s.distances()[i], batch[i]);
+    measured += count;
+    count = 0;
+  };
+  for (Row first = 0; first < rows; first += 64) {
+    std::uint64_t word = selector.allowed != nullptr ? selector.allowed[first >> 6] : ~std::uint64_t{0};
+    if (rows - first < 64) word &= (std::uint64_t{1} << (rows - first)) - 1;
+    for (; word != 0; word &= word - 1) {
+      const Row r = first + static_cast<Row>(__builtin_ctzll(word));
+      if (!selector.accepts(r)) continue;
+      batch[count++] = r;
+      if (count == kMeasureBatch) flush();
+    }
+  }
+  flush();
+  if (counters != nullptr) counters->distances += measured;
+}
+
+// Two-hop expansion (ACORN-1, Patel et al. 2024): only allowed rows are measured; a neighbor that is not allowed is bridged by
+// looking at its neighbors. Rows with a tombstone count as allowed here, they are dropped from the result.
+template <typename Measure>
+void run_two_hop(const Measure& measure, const BaseLevelView& level, const RowSelector& selector, SearchScratch& s,
+                 SearchCounters* counters) {
+  const std::uint32_t width = level.width();
+  std::uint64_t expanded = 0;
+  std::uint64_t measured = 0;
+  for (std::uint32_t node; s.pool.next(&node); ++expanded) {
+    s.reserve(std::size_t{width} * (width + 1));
+    if (s.rows.size() < std::size_t{width} * (width + 1)) s.rows.resize(std::size_t{width} * (width + 1));
+    const std::size_t first = s.seen_count();
+    std::size_t count = 0;
+    const Row* links = level.links(node);
+    for (std::uint32_t i = 0; i < width; ++i) {
+      const Row n = load_link(links + i);
+      if (n == kNoRow) break;
+      if (!s.visited(n) && !filter_allows(selector, n)) level.prefetch(n);
+      s.gather(n);
+    }
+    const std::size_t direct_end = s.seen_count();
+    for (std::size_t i = first; i < direct_end; ++i) {
+      const Row n = s.seen()[i];
+      if (filter_allows(selector, n)) {
+        s.rows[count++] = n;
+        continue;
+      }
+      const Row* hop = level.links(n);
+      for (std::uint32_t j = 0; j < width; ++j) {
+        const Row m = load_link(hop + j);
+        if (m == kNoRow) break;
+        if (!filter_allows(selector, m)) continue;
+        const std::size_t before = s.seen_count();
+        s.gather(m);
+        if (s.seen_count() != before) s.rows[count++] = m;
+      }
+    }
+    measure.many(s.rows.data(), count, s.distances());
+    measured += count;
+    bool entered;
+    for (std::size_t i = 0; i < count; ++i) {
+      offer<Overflow::keep>(s, s.distances()[i], s.rows[i], &entered);
+      if (entered) level.prefetch(s.rows[i]);
+    }
+  }
+  if (counters != nullptr) counters->visited += expanded, counters->distances += measured;
+}
+
+// Raises the pool's capacity and brings back the nearest of what it did not keep.
+inline void widen_pool(SearchScratch& s, std::uint32_t capacity) {
+  s.pool.widen(capacity);
+  std::sort(s.overflow.begin(), s.overflow.end());
+  const std::size_t room = capacity - s.pool.size();
+  const std::size_t taken = std::min(room, s.overflow.size());
+  for (std::size_t i = 0; i < taken; ++i) s.pool.append(s.overflow[i]);
+  s.pool.sort();
+  s.overflow.erase(s.overflow.begin(), s.overflow.begin() + static_cast<std::ptrdiff_t>(taken));
+}
+
+// Copies accepted candidates of the pool to s.accepted, nearest first, at most `ef`.
+inline void collect_accepted(SearchScratch& s, const RowSelector& selector, std::uint32_t ef) {
+  s.accepted.clear();
+  for (const CandidateKey key : s.pool) {
+    if (s.accepted.size() == ef) break;
+    if (selector.accepts(node_of(key))) s.accepted.push_back(key);
+  }
+}
+
+// Leaves the nearest accepted candidates in s.accepted.
+template <typename Measure>
+void search_restricted(const Measure& measure, const GraphData& graph, std::uint32_t start, const FilterChoice& choice,
+                       const RowSelector& selector, std::uint32_t ef, std::uint32_t breadth, SearchScratch& s,
+                       SearchCounters* counters) {
+  const Row matching = selector.allowed != nullptr ? std::min(selector.allowed_count, graph.rows) : graph.rows;
+  const BaseLevelView level{&graph.base};
+  if (choice.plan != FilterPlan::scan && matching > 0) {
+    const bool two_hop = choice.plan == FilterPlan::two_hop;
+    const double share = static_cast<double>(matching) / graph.rows;
+    double wanted = two_hop ? ef : ef / share;
+    wanted = std::min(wanted * 1.05 + 2, static_cast<double>(graph.rows) + 1);
+    s.pool.reset(static_cast<std::uint32_t>(wanted));
+    start_beam(measure, level, s, start);
+    // A traversal may cost as much as the scan that would replace it, then it gives up.
+    const std::size_t budget = s.seen_count() + matching + 512;
+    for (;;) {
+      if (two_hop) {
+        run_two_hop(measure, level, selector, s, counters);
+      } else {
+        run_beam<Overflow::keep>(measure, level, s, breadth, counters);
+      }
+      collect_accepted(s, selector, ef);
+      if (s.accepted.size() == ef) return;
+      const bool exhausted = s.overflow.empty();
+      if (exhausted && !two_hop && s.seen_count() == graph.rows) return;  // everything was measured
+      if (exhausted || s.seen_count() > budget) break;
+      widen_pool(s,
+                 static_cast<std::uint32_t>(std::min<std::size_t>(std::size_t{s.pool.capacity()} * 2, graph.rows + 1)));
+    }
+  }
+  scan_accepted(measure, graph.rows, selector, ef, s, counters);
+  s.accepted.assign(s.pool.begin(), s.pool.end());
+}
+
+}  // namespace sagedb

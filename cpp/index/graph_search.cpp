@@ -1,0 +1,70 @@
+#include "index/graph_search.h"
+
+#include <algorithm>
+
+#include "index/beam.h"
+#include "index/filter_plan.h"
+#include "index/filtered_search.h"
+#include "index/measure.h"
+#include "index/search_scratch.h"
+
+namespace sagedb {
+namespace {
+
+template <typename Measure>
+void search_all(const Measure& measure, const GraphData& graph, std::uint32_t start, std::uint32_t ef, SearchScratch& s,
+                SearchCounters* counters) {
+  const BaseLevelView level{&graph.base};
+  const std::uint32_t breadth = beam_breadth(ef);
+  start_beam(measure, level, s, start);
+  run_beam<Overflow::drop>(measure, level, s, breadth, counters);
+  if (s.pool.size() < std::min<std::size_t>(ef, graph.rows)) {
+    // The start reaches fewer rows than asked for; the entry reaches every row.
+    start_beam(measure, level, s, graph.entry);
+    run_beam<Overflow::drop>(measure, level, s, breadth, counters);
+  }
+}
+
+template <typename Measure>
+void append_candidates(const Measure& measure, const CandidateKey* begin, const CandidateKey* end,
+                       std::vector<Candidate>& out) {
+  out.reserve(out.size() + static_cast<std::size_t>(end - begin));
+  for (const CandidateKey* key = begin; key != end; ++key)
+    out.push_back(Candidate{measure.distance(distance_of(*key)), node_of(*key)});
+}
+
+std::size_t bytes_per_distance(const SpaceView& space) {
+  return space.codes != nullptr ? space.codes->stride() : space.vectors->stride();
+}
+
+}  // namespace
+
+std::uint32_t beam_breadth(std::uint32_t ef) noexcept { return ef < 24 ? 2 : ef < 64 ? 3 : 4; }
+
+bool search_graph(const GraphData& graph, const SpaceView& space, const Query& query, const SearchParams& params,
+                  const RowSelector& selector, SearchScratch& scratch, std::vector<Candidate>& out,
+                  SearchCounters* counters) {
+  if (graph.rows == 0) return space.codes == nullptr;
+  const std::uint32_t ef = std::min(std::max({params.k, params.ef, 1u}), graph.rows);
+  return with_query_measure(space, query, [&](const auto& measure) {
+    FilterChoice choice;
+    if (!selector.unrestricted()) {
+      const Row allowed = selector.allowed != nullptr ? selector.allowed_count : graph.rows;
+      choice = choose_filter_plan({graph.rows, allowed, ef, graph.M, bytes_per_distance(space)});
+    }
+    scratch.begin(graph.rows, ef);
+    const int top = static_cast<int>(graph.upper.size());
+    const std::uint32_t start =
+        choice.plan == FilterPlan::scan ? graph.entry : descend(measure, graph, top, 0, counters);
+    if (choice.plan == FilterPlan::none) {
+      search_all(measure, graph, start, ef, scratch, counters);
+      append_candidates(measure, scratch.pool.begin(), scratch.pool.end(), out);
+    } else {
+      search_restricted(measure, graph, start, choice, selector, ef, beam_breadth(ef), scratch, counters);
+      append_candidates(measure, scratch.accepted.data(), scratch.accepted.data() + scratch.accepted.size(), out);
+    }
+    return std::decay_t<decltype(measure)>::kExact;
+  });
+}
+
+}  // namespace sagedb
