@@ -118,3 +118,11 @@ export function closedError(): SageDBError {
 export function abortedError(signal: AbortSignal): SageDBError {
   return new SageDBError('ABORTED', 'the operation was aborted', { cause: signal.reason });
 }
+
+/** Gives an error of the addon its class. `rename` adapts the message (for instance, to name the batch position). */
+export function fromNative(error: Error & { code?: string }, rename?: (message: string) => string): SageDBError {
+  if (error instanceof SageDBError) return error;
+  const code = SAGEDB_ERROR_CODES.find((known) => known === error.code);
+  const message = rename ? rename(error.message) : error.message;
+  return code === undefined ? new SageDBError('INTERNAL', message, { cause: error }) : new SageDBError(code, message);
+}

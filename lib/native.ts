@@ -1,13 +1,161 @@
-// The only file that touches the addon.
+import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SageDBError } from './errors.js';
 
-interface Native {
+/** What the addon gives back for work in flight; opaque. */
+export type NativeTask = { readonly __task: unique symbol };
+export type NativeItems = { readonly __items: unique symbol };
+
+export interface NativeOptions {
+  dimension: number;
+  metric: string;
+  vectors: string;
+  indexType: string;
+  M: number;
+  efConstruction: number;
+  quantization: string;
+  rebuildThreshold: number;
+  threads: number;
+}
+
+/** `error` is an Error whose `code` is one of the closed set. */
+export type NativeError = Error & { code: string };
+
+/**
+ * buffer: ids (f64 × hits), scores (f32 × hits), counts (u32 × queries), vectors (f32, of the queries that asked for them).
+ * errors: query, error, query, error, …
+ */
+export type NativeSearchResult = [
+  buffer: ArrayBuffer,
+  hits: number,
+  version: number,
+  texts: (string | undefined)[] | undefined,
+  strings: string[] | undefined,
+  errors: (number | NativeError)[] | undefined,
+];
+
+export interface NativeItemPiece {
+  ids: Float64Array;
+  strings: string[] | undefined;
+  metadata: string;
+  vectors: Float32Array;
+}
+
+export interface NativeStats {
+  [name: string]: number | string | boolean;
+}
+
+export interface NativeWriteGroup {
+  begin(kind: number, count: number, filter?: string, task?: NativeTask, floats?: number): void;
+  extend(vectors: Float32Array | undefined, ids: Float64Array | readonly (string | number)[] | undefined, metadata?: string[]): void;
+  pop(): void;
+}
+
+type Filters = (string | undefined)[] | undefined;
+type Tasks = (NativeTask | undefined)[] | undefined;
+
+export interface NativeDatabase {
+  search(
+    queries: Float32Array,
+    count: number,
+    params: Float64Array,
+    filters: Filters,
+    tasks: Tasks,
+    callback: (error: NativeError | null, ...result: NativeSearchResult) => void,
+  ): void;
+  searchSync(queries: Float32Array, count: number, params: Float64Array, filters: Filters, tasks: Tasks): NativeSearchResult;
+  get(
+    ids: readonly (string | number)[],
+    includeVector: boolean,
+    callback: (error: NativeError | null, found: Uint8Array, items: NativeItems, pieces: number) => void,
+  ): void;
+  has(ids: readonly (string | number)[], callback: (error: NativeError | null, found: Uint8Array) => void): void;
+  count(filter: string | undefined, callback: (error: NativeError | null, count: number) => void): void;
+  find(
+    filter: string | undefined,
+    limit: number,
+    offset: number,
+    includeVector: boolean,
+    callback: (error: NativeError | null, found: Uint8Array, items: NativeItems, pieces: number) => void,
+  ): void;
+  apply(
+    groups: NativeWriteGroup[],
+    callback: (
+      error: NativeError | null,
+      rows: Float64Array,
+      hits: Uint8Array,
+      errors: (number | NativeError)[] | undefined,
+    ) => void,
+  ): void;
+  build(optimize: boolean, task: NativeTask, callback: (error: NativeError | null) => void): void;
+  flush(callback: (error: NativeError | null) => void): void;
+  close(callback: (error: NativeError | null) => void): void;
+  stats(): NativeStats;
+  size(): number;
+  indexVersion(): number;
+  handle(): string;
+  dimension(): number;
+  metric(): string;
+}
+
+export interface NativeAddon {
+  open(options: NativeOptions, callback: (error: NativeError | null, database: NativeDatabase) => void): void;
+  attach(handle: string): NativeDatabase;
+  takeItems(items: NativeItems, piece: number): NativeItemPiece;
+  createTask(): NativeTask;
+  cancelTask(task: NativeTask): void;
+  taskProgress(task: NativeTask): [done: number, total: number];
+  createWriteGroup(): NativeWriteGroup;
+  firstNotFinite(values: Float32Array, length: number): number;
+  errorCodes(): string[];
   hardwareThreads(): number;
 }
 
 const require = createRequire(import.meta.url);
-// This file lies one folder below the package root, as lib/native.ts and as a bundle in dist/.
-const packageRoot = fileURLToPath(new URL('..', import.meta.url));
+// Both lib/ and dist/ lie directly in the package.
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+let addon: NativeAddon | undefined;
 
-export const native = require('node-gyp-build')(packageRoot) as Native;
+/** The addon, loaded at first use so that importing this package never fails. Throws `UNAVAILABLE`. */
+export function native(): NativeAddon {
+  addon ??= load();
+  return addon;
+}
+
+function load(): NativeAddon {
+  // A shared OpenMP run time reads this when it is loaded, before any code of the addon can run; see cpp/binding/addon.cpp.
+  const policy = process.env['OMP_WAIT_POLICY'];
+  if (policy === undefined) process.env['OMP_WAIT_POLICY'] = 'PASSIVE';
+  try {
+    return (require('node-gyp-build') as (folder: string) => NativeAddon)(root);
+  } catch (cause) {
+    throw new SageDBError('UNAVAILABLE', explain(cause), { cause });
+  } finally {
+    if (policy === undefined) delete process.env['OMP_WAIT_POLICY'];
+  }
+}
+
+function explain(cause: unknown): string {
+  const platform = `${process.platform}-${process.arch}, Node ${process.versions.node}`;
+  const built = join(root, 'build', 'Release');
+  const prebuilt = join(root, 'prebuilds');
+  const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
+  const candidates = [...binaries(built), ...binaries(prebuilt)];
+  if (candidates.length > 0) {
+    return `the native addon was found but cannot be loaded on ${platform}: ${reason}. Found: ${candidates.join(', ')}. Rebuild it with \`npm rebuild sagedb\`.`;
+  }
+  return (
+    `there is no native addon for ${platform}: neither a build in ${built} nor a prebuild in ${prebuilt}. ` +
+    'Was the package installed with --ignore-scripts, or copied from another platform? ' +
+    'Run `npm rebuild sagedb` (needs cmake, make and a C++17 compiler).'
+  );
+}
+
+function binaries(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.node'))
+    .map((name) => join(folder, name));
+}

@@ -1,18 +1,74 @@
 // Entry point of the addon.
 #include <napi.h>
 
-#include "base/executor.h"
+#include <algorithm>
+#include <cstdlib>
 
+#include "base/executor.h"
+#include "base/status.h"
+#include "binding/addon_data.h"
+#include "binding/database.h"
+#include "binding/js_args.h"
+#include "binding/js_errors.h"
+#include "binding/task.h"
+#include "binding/write_group.h"
+
+namespace sagedb {
 namespace {
 
-Napi::Object init(Napi::Env env, Napi::Object exports) {
-  exports.Set("hardwareThreads",
-              Napi::Function::New(env, [](const Napi::CallbackInfo& info) -> Napi::Value {
-                return Napi::Number::New(info.Env(), sagedb::hardware_threads());
-              }));
-  return exports;
+#if defined(__GNUC__) && !defined(_WIN32)
+// OpenMP's idle threads spin for milliseconds after every region, on the cores that the event loop and the next search need. Read by
+// a run time that is linked into the addon; for one in a shared library, which starts first, lib/native.ts does the same.
+__attribute__((constructor(101))) void let_idle_threads_sleep() { setenv("OMP_WAIT_POLICY", "PASSIVE", 0); }
+#endif
+
+Napi::Value error_codes(const Napi::CallbackInfo& info) {
+  Napi::Array names = Napi::Array::New(info.Env());
+#define SAGEDB_X(name) names.Set(names.Length(), error_code_name(ErrorCode::name));
+  SAGEDB_ERROR_CODES(SAGEDB_X)
+#undef SAGEDB_X
+  return names;
+}
+
+// firstNotFinite(values, length) -> position of the first NaN or Infinity, or -1.
+Napi::Value js_first_not_finite(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const FloatSpan span = read_floats(info[0], "values");
+    const std::size_t length = std::min<std::size_t>(span.size, read_count(info[1], "length", kMaxSafeInteger));
+    const std::size_t at = first_not_finite(span.data, length);
+    return Napi::Number::New(info.Env(), at == length ? -1.0 : static_cast<double>(at));
+  });
+}
+
+Napi::Value create_write_group(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(),
+                 [&]() -> Napi::Value { return info.Env().GetInstanceData<AddonData>()->write_group.New({}); });
 }
 
 }  // namespace
 
-NODE_API_MODULE(sagedb, init)
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  auto* data = new AddonData();
+  env.SetInstanceData(data);
+  env.AddCleanupHook([state = data->state] { state->exiting = true; });
+  data->database = Napi::Persistent(Database::define(env));
+  data->write_group = Napi::Persistent(WriteGroup::define(env));
+  Database::export_functions(env, exports);
+  export_task_functions(env, exports);
+  exports.Set("errorCodes", Napi::Function::New(env, error_codes, "errorCodes"));
+  exports.Set("firstNotFinite", Napi::Function::New(env, js_first_not_finite, "firstNotFinite"));
+  exports.Set("createWriteGroup", Napi::Function::New(env, create_write_group, "createWriteGroup"));
+  exports.Set("hardwareThreads", Napi::Function::New(
+                                     env,
+                                     [](const Napi::CallbackInfo& info) -> Napi::Value {
+                                       return Napi::Number::New(info.Env(), hardware_threads());
+                                     },
+                                     "hardwareThreads"));
+  return exports;
+}
+
+}  // namespace sagedb
+
+// The macro pastes the function's name into others and takes no qualified one.
+static Napi::Object init_addon(Napi::Env env, Napi::Object exports) { return sagedb::init(env, exports); }
+NODE_API_MODULE(sagedb, init_addon)

@@ -1,0 +1,21 @@
+// What one environment (main thread or worker thread) keeps of the addon.
+// Thread safety: JavaScript thread of the environment only.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+namespace sagedb {
+
+struct EnvironmentState {
+  bool exiting = false;  // set by the clean-up hook, before any object is finalised
+};
+
+struct AddonData {
+  Napi::FunctionReference database;
+  Napi::FunctionReference write_group;
+  std::shared_ptr<EnvironmentState> state = std::make_shared<EnvironmentState>();
+};
+
+}  // namespace sagedb

@@ -1,0 +1,299 @@
+#include "binding/database.h"
+
+#include <utility>
+
+#include "binding/engine_job.h"
+#include "binding/engine_registry.h"
+#include "binding/js_args.h"
+#include "binding/js_errors.h"
+#include "binding/read_worker.h"
+#include "binding/search_worker.h"
+#include "binding/write_job.h"
+
+namespace sagedb {
+namespace {
+
+// What the constructor receives; only wrap() can make one, because the class is not exported.
+struct Opened {
+  std::shared_ptr<SageDB> engine;
+  std::string handle;
+  bool owner;
+};
+
+class OpenWorker : public Napi::AsyncWorker {
+ public:
+  OpenWorker(const Napi::Function& callback, Options options)
+      : Napi::AsyncWorker(callback, "SageDB.open"), options_(std::move(options)) {}
+
+ protected:
+  void Execute() override {
+    try {
+      engine_ = SageDB::open(options_);
+      handle_ = EngineRegistry::instance().add(engine_);
+    } catch (...) {
+      error_ = current_error();
+    }
+  }
+  void OnOK() override {
+    const Napi::HandleScope scope(Env());
+    if (error_) {
+      Callback().Call({to_js_error(Env(), *error_).Value()});
+    } else {
+      Callback().Call({Env().Null(), Database::wrap(Env(), std::move(engine_), std::move(handle_), true)});
+    }
+  }
+
+ private:
+  const Options options_;
+  std::shared_ptr<SageDB> engine_;
+  std::string handle_;
+  std::optional<Error> error_;
+};
+
+Napi::Function callback_of(const Napi::Value& value) {
+  if (!value.IsFunction()) throw Error(ErrorCode::INVALID_ARGUMENT, "callback: expected a function");
+  return value.As<Napi::Function>();
+}
+
+std::string filter_of(const Napi::Value& value) {
+  return value.IsUndefined() ? std::string() : read_text(value.Env(), value, "filter");
+}
+
+Napi::Value open(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto* worker = new OpenWorker(callback_of(info[1]), read_options(info[0]));
+    worker->Queue();
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value attach(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    std::string handle = read_text(env, info[0], "handle");
+    std::shared_ptr<SageDB> engine = EngineRegistry::instance().find(handle);
+    return Database::wrap(env, std::move(engine), std::move(handle), false);
+  });
+}
+
+const char* metric_name(Metric metric) {
+  switch (metric) {
+    case Metric::l2: return "l2";
+    case Metric::ip: return "ip";
+    case Metric::cosine: return "cosine";
+  }
+  return "";
+}
+
+}  // namespace
+
+Napi::Function Database::define(Napi::Env env) {
+  return DefineClass(
+      env, "Database",
+      {InstanceMethod<&Database::search>("search"), InstanceMethod<&Database::search_sync>("searchSync"),
+       InstanceMethod<&Database::get>("get"), InstanceMethod<&Database::has>("has"),
+       InstanceMethod<&Database::count>("count"), InstanceMethod<&Database::find>("find"),
+       InstanceMethod<&Database::apply>("apply"), InstanceMethod<&Database::build>("build"),
+       InstanceMethod<&Database::flush>("flush"), InstanceMethod<&Database::close>("close"),
+       InstanceMethod<&Database::stats>("stats"), InstanceMethod<&Database::size>("size"),
+       InstanceMethod<&Database::index_version>("indexVersion"), InstanceMethod<&Database::handle>("handle"),
+       InstanceMethod<&Database::dimension>("dimension"), InstanceMethod<&Database::metric>("metric")});
+}
+
+void Database::export_functions(Napi::Env env, Napi::Object exports) {
+  exports.Set("open", Napi::Function::New(env, open, "open"));
+  exports.Set("attach", Napi::Function::New(env, attach, "attach"));
+  exports.Set("takeItems", Napi::Function::New(env, take_items, "takeItems"));
+}
+
+Napi::Object Database::wrap(Napi::Env env, std::shared_ptr<SageDB> engine, std::string handle, bool owner) {
+  Opened opened{std::move(engine), std::move(handle), owner};
+  return env.GetInstanceData<AddonData>()->database.New({Napi::External<Opened>::New(env, &opened)});
+}
+
+Database::Database(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Database>(info) {
+  if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "Database is made by open() and attach()");
+  Opened& opened = *info[0].As<Napi::External<Opened>>().Data();
+  engine_ = std::move(opened.engine);
+  handle_ = std::move(opened.handle);
+  owner_ = opened.owner;
+  options_ = engine_->options();
+  memory_ = std::make_shared<MemoryReport>(owner_);
+  environment_ = info.Env().GetInstanceData<AddonData>()->state;
+}
+
+Database::~Database() {
+  writer_.reset();
+  builder_.reset();
+  memory_->forget(Env());
+  // While the environment exits there is nobody to keep waiting, and a thread of our own could outlive the process's globals.
+  if (environment_->exiting) {
+    engine_.reset();
+  } else {
+    release_engine(std::move(engine_));
+  }
+}
+
+const std::shared_ptr<SageDB>& Database::engine() const {
+  if (!engine_ || engine_->closed()) throw Error(ErrorCode::CLOSED, "the database is closed");
+  return engine_;
+}
+
+JobThread& Database::writer() {
+  if (!writer_) writer_ = std::make_unique<JobThread>(Env(), "SageDB.write");
+  return *writer_;
+}
+
+JobThread& Database::builder() {
+  if (!builder_) builder_ = std::make_unique<JobThread>(Env(), "SageDB.build");
+  return *builder_;
+}
+
+Napi::Value Database::search(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::shared_ptr<SageDB>& target = engine();
+    auto worker = std::make_unique<SearchWorker>(callback_of(info[5]), target, SearchBatch(info, options_.dimension));
+    worker.release()->Queue();
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value Database::search_sync(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const std::vector<napi_value> values = SearchBatch(info, options_.dimension).run(*engine()).to_js(env);
+    Napi::Array array = Napi::Array::New(env, values.size());
+    for (std::uint32_t i = 0; i < values.size(); ++i) array.Set(i, values[i]);
+    return array;
+  });
+}
+
+Napi::Value Database::get(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    ReadRequest request;
+    request.kind = ReadRequest::Kind::get;
+    read_ids(info[0], request.ids);
+    request.include_vector = info[1].ToBoolean();
+    (new ReadWorker(callback_of(info[2]), engine(), std::move(request)))->Queue();
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value Database::has(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    ReadRequest request;
+    request.kind = ReadRequest::Kind::has;
+    read_ids(info[0], request.ids);
+    (new ReadWorker(callback_of(info[1]), engine(), std::move(request)))->Queue();
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value Database::count(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    ReadRequest request;
+    request.kind = ReadRequest::Kind::count;
+    request.filter = filter_of(info[0]);
+    (new ReadWorker(callback_of(info[1]), engine(), std::move(request)))->Queue();
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value Database::find(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    ReadRequest request;
+    request.kind = ReadRequest::Kind::find;
+    request.filter = filter_of(info[0]);
+    request.limit = read_count(info[1], "limit", kMaxSafeInteger);
+    request.offset = read_count(info[2], "offset", kMaxSafeInteger);
+    request.include_vector = info[3].ToBoolean();
+    (new ReadWorker(callback_of(info[4]), engine(), std::move(request)))->Queue();
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value Database::apply(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const std::shared_ptr<SageDB>& target = engine();
+    const Napi::Function callback = callback_of(info[1]);
+    const Napi::Function group_class = env.GetInstanceData<AddonData>()->write_group.Value();
+    if (!info[0].IsArray()) throw Error(ErrorCode::INVALID_ARGUMENT, "groups: expected an array");
+    const auto groups = info[0].As<Napi::Array>();
+    std::vector<PendingOp> ops;
+    for (std::uint32_t i = 0; i < groups.Length(); ++i) {
+      const Napi::Value value = groups.Get(i);
+      if (!value.IsObject() || !value.As<Napi::Object>().InstanceOf(group_class)) {
+        throw Error(ErrorCode::INVALID_ARGUMENT, "groups: expected write groups");
+      }
+      for (PendingOp& op : WriteGroup::Unwrap(value.As<Napi::Object>())->take()) ops.push_back(std::move(op));
+    }
+    writer().submit(std::make_unique<WriteJob>(callback, target, memory_, std::move(ops)));
+    return env.Undefined();
+  });
+}
+
+Napi::Value Database::build(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const bool optimize = info[0].ToBoolean();
+    builder().submit(std::make_unique<EngineJob>(callback_of(info[2]), engine(), memory_, read_task(info[1]),
+                                                 [optimize](SageDB& engine, Task& task) {
+                                                   if (optimize) {
+                                                     engine.optimize(&task.cancel, &task.progress);
+                                                   } else {
+                                                     engine.build_index(&task.cancel, &task.progress);
+                                                   }
+                                                 }));
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value Database::flush(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    writer().submit(std::make_unique<EngineJob>(callback_of(info[0]), engine(), memory_, nullptr,
+                                                [](SageDB& engine, Task&) { engine.flush(); }));
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value Database::close(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Napi::Function callback = callback_of(info[0]);
+    if (!engine_) throw Error(ErrorCode::CLOSED, "the database is closed");
+    JobThread& thread = writer();
+    memory_->forget(info.Env());
+    const bool owner = owner_;
+    thread.submit(std::make_unique<EngineJob>(callback, std::move(engine_), std::make_shared<MemoryReport>(false), nullptr,
+                                              [owner](SageDB& engine, Task&) {
+                                                if (owner) engine.close();
+                                              }));
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value Database::stats(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value { return stats_to_js(info.Env(), engine()->stats()); });
+}
+
+Napi::Value Database::size(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(),
+                 [&]() -> Napi::Value { return Napi::Number::New(info.Env(), static_cast<double>(engine()->size())); });
+}
+
+Napi::Value Database::index_version(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return Napi::Number::New(info.Env(), static_cast<double>(engine()->index_version()));
+  });
+}
+
+Napi::Value Database::handle(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), handle_); }
+
+Napi::Value Database::dimension(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(options_.dimension));
+}
+
+Napi::Value Database::metric(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), metric_name(options_.metric));
+}
+
+}  // namespace sagedb

@@ -1,0 +1,68 @@
+// The engine as one JavaScript object: reads arguments, starts work, nothing else. lib/sage-db.ts is the public class.
+//
+// Thread safety: JavaScript thread of one environment; the engine behind it may be shared with others through EngineRegistry.
+// Invariants: every worker and job holds its own reference to the engine, so that the object may be collected or closed meanwhile.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <string>
+
+#include "binding/addon_data.h"
+#include "binding/job_thread.h"
+#include "binding/memory_report.h"
+#include "engine/sage_db.h"
+
+namespace sagedb {
+
+class Database : public Napi::ObjectWrap<Database> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  // open(options, callback(error, database)) and attach(handle) -> database.
+  static void export_functions(Napi::Env env, Napi::Object exports);
+  // `owner`: closing it closes the engine for everyone; otherwise it only lets go of its share.
+  static Napi::Object wrap(Napi::Env env, std::shared_ptr<SageDB> engine, std::string handle, bool owner);
+
+  explicit Database(const Napi::CallbackInfo& info);
+  ~Database() override;
+
+ private:
+  // search(queries, count, params, filters, tasks, callback); searchSync(queries, count, params, filters, tasks).
+  Napi::Value search(const Napi::CallbackInfo& info);
+  Napi::Value search_sync(const Napi::CallbackInfo& info);
+  // get(ids, includeVector, callback), has(ids, callback), count(filter, callback),
+  // find(filter, limit, offset, includeVector, callback).
+  Napi::Value get(const Napi::CallbackInfo& info);
+  Napi::Value has(const Napi::CallbackInfo& info);
+  Napi::Value count(const Napi::CallbackInfo& info);
+  Napi::Value find(const Napi::CallbackInfo& info);
+  // apply(groups, callback).
+  Napi::Value apply(const Napi::CallbackInfo& info);
+  // build(optimize, task, callback), flush(callback), close(callback).
+  Napi::Value build(const Napi::CallbackInfo& info);
+  Napi::Value flush(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+  Napi::Value stats(const Napi::CallbackInfo& info);
+  Napi::Value size(const Napi::CallbackInfo& info);
+  Napi::Value index_version(const Napi::CallbackInfo& info);
+  Napi::Value handle(const Napi::CallbackInfo& info);
+  Napi::Value dimension(const Napi::CallbackInfo& info);
+  Napi::Value metric(const Napi::CallbackInfo& info);
+
+  // Throws CLOSED.
+  const std::shared_ptr<SageDB>& engine() const;
+  JobThread& writer();
+  JobThread& builder();
+
+  std::shared_ptr<SageDB> engine_;  // null after close()
+  std::string handle_;
+  bool owner_ = false;
+  Options options_;
+  std::shared_ptr<MemoryReport> memory_;
+  std::shared_ptr<EnvironmentState> environment_;
+  std::unique_ptr<JobThread> writer_;   // started by the first write
+  std::unique_ptr<JobThread> builder_;  // started by the first long job
+};
+
+}  // namespace sagedb

@@ -1,0 +1,51 @@
+// Runs one read (get, has, count, find) on the libuv pool.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "binding/js_results.h"
+#include "engine/sage_db.h"
+
+namespace sagedb {
+
+struct ReadRequest {
+  enum class Kind : std::uint8_t { get, has, count, find };
+  Kind kind = Kind::get;
+  std::vector<ExternalId> ids;  // get, has
+  std::string filter;           // count, find; empty: every item
+  std::uint64_t limit = 0;      // find
+  std::uint64_t offset = 0;     // find
+  bool include_vector = false;  // get, find
+};
+
+class ReadWorker : public Napi::AsyncWorker {
+ public:
+  // callback(error, value, items, pieces). value: Uint8Array per id (get, has) or the number of items (count);
+  // items: External of PackedItems (get, find).
+  ReadWorker(const Napi::Function& callback, std::shared_ptr<const SageDB> engine, ReadRequest request);
+
+ protected:
+  void Execute() override;
+  void OnOK() override;
+
+ private:
+  void read();
+
+  std::shared_ptr<const SageDB> engine_;
+  ReadRequest request_;
+  std::vector<std::uint8_t> found_;
+  std::uint64_t count_ = 0;
+  std::unique_ptr<PackedItems> items_;
+  std::optional<Error> error_;
+};
+
+// takeItems(external, piece) -> {ids, strings, metadata, vectors}.
+Napi::Value take_items(const Napi::CallbackInfo& info);
+
+}  // namespace sagedb
