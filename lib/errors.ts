@@ -76,7 +76,7 @@ export class SageDBError extends Error {
 }
 Object.defineProperty(SageDBError.prototype, 'name', { value: 'SageDBError', configurable: true, writable: true });
 
-/** How a value is shown in a message: short, never throwing, never calling into the value. */
+/** How a value is shown in a message: short and never throwing. */
 export function show(value: unknown): string {
   switch (typeof value) {
     case 'string':
@@ -90,16 +90,23 @@ export function show(value: unknown): string {
     case 'symbol':
       return 'a symbol';
     case 'object':
-      if (value === null) return 'null';
-      if (Array.isArray(value)) return `an array of length ${value.length}`;
-      return describeObject(value);
+      return value === null ? 'null' : describeObject(value);
     default:
       return Object.is(value, -0) ? '-0' : String(value);
   }
 }
 
+export function messageOf(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error);
+  } catch {
+    return 'unknown error';
+  }
+}
+
 function describeObject(value: object): string {
   try {
+    if (Array.isArray(value)) return `an array of length ${value.length}`;
     const name = (Object.getPrototypeOf(value) as { constructor?: { name?: unknown } } | null)?.constructor?.name;
     return typeof name === 'string' && name !== '' && name !== 'Object' ? `a ${name}` : 'an object';
   } catch {

@@ -1,6 +1,5 @@
-import { native } from './native.js';
-
-/** Number of processors the engine may use in this process. */
-export function hardwareThreads(): number {
-  return native.hardwareThreads();
-}
+export { SAGEDB_ERROR_CODES, SageDBError, type SageDBErrorCode } from './errors.js';
+export type { Filter } from './filter.js';
+export { hardwareThreads } from './hardware.js';
+export { SageDB } from './sage-db.js';
+export type * from './types.js';

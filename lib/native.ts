@@ -49,7 +49,11 @@ export interface NativeStats {
 
 export interface NativeWriteGroup {
   begin(kind: number, count: number, filter?: string, task?: NativeTask, floats?: number): void;
-  extend(vectors: Float32Array | undefined, ids: Float64Array | readonly (string | number)[] | undefined, metadata?: string[]): void;
+  extend(
+    vectors: Float32Array | undefined,
+    ids: Float64Array | readonly (string | number)[] | undefined,
+    metadata?: string[],
+  ): void;
   pop(): void;
 }
 
@@ -65,7 +69,13 @@ export interface NativeDatabase {
     tasks: Tasks,
     callback: (error: NativeError | null, ...result: NativeSearchResult) => void,
   ): void;
-  searchSync(queries: Float32Array, count: number, params: Float64Array, filters: Filters, tasks: Tasks): NativeSearchResult;
+  searchSync(
+    queries: Float32Array,
+    count: number,
+    params: Float64Array,
+    filters: Filters,
+    tasks: Tasks,
+  ): NativeSearchResult;
   get(
     ids: readonly (string | number)[],
     includeVector: boolean,
@@ -108,7 +118,8 @@ export interface NativeAddon {
   cancelTask(task: NativeTask): void;
   taskProgress(task: NativeTask): [done: number, total: number];
   createWriteGroup(): NativeWriteGroup;
-  firstNotFinite(values: Float32Array, length: number): number;
+  /** −1: good. i ≥ 0: component i is NaN or Infinity. −2 − r: row r is all zeros, and `refuseZero` was given. */
+  checkRows(values: Float32Array, length: number, dimension: number, refuseZero: boolean): number;
   errorCodes(): string[];
   hardwareThreads(): number;
 }
@@ -126,14 +137,14 @@ export function native(): NativeAddon {
 
 function load(): NativeAddon {
   // A shared OpenMP run time reads this when it is loaded, before any code of the addon can run; see cpp/binding/addon.cpp.
-  const policy = process.env['OMP_WAIT_POLICY'];
-  if (policy === undefined) process.env['OMP_WAIT_POLICY'] = 'PASSIVE';
+  const policy = process.env.OMP_WAIT_POLICY;
+  if (policy === undefined) process.env.OMP_WAIT_POLICY = 'PASSIVE';
   try {
     return (require('node-gyp-build') as (folder: string) => NativeAddon)(root);
   } catch (cause) {
     throw new SageDBError('UNAVAILABLE', explain(cause), { cause });
   } finally {
-    if (policy === undefined) delete process.env['OMP_WAIT_POLICY'];
+    if (policy === undefined) delete process.env.OMP_WAIT_POLICY;
   }
 }
 

@@ -15,8 +15,8 @@ export type JsonValue =
 export type Metadata = { [key: string]: JsonValue | undefined };
 
 /**
- * `l2`: Euclidean distance, smaller is better. `cosine` and `ip`: similarity, larger is better. Cosine vectors are stored at unit length:
- * reading one back gives the normalised vector.
+ * `l2`: Euclidean distance, smaller is better. `cosine` and `ip`: similarity, larger is better. Cosine vectors are stored at unit
+ * length with their own length beside it: reading one back gives the same vector up to rounding.
  */
 export type Metric = 'l2' | 'cosine' | 'ip';
 

@@ -30,13 +30,13 @@ Napi::Value error_codes(const Napi::CallbackInfo& info) {
   return names;
 }
 
-// firstNotFinite(values, length) -> position of the first NaN or Infinity, or -1.
-Napi::Value js_first_not_finite(const Napi::CallbackInfo& info) {
+// checkRows(values, length, dimension, refuseZero) -> see check_rows.
+Napi::Value js_check_rows(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const FloatSpan span = read_floats(info[0], "values");
     const std::size_t length = std::min<std::size_t>(span.size, read_count(info[1], "length", kMaxSafeInteger));
-    const std::size_t at = first_not_finite(span.data, length);
-    return Napi::Number::New(info.Env(), at == length ? -1.0 : static_cast<double>(at));
+    const std::size_t dimension = std::max<std::size_t>(1, read_count(info[2], "dimension", kMaxSafeInteger));
+    return Napi::Number::New(info.Env(), static_cast<double>(check_rows(span.data, length, dimension, info[3].ToBoolean())));
   });
 }
 
@@ -56,7 +56,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   Database::export_functions(env, exports);
   export_task_functions(env, exports);
   exports.Set("errorCodes", Napi::Function::New(env, error_codes, "errorCodes"));
-  exports.Set("firstNotFinite", Napi::Function::New(env, js_first_not_finite, "firstNotFinite"));
+  exports.Set("checkRows", Napi::Function::New(env, js_check_rows, "checkRows"));
   exports.Set("createWriteGroup", Napi::Function::New(env, create_write_group, "createWriteGroup"));
   exports.Set("hardwareThreads", Napi::Function::New(
                                      env,

@@ -1,5 +1,6 @@
 #include "binding/js_args.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -159,23 +160,27 @@ Options read_options(const Napi::Value& value) {
   return options;
 }
 
-std::size_t first_not_finite(const float* values, std::size_t n) noexcept {
+std::int64_t check_rows(const float* values, std::size_t n, std::size_t dimension, bool refuse_zero) noexcept {
   constexpr std::uint32_t kExponent = 0x7F800000u;
-  constexpr std::size_t kBlock = 256;
-  for (std::size_t begin = 0; begin < n; begin += kBlock) {
-    const std::size_t end = begin + kBlock < n ? begin + kBlock : n;
-    std::uint32_t any = 0;
+  for (std::size_t begin = 0; begin < n; begin += dimension) {
+    const std::size_t end = std::min(n, begin + dimension);
+    // No early exit inside a row, so that the loop becomes vector instructions.
+    std::uint32_t special = 0;
+    std::uint32_t magnitude = 0;
     for (std::size_t i = begin; i < end; ++i) {
       std::uint32_t bits;
       std::memcpy(&bits, values + i, sizeof bits);
-      any |= static_cast<std::uint32_t>((bits & kExponent) == kExponent);
+      special |= static_cast<std::uint32_t>((bits & kExponent) == kExponent);
+      magnitude |= bits << 1;
     }
-    if (any == 0) continue;
-    for (std::size_t i = begin; i < end; ++i) {
-      if (!std::isfinite(values[i])) return i;
+    if (special != 0) {
+      for (std::size_t i = begin; i < end; ++i) {
+        if (!std::isfinite(values[i])) return static_cast<std::int64_t>(i);
+      }
     }
+    if (refuse_zero && magnitude == 0) return -2 - static_cast<std::int64_t>(begin / dimension);
   }
-  return n;
+  return kRowsGood;
 }
 
 }  // namespace sagedb

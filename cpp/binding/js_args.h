@@ -5,6 +5,7 @@
 #include <napi.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,9 @@ void read_texts(const Napi::Value& value, const char* field, std::vector<std::st
 // Options of open(), as lib/options.ts passes them.
 Options read_options(const Napi::Value& value);
 
-// Position of the first NaN or Infinity, or `n`.
-std::size_t first_not_finite(const float* values, std::size_t n) noexcept;
+// What is wrong with `n` values that are vectors of `dimension` each: kRowsGood, the position of the first NaN or Infinity, or
+// -2 - row for the first row of zeros when those are refused.
+inline constexpr std::int64_t kRowsGood = -1;
+std::int64_t check_rows(const float* values, std::size_t n, std::size_t dimension, bool refuse_zero) noexcept;
 
 }  // namespace sagedb

@@ -57,8 +57,11 @@ void WriteJob::complete(Napi::Env env) {
     rows.push_back(result.error ? 0 : 1);
     rows.push_back(static_cast<double>(result.first_assigned));
     rows.push_back(static_cast<double>(result.affected));
-    hits.insert(hits.end(), result.hit.begin(), result.hit.end());
-    if (result.error) failed.push_back(i);
+    if (result.error) {
+      failed.push_back(i);
+    } else {
+      hits.insert(hits.end(), result.hit.begin(), result.hit.end());
+    }
   }
   Napi::Value errors = env.Undefined();
   if (!failed.empty()) {

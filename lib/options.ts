@@ -1,0 +1,89 @@
+import { invalidArgument, messageOf, SageDBError } from './errors.js';
+import type { NativeOptions } from './native.js';
+import type { IndexOptions, LongOptions, OpenOptions } from './types.js';
+
+/**
+ * A plain copy of an options object: every property read once, unknown names refused, undefined ones left out.
+ */
+export function readOptions<T extends object>(
+  value: unknown,
+  field: string,
+  known: readonly (keyof T & string)[],
+): Partial<T> {
+  const copy: Record<string, unknown> = {};
+  if (value === undefined) return copy as Partial<T>;
+  if (typeof value !== 'object' || value === null) throw invalidArgument(field, 'an object', value);
+  try {
+    for (const name of Object.keys(value)) {
+      const member = (value as Record<string, unknown>)[name];
+      if (member === undefined) continue;
+      if (!(known as readonly string[]).includes(name)) throw unknownOption(field, name, known);
+      copy[name] = member;
+    }
+  } catch (cause) {
+    if (cause instanceof SageDBError) throw cause;
+    throw new SageDBError('INVALID_ARGUMENT', `${field}: reading it failed: ${messageOf(cause)}`, { cause });
+  }
+  return copy as Partial<T>;
+}
+
+function unknownOption(field: string, name: string, known: readonly string[]): SageDBError {
+  const list = known.length === 0 ? 'none' : known.join(', ');
+  return new SageDBError('INVALID_ARGUMENT', `${field}.${name}: no such option; known are: ${list}`);
+}
+
+export function integerIn(value: unknown, field: string, min: number, max: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+  throw invalidArgument(field, `an integer from ${min} to ${max}`, value);
+}
+
+export function booleanOf(value: unknown, field: string): boolean {
+  if (typeof value === 'boolean') return value;
+  throw invalidArgument(field, 'a boolean', value);
+}
+
+export function oneOf<T extends string>(value: unknown, field: string, choices: readonly T[]): T {
+  if (choices.includes(value as T)) return value as T;
+  throw invalidArgument(field, choices.map((choice) => `'${choice}'`).join(', '), value);
+}
+
+export function signalOf(value: unknown, field: string): AbortSignal | undefined {
+  if (value === undefined || value instanceof AbortSignal) return value;
+  throw invalidArgument(field, 'an AbortSignal', value);
+}
+
+export function longOptions(options: Partial<LongOptions>, field: string): LongOptions {
+  const { onProgress } = options;
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw invalidArgument(`${field}.onProgress`, 'a function', onProgress);
+  }
+  return { signal: signalOf(options.signal, `${field}.signal`), onProgress };
+}
+
+export function openOptions(value: unknown): NativeOptions {
+  const options = readOptions<OpenOptions>(value, 'options', [
+    'dimension',
+    'metric',
+    'index',
+    'vectors',
+    'rebuildThreshold',
+    'threads',
+  ]);
+  const index = readOptions<IndexOptions>(options.index, 'options.index', [
+    'type',
+    'M',
+    'efConstruction',
+    'quantization',
+  ]);
+  return {
+    dimension: integerIn(options.dimension, 'options.dimension', 1, 65_536),
+    metric: oneOf(options.metric ?? 'cosine', 'options.metric', ['l2', 'cosine', 'ip']),
+    vectors: oneOf(options.vectors ?? 'float32', 'options.vectors', ['float32', 'float16']),
+    indexType: oneOf(index.type ?? 'auto', 'options.index.type', ['auto', 'flat', 'hnsw']),
+    M: integerIn(index.M ?? 16, 'options.index.M', 2, 128),
+    efConstruction: integerIn(index.efConstruction ?? 200, 'options.index.efConstruction', 4, 10_000),
+    quantization: oneOf(index.quantization ?? 'auto', 'options.index.quantization', ['auto', 'none', 'sq8']),
+    rebuildThreshold: integerIn(options.rebuildThreshold ?? 1000, 'options.rebuildThreshold', 1, 2 ** 30),
+    threads: integerIn(options.threads ?? 0, 'options.threads', 0, 1024),
+  };
+}

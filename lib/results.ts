@@ -1,0 +1,165 @@
+import { fromNative, SageDBError } from './errors.js';
+import type { NativeItemPiece, NativeSearchResult } from './native.js';
+import type { SearchSpec } from './search-options.js';
+import type { Id, RawBatchSearchResult, RawSearchResult } from './types.js';
+
+/** One hit before its type is narrowed by the options. */
+export interface Row {
+  id: Id;
+  score: number;
+  metadata?: object;
+  vector?: Float32Array;
+}
+
+/** Metadata texts come from our own writer; a failure to parse one is a bug, not the caller's fault. */
+function parseList(text: string): object[] {
+  try {
+    return JSON.parse(text) as object[];
+  } catch (cause) {
+    throw new SageDBError('INTERNAL', 'stored metadata is not JSON', { cause });
+  }
+}
+
+/** Walks the answer of the addon query by query, in order. */
+export class SearchReader {
+  readonly indexVersion: number;
+  readonly #ids: Float64Array;
+  readonly #scores: Float32Array;
+  readonly #counts: Uint32Array;
+  readonly #vectors: Float32Array;
+  readonly #texts: (string | undefined)[] | undefined;
+  readonly #strings: string[] | undefined;
+  readonly #errors: Map<number, SageDBError> | undefined;
+  readonly #dimension: number;
+  #query = 0;
+  #hit = 0;
+  #string = 0;
+  #vector = 0;
+
+  constructor(result: NativeSearchResult, queries: number, dimension: number) {
+    const [buffer, hits, version, texts, strings, errors] = result;
+    this.#ids = new Float64Array(buffer, 0, hits);
+    this.#scores = new Float32Array(buffer, hits * 8, hits);
+    this.#counts = new Uint32Array(buffer, hits * 12, queries);
+    this.#vectors = new Float32Array(buffer, hits * 12 + queries * 4);
+    this.#texts = texts;
+    this.#strings = strings;
+    this.indexVersion = version;
+    this.#dimension = dimension;
+    if (errors) {
+      this.#errors = new Map();
+      for (let i = 0; i < errors.length; i += 2) {
+        this.#errors.set(errors[i] as number, fromNative(errors[i + 1] as Error));
+      }
+    }
+  }
+
+  /** Error of the query that is next, if it failed; that query is passed over. */
+  takeError(spec: SearchSpec): SageDBError | undefined {
+    const error = this.#errors?.get(this.#query);
+    if (error) this.raw(spec);
+    return error;
+  }
+
+  #nextId(at: number): Id {
+    const id = this.#ids[at] as number;
+    return Number.isNaN(id) ? (this.#strings?.[this.#string++] as string) : id;
+  }
+
+  #nextVectors(count: number): Float32Array {
+    const end = this.#vector + count * this.#dimension;
+    const copy = this.#vectors.slice(this.#vector, end);
+    this.#vector = end;
+    return copy;
+  }
+
+  /** Hits of the next query as objects. */
+  rows(spec: SearchSpec): Row[] {
+    const query = this.#query++;
+    const count = this.#counts[query] as number;
+    const text = spec.metadata ? this.#texts?.[query] : undefined;
+    const metadata = text === undefined ? undefined : parseList(text);
+    const rows = new Array<Row>(count);
+    for (let i = 0; i < count; i++) {
+      const at = this.#hit + i;
+      const score = this.#scores[at] as number;
+      rows[i] = metadata
+        ? { id: this.#nextId(at), score, metadata: metadata[i] as object }
+        : { id: this.#nextId(at), score };
+    }
+    if (spec.vector) {
+      for (const row of rows) row.vector = this.#nextVectors(1);
+    }
+    this.#hit += count;
+    return rows;
+  }
+
+  /** Hits of the next query as typed arrays of their own. */
+  raw(spec: SearchSpec): RawSearchResult {
+    const query = this.#query++;
+    const count = this.#counts[query] as number;
+    const from = this.#hit;
+    this.#hit += count;
+    return {
+      count,
+      ids: this.#ids.slice(from, this.#hit),
+      stringIds: this.#stringIds(from, count),
+      scores: this.#scores.slice(from, this.#hit),
+      vectors: spec.vector ? this.#nextVectors(count) : undefined,
+      metadataJson: spec.metadata ? (this.#texts?.[query] ?? '[]') : undefined,
+      indexVersion: this.indexVersion,
+    };
+  }
+
+  #stringIds(from: number, count: number): (string | undefined)[] | undefined {
+    let list: (string | undefined)[] | undefined;
+    for (let i = 0; this.#strings && i < count; i++) {
+      if (!Number.isNaN(this.#ids[from + i])) continue;
+      list ??= new Array<string | undefined>(count).fill(undefined);
+      list[i] = this.#strings[this.#string++];
+    }
+    return list;
+  }
+}
+
+/** Typed arrays of many searches, from those of each. */
+export function joinRaw(
+  results: readonly RawSearchResult[],
+  spec: SearchSpec,
+  dimension: number,
+): RawBatchSearchResult {
+  const offsets = new Uint32Array(results.length + 1);
+  for (const [i, result] of results.entries()) offsets[i + 1] = (offsets[i] as number) + result.count;
+  const total = offsets[results.length] as number;
+  const joined: RawBatchSearchResult = {
+    offsets,
+    ids: new Float64Array(total),
+    stringIds: results.some((r) => r.stringIds) ? new Array<string | undefined>(total).fill(undefined) : undefined,
+    scores: new Float32Array(total),
+    vectors: spec.vector ? new Float32Array(total * dimension) : undefined,
+    metadataJson: spec.metadata ? results.map((r) => r.metadataJson as string) : undefined,
+  };
+  for (const [i, result] of results.entries()) {
+    const at = offsets[i] as number;
+    joined.ids.set(result.ids, at);
+    joined.scores.set(result.scores, at);
+    if (result.vectors) joined.vectors?.set(result.vectors, at * dimension);
+    for (let j = 0; result.stringIds && j < result.count; j++) joined.stringIds![at + j] = result.stringIds[j];
+  }
+  return joined;
+}
+
+/** Items of one piece of a read. */
+export function itemsOf(
+  piece: NativeItemPiece,
+  dimension: number,
+  includeVector: boolean,
+): { id: Id; metadata: object; vector?: Float32Array }[] {
+  const metadata = parseList(piece.metadata);
+  let string = 0;
+  return Array.from(piece.ids, (number, i) => {
+    const id = Number.isNaN(number) ? (piece.strings?.[string++] as string) : number;
+    const item = { id, metadata: metadata[i] as object };
+    return includeVector ? { ...item, vector: piece.vectors.slice(i * dimension, (i + 1) * dimension) } : item;
+  });
+}

@@ -1,0 +1,466 @@
+import { abortedError, closedError, fromNative, invalidArgument, SageDBError } from './errors.js';
+import { compileFilter, type Filter } from './filter.js';
+import { checkId, checkIds } from './ids.js';
+import { runLong } from './long-job.js';
+import { stringifyMetadata } from './metadata.js';
+import { type NativeDatabase, type NativeError, type NativeOptions, native } from './native.js';
+import { booleanOf, integerIn, longOptions, openOptions, readOptions } from './options.js';
+import { Reads } from './reads.js';
+import { joinRaw, type SearchReader } from './results.js';
+import { Searches } from './search.js';
+import { type SearchSpec, searchSpec } from './search-options.js';
+import { toStats } from './stats.js';
+import type {
+  AddBatchOptions,
+  AddOptions,
+  FindOptions,
+  GetOptions,
+  Id,
+  Item,
+  ItemPatch,
+  LongOptions,
+  Metadata,
+  Metric,
+  OpenOptions,
+  RawBatchSearchResult,
+  RawSearchOptions,
+  RawSearchResult,
+  SearchOptions,
+  SearchResult,
+  Stats,
+  SyncSearchOptions,
+  VectorDatabase,
+  VectorInput,
+  VectorsInput,
+} from './types.js';
+import { requireGoodRows, steadyVector, VectorSource } from './vectors.js';
+import { addBatch } from './write-batch.js';
+import { type Outcome, WRITE, WriteQueue } from './write-queue.js';
+
+/** Node 20.0 – 20.4 have no such symbol; `await using` compiled for them looks for this one. */
+const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
+
+/** Only open() and attach() hold it. */
+const opened = Symbol('opened');
+
+const asRows = (reader: SearchReader, spec: SearchSpec) => reader.rows(spec);
+const asRaw = (reader: SearchReader, spec: SearchSpec) => reader.raw(spec);
+
+/**
+ * An in-process vector database.
+ *
+ * ```ts
+ * await using db = await SageDB.open<{ title: string }>({ dimension: 768 });
+ * await db.add(vector, { title: 'First' });
+ * const [best] = await db.search(query, { k: 1 });
+ * ```
+ *
+ * Concurrency: every method may be called at any time, without awaiting earlier calls. Writes of one database object take effect in the order of
+ * the calls; a write that was acknowledged is seen by every later read and search, in every thread. Searches never wait for writes or index
+ * builds. Input is copied before a call returns, except as noted at `addBatch` and `batchSearch`.
+ */
+export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
+  readonly #native: NativeDatabase;
+  readonly #dimension: number;
+  readonly #metric: Metric;
+  readonly #writes: WriteQueue;
+  readonly #reads: Reads;
+  readonly #searches: Searches;
+  /** Running builds, to be cancelled by close(). */
+  readonly #builds = new Set<{ promise: Promise<unknown>; cancel: () => void }>();
+  #closing: Promise<void> | undefined;
+
+  /** @internal Use `SageDB.open` or `SageDB.attach`. */
+  constructor(token: typeof opened, database: NativeDatabase) {
+    if (token !== opened) throw new SageDBError('INVALID_ARGUMENT', 'SageDB: use SageDB.open() or SageDB.attach()');
+    this.#native = database;
+    this.#dimension = database.dimension();
+    this.#metric = database.metric() as Metric;
+    this.#writes = new WriteQueue(database);
+    this.#reads = new Reads(database, this.#dimension);
+    this.#searches = new Searches(database, this.#dimension, this.#metric === 'cosine');
+  }
+
+  /** Opens a database in memory. Rejects with `INVALID_ARGUMENT`, or `UNAVAILABLE` when there is no addon for this platform. */
+  static async open<M extends object = Metadata>(options: OpenOptions): Promise<SageDB<M>> {
+    const checked: NativeOptions = openOptions(options);
+    const database = await new Promise<NativeDatabase>((resolve, reject) => {
+      native().open(checked, (error, result) => (error ? reject(fromNative(error)) : resolve(result)));
+    });
+    return new SageDB<M>(opened, database);
+  }
+
+  /**
+   * The database that another thread of this process has open, by its `handle` (pass it as `workerData` or in a message): one copy of the
+   * data, all threads searching and writing. Throws `NOT_FOUND` when it is not open any more.
+   *
+   * Closing an attached database lets go of this thread's share only. Closing the one that `open` gave closes it for every thread.
+   * When its thread ends without closing, the attached ones carry on.
+   */
+  static attach<M extends object = Metadata>(handle: string): SageDB<M> {
+    if (typeof handle !== 'string') throw invalidArgument('handle', 'a string', handle);
+    try {
+      return new SageDB<M>(opened, native().attach(handle));
+    } catch (error) {
+      throw fromNative(error as NativeError);
+    }
+  }
+
+  get dimension(): number {
+    return this.#dimension;
+  }
+
+  get metric(): Metric {
+    return this.#metric;
+  }
+
+  /** What `SageDB.attach` takes in another thread of this process. */
+  get handle(): string {
+    return this.#native.handle();
+  }
+
+  get size(): number {
+    return this.#ask(() => this.#native.size());
+  }
+
+  get indexVersion(): number {
+    return this.#ask(() => this.#native.indexVersion());
+  }
+
+  stats(): Stats {
+    return this.#ask(() => toStats(this.#native.stats(), this.#metric));
+  }
+
+  add(vector: VectorInput, metadata?: M, options?: AddOptions<undefined>): Promise<number>;
+  add<I extends Id>(vector: VectorInput, metadata: M | undefined, options: AddOptions<I> & { id: I }): Promise<I>;
+  add(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id>;
+  add(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id> {
+    return this.#attempt(() => this.#put(WRITE.add, vector, metadata, options));
+  }
+
+  upsert(vector: VectorInput, metadata?: M, options?: AddOptions<undefined>): Promise<number>;
+  upsert<I extends Id>(vector: VectorInput, metadata: M | undefined, options: AddOptions<I> & { id: I }): Promise<I>;
+  upsert(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id>;
+  upsert(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id> {
+    return this.#attempt(() => this.#put(WRITE.upsert, vector, metadata, options));
+  }
+
+  /**
+   * Adds all vectors or none, visible at once; resolves with their ids.
+   *
+   * Input of up to 1 MiB of 32-bit floats is copied before the call returns. Larger input is copied in slices of about a millisecond,
+   * with turns of the event loop between them: leave vectors, metadata and ids unchanged until the promise settles.
+   *
+   * `signal` takes the batch back whole as long as its commit has not begun; an abort that comes later is ignored, and the promise
+   * resolves. `onProgress` counts rows taken over; after its last call only the commit remains.
+   */
+  addBatch(vectors: VectorsInput, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]> {
+    return this.#attempt(() => this.#putBatch(WRITE.add, vectors, metadata, options));
+  }
+
+  /** As `addBatch`; an existing id has its whole item replaced. */
+  upsertBatch(vectors: VectorsInput, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]> {
+    return this.#attempt(() => this.#putBatch(WRITE.upsert, vectors, metadata, options));
+  }
+
+  update(id: Id, patch: ItemPatch<M>): Promise<boolean> {
+    return this.#attempt(() => {
+      const checked = checkId(id);
+      const { vector, metadata } = readOptions<ItemPatch<M>>(patch, 'patch', ['vector', 'metadata']);
+      if (vector === undefined && metadata === undefined) {
+        throw new SageDBError('INVALID_ARGUMENT', 'patch: expected a vector, metadata or both, got neither');
+      }
+      const floats = vector === undefined ? undefined : this.#floats(vector);
+      const texts = metadata === undefined ? undefined : [stringifyMetadata(metadata, 'patch.metadata')];
+      this.#requireOpen();
+      return this.#writes.submit(
+        { kind: WRITE.update, count: 1 },
+        (group) => group.extend(floats, [checked], texts),
+        (outcome) => outcome.affected === 1,
+      );
+    });
+  }
+
+  remove(id: Id): Promise<boolean>;
+  remove(ids: readonly Id[]): Promise<number>;
+  remove(target: Id | readonly Id[]): Promise<boolean | number> {
+    return this.#attempt<boolean | number>(() => {
+      const many = Array.isArray(target);
+      const ids = many ? checkIds(target) : [checkId(target)];
+      this.#requireOpen();
+      return this.#writes.submit<boolean | number>(
+        { kind: WRITE.remove, count: ids.length },
+        (group) => group.extend(undefined, ids),
+        (outcome) => (many ? outcome.affected : outcome.affected === 1),
+      );
+    });
+  }
+
+  removeWhere(filter: Filter<M>): Promise<number> {
+    return this.#attempt(() => {
+      const text = this.#filter(filter);
+      this.#requireOpen();
+      return this.#writes.submit(
+        { kind: WRITE.removeWhere, count: 0, filter: text },
+        () => {},
+        (outcome) => outcome.affected,
+      );
+    });
+  }
+
+  get<IV extends boolean = false>(id: Id, options?: GetOptions<IV>): Promise<Item<M, IV> | undefined> {
+    return this.#attempt(async () => {
+      const [item] = await this.#getAll([checkId(id)], options);
+      return item as Item<M, IV> | undefined;
+    });
+  }
+
+  /** Items in the order of `ids`, undefined for those that do not exist. */
+  getMany<IV extends boolean = false>(
+    ids: readonly Id[],
+    options?: GetOptions<IV>,
+  ): Promise<(Item<M, IV> | undefined)[]> {
+    return this.#attempt(() => this.#getAll(checkIds(ids), options) as Promise<(Item<M, IV> | undefined)[]>);
+  }
+
+  has(id: Id): Promise<boolean> {
+    return this.#attempt(async () => {
+      const checked = checkId(id);
+      this.#requireOpen();
+      const [found] = await this.#reads.has([checked]);
+      return found as boolean;
+    });
+  }
+
+  count(filter?: Filter<M>): Promise<number> {
+    return this.#attempt(() => {
+      const text = filter === undefined ? undefined : this.#filter(filter);
+      this.#requireOpen();
+      return this.#reads.count(text);
+    });
+  }
+
+  /** Items that match, in the order of their latest change. */
+  find<IV extends boolean = false>(filter: Filter<M>, options?: FindOptions<IV>): Promise<Item<M, IV>[]> {
+    return this.#attempt(() => {
+      const o = readOptions<FindOptions>(options, 'options', ['limit', 'offset', 'includeVector']);
+      const max = Number.MAX_SAFE_INTEGER;
+      const limit = o.limit === undefined ? max : integerIn(o.limit, 'options.limit', 0, max);
+      const offset = o.offset === undefined ? 0 : integerIn(o.offset, 'options.offset', 0, max);
+      const vector = o.includeVector === undefined ? false : booleanOf(o.includeVector, 'options.includeVector');
+      const text = this.#filter(filter);
+      this.#requireOpen();
+      return this.#reads.find(text, limit, offset, vector) as Promise<Item<M, IV>[]>;
+    });
+  }
+
+  /**
+   * The k nearest items, best first; equal scores in the order of their ids (numbers before strings).
+   * Searches made while others are under way are answered together, from one snapshot, on all cores.
+   */
+  search<IM extends boolean = true, IV extends boolean = false>(
+    query: VectorInput,
+    options?: SearchOptions<M, IM, IV>,
+  ): Promise<SearchResult<M, IM, IV>[]> {
+    return this.#attempt(() => {
+      const spec = this.#spec(options, false, false);
+      return this.#searches.one(query, spec, asRows) as Promise<SearchResult<M, IM, IV>[]>;
+    });
+  }
+
+  /** The same hits as typed arrays: for callers that need no objects. */
+  searchRaw(query: VectorInput, options?: RawSearchOptions<M>): Promise<RawSearchResult> {
+    return this.#attempt(() => this.#searches.one(query, this.#spec(options, true, false), asRaw));
+  }
+
+  /** Blocks the calling thread: for scripts and worker threads that prefer microseconds to a promise. */
+  searchSync<IM extends boolean = true, IV extends boolean = false>(
+    query: VectorInput,
+    options?: SyncSearchOptions<M, IM, IV>,
+  ): SearchResult<M, IM, IV>[] {
+    return this.#ask(() => {
+      const spec = this.#spec(options, false, true);
+      const floats = this.#floats(query, 'query');
+      this.#requireOpen();
+      return this.#searches.oneSync(floats, spec, asRows) as SearchResult<M, IM, IV>[];
+    });
+  }
+
+  /**
+   * Result i belongs to query i. Up to 1,024 queries are answered from one snapshot.
+   * Input of up to 1 MiB is copied before the call returns; leave larger input unchanged until the promise settles.
+   */
+  batchSearch<IM extends boolean = true, IV extends boolean = false>(
+    queries: VectorsInput,
+    options?: SearchOptions<M, IM, IV>,
+  ): Promise<SearchResult<M, IM, IV>[][]> {
+    return this.#attempt(() => {
+      const spec = this.#spec(options, false, false);
+      return this.#searches.many(this.#source(queries), spec, asRows) as Promise<SearchResult<M, IM, IV>[][]>;
+    });
+  }
+
+  batchSearchRaw(queries: VectorsInput, options?: RawSearchOptions<M>): Promise<RawBatchSearchResult> {
+    return this.#attempt(async () => {
+      const spec = this.#spec(options, true, false);
+      return joinRaw(await this.#searches.many(this.#source(queries), spec, asRaw), spec, this.#dimension);
+    });
+  }
+
+  /** Blocks the calling thread; uses all cores. */
+  batchSearchSync<IM extends boolean = true, IV extends boolean = false>(
+    queries: VectorsInput,
+    options?: SyncSearchOptions<M, IM, IV>,
+  ): SearchResult<M, IM, IV>[][] {
+    return this.#ask(() => {
+      const spec = this.#spec(options, false, true);
+      return this.#searches.manySync(this.#source(queries), spec, asRows) as SearchResult<M, IM, IV>[][];
+    });
+  }
+
+  buildIndex(options?: LongOptions): Promise<void> {
+    return this.#attempt(() => this.#build(false, options));
+  }
+
+  optimize(options?: LongOptions): Promise<void> {
+    return this.#attempt(() => this.#build(true, options));
+  }
+
+  /** Resolves when every write made before is as durable as this database makes it. */
+  flush(): Promise<void> {
+    return this.#attempt(async () => {
+      this.#requireOpen();
+      await this.#writes.drained();
+      await this.#call((done) => this.#native.flush(done));
+    });
+  }
+
+  /**
+   * Refuses new calls with `CLOSED`, lets writes, reads and searches in flight finish, aborts running builds with `ABORTED`, and frees
+   * the memory. Every call returns the same promise. Not closing is safe: the memory is freed when the object is collected.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#shutDown();
+    return this.#closing;
+  }
+
+  [asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #shutDown(): Promise<void> {
+    const builds = [...this.#builds];
+    for (const build of builds) build.cancel();
+    await Promise.all([
+      this.#writes.drained(),
+      this.#reads.drained(),
+      this.#searches.drained(),
+      Promise.allSettled(builds.map((build) => build.promise)),
+    ]);
+    await this.#call((done) => this.#native.close(done));
+  }
+
+  #call(start: (done: (error: NativeError | null) => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      start((error) => (error ? reject(fromNative(error)) : resolve()));
+    });
+  }
+
+  /** For methods that return a promise: what is thrown on the way becomes a rejection. */
+  #attempt<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      this.#requireOpen();
+      return work();
+    } catch (error) {
+      return Promise.reject(fromNative(error as Error));
+    }
+  }
+
+  /** For methods that return at once. */
+  #ask<T>(work: () => T): T {
+    this.#requireOpen();
+    try {
+      return work();
+    } catch (error) {
+      throw fromNative(error as Error);
+    }
+  }
+
+  /** Asked again after the caller's code may have run: a getter of its input may close the database. */
+  #requireOpen(): void {
+    if (this.#closing) throw closedError();
+  }
+
+  #floats(vector: VectorInput, field = 'vector'): Float32Array {
+    const steady = steadyVector(vector, this.#dimension, field);
+    const floats = steady instanceof Float32Array ? steady : Float32Array.from(steady);
+    requireGoodRows(floats, this.#dimension, this.#dimension, this.#metric === 'cosine', () => field);
+    return floats;
+  }
+
+  #source(queries: VectorsInput): VectorSource {
+    const source = new VectorSource(queries, this.#dimension, this.#metric === 'cosine', 'queries');
+    this.#requireOpen();
+    return source;
+  }
+
+  #spec(options: object | undefined, raw: boolean, sync: boolean): SearchSpec {
+    const spec = searchSpec(options, this.#metric, raw, sync);
+    this.#requireOpen();
+    return spec;
+  }
+
+  #filter(filter: Filter<M>): string {
+    if (typeof filter !== 'object' || filter === null) throw invalidArgument('filter', 'an object', filter);
+    return compileFilter(filter);
+  }
+
+  #put(kind: 0 | 1, vector: VectorInput, metadata: M | undefined, options: AddOptions | undefined): Promise<Id> {
+    const o = readOptions<AddOptions>(options, 'options', ['id']);
+    const id = o.id === undefined ? undefined : checkId(o.id);
+    const floats = this.#floats(vector);
+    const texts = metadata === undefined ? undefined : [stringifyMetadata(metadata)];
+    this.#requireOpen();
+    return this.#writes.submit<Id>(
+      { kind, count: 1 },
+      (group) => group.extend(floats, id === undefined ? undefined : [id], texts),
+      (outcome: Outcome) => id ?? outcome.firstAssigned,
+    );
+  }
+
+  #putBatch(
+    kind: 0 | 1,
+    vectors: VectorsInput,
+    metadata: readonly (M | undefined)[] | undefined,
+    options: AddBatchOptions | undefined,
+  ): Promise<Id[]> {
+    const o = readOptions<AddBatchOptions>(options, 'options', ['ids', 'signal', 'onProgress']);
+    const long = longOptions(o, 'options');
+    if (long.signal?.aborted) throw abortedError(long.signal);
+    const source = new VectorSource(vectors, this.#dimension, this.#metric === 'cosine', 'vectors');
+    const batch = { kind, source, metadata, ids: o.ids, ...long };
+    return addBatch(this.#writes, batch, () => this.#requireOpen());
+  }
+
+  #getAll(ids: Id[], options: GetOptions | undefined) {
+    const o = readOptions<GetOptions>(options, 'options', ['includeVector']);
+    const vector = o.includeVector === undefined ? false : booleanOf(o.includeVector, 'options.includeVector');
+    this.#requireOpen();
+    return this.#reads.get(ids, vector);
+  }
+
+  async #build(optimize: boolean, options: LongOptions | undefined): Promise<void> {
+    const long = longOptions(readOptions<LongOptions>(options, 'options', ['signal', 'onProgress']), 'options');
+    if (long.signal?.aborted) throw abortedError(long.signal);
+    this.#requireOpen();
+    const task = native().createTask();
+    const promise = runLong(task, long, (done) => this.#native.build(optimize, task, done));
+    const build = { promise, cancel: () => native().cancelTask(task) };
+    this.#builds.add(build);
+    try {
+      await promise;
+    } finally {
+      this.#builds.delete(build);
+    }
+  }
+}

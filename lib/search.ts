@@ -1,0 +1,373 @@
+import { abortedError, fromNative, SageDBError } from './errors.js';
+import { bulkLane, type Lane, type LaneUser, searchLane } from './lanes.js';
+import { type NativeDatabase, type NativeSearchResult, type NativeTask, native } from './native.js';
+import { SearchReader } from './results.js';
+import { isCostly, PARAMS, type SearchSpec, writeParams } from './search-options.js';
+import { atEndOfTurn, TimeSlice } from './turn.js';
+import { COPIED_AT_ONCE_BYTES, rowProblem, steadyVector, type VectorSource } from './vectors.js';
+
+/** Queries that go to the addon as one piece of work: bounds how long a later search waits for it. */
+const MAX_COALESCED = 256;
+/** Of one batchSearch: each piece is answered from one snapshot. */
+const MAX_PIECE = 1024;
+const MAX_PIECE_BYTES = 4 << 20;
+/** A staging area that grew beyond this is not kept. */
+const KEPT_BYTES = 4 << 20;
+
+/** How the hits of one query become the value its caller gets. */
+export type Shape<T> = (reader: SearchReader, spec: SearchSpec) => T;
+
+interface Waiting {
+  spec: SearchSpec;
+  task: NativeTask | undefined;
+  settled: boolean;
+  resolve: (reader: SearchReader) => void;
+  reject: (error: SageDBError) => void;
+}
+
+/**
+ * Searches on their way to the engine. All that are made in one turn of the event loop, and while earlier ones are under way, go as
+ * one batch: one worker, one snapshot, all cores.
+ */
+class Coalescer implements LaneUser {
+  readonly #database: NativeDatabase;
+  readonly #dimension: number;
+  readonly #refuseZero: boolean;
+  readonly #lane: Lane;
+  /** Copies of the queries that wait, in order; the addon copies them again at dispatch, so the area is free afterwards. */
+  #staging: Float32Array;
+  #params = new Float64Array(PARAMS * 4);
+  #waiting: Waiting[] = [];
+  #scheduled = false;
+  #inFlight = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(database: NativeDatabase, dimension: number, refuseZero: boolean, lane: Lane) {
+    this.#database = database;
+    this.#dimension = dimension;
+    this.#refuseZero = refuseZero;
+    this.#lane = lane;
+    this.#staging = new Float32Array(dimension * 4);
+  }
+
+  submit<T>(vector: unknown, spec: SearchSpec, shape: Shape<T>): Promise<T> {
+    // Before a place is taken: reading an array may run getters, and those may search.
+    const query = steadyVector(vector, this.#dimension, 'query');
+    this.#makeRoom(this.#waiting.length + 1);
+    this.#staging.set(query, this.#waiting.length * this.#dimension);
+    return new Promise<T>((resolve, reject) => {
+      const entry: Waiting = {
+        spec,
+        task: undefined,
+        settled: false,
+        resolve: (reader) => resolve(shape(reader, spec)),
+        reject,
+      };
+      this.#waiting.push(entry);
+      if (spec.signal) this.#watch(entry, spec.signal);
+      this.#schedule();
+    });
+  }
+
+  #makeRoom(queries: number): void {
+    const floats = queries * this.#dimension;
+    if (this.#staging.length >= floats) return;
+    const larger = new Float32Array(floats * 2);
+    larger.set(this.#staging);
+    this.#staging = larger;
+  }
+
+  #watch(entry: Waiting, signal: AbortSignal): void {
+    entry.task = native().createTask();
+    const onAbort = () => {
+      native().cancelTask(entry.task as NativeTask);
+      entry.settled = true;
+      entry.reject(abortedError(signal));
+    };
+    const { resolve, reject } = entry;
+    entry.resolve = (reader) => {
+      signal.removeEventListener('abort', onAbort);
+      resolve(reader);
+    };
+    entry.reject = (error) => {
+      signal.removeEventListener('abort', onAbort);
+      reject(error);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    atEndOfTurn(() => this.#lane.request(this));
+  }
+
+  enter(): void {
+    this.#scheduled = false;
+    const batch = this.#waiting.splice(0, MAX_COALESCED);
+    const { queries, entries } = this.#collect(batch);
+    if (entries.length > 0) {
+      this.#dispatch(queries, entries);
+    } else {
+      this.#lane.leave();
+      this.#notifyIdle();
+    }
+    this.#reclaim(batch.length);
+  }
+
+  /** The first `queries` places of the staging area are free again. */
+  #reclaim(queries: number): void {
+    const width = this.#dimension;
+    if (this.#waiting.length > 0) {
+      this.#staging.copyWithin(0, queries * width, (queries + this.#waiting.length) * width);
+      this.#schedule();
+    } else if (this.#staging.byteLength > KEPT_BYTES) {
+      this.#staging = new Float32Array(width * 4);
+    }
+  }
+
+  /** The queries that still have a caller and are good, side by side. */
+  #collect(batch: Waiting[]): { queries: Float32Array; entries: Waiting[] } {
+    const width = this.#dimension;
+    const staging = this.#staging;
+    const problem = rowProblem(staging, batch.length * width, width, this.#refuseZero);
+    if (!problem && batch.every((entry) => !entry.settled)) return { queries: staging, entries: batch };
+    const entries: Waiting[] = [];
+    const queries = new Float32Array(batch.length * width);
+    for (const [i, entry] of batch.entries()) {
+      if (entry.settled) continue;
+      const query = staging.subarray(i * width, (i + 1) * width);
+      const bad = rowProblem(query, width, width, this.#refuseZero);
+      if (bad) {
+        entry.reject(new SageDBError('INVALID_VECTOR', `query${bad.problem}`));
+        continue;
+      }
+      queries.set(query, entries.length * width);
+      entries.push(entry);
+    }
+    return { queries, entries };
+  }
+
+  #dispatch(queries: Float32Array, entries: Waiting[]): void {
+    const count = entries.length;
+    if (this.#params.length < count * PARAMS) this.#params = new Float64Array(count * PARAMS * 2);
+    let filters: (string | undefined)[] | undefined;
+    let tasks: (NativeTask | undefined)[] | undefined;
+    for (let i = 0; i < count; i++) {
+      const { spec, task } = entries[i] as Waiting;
+      writeParams(spec, this.#params, i);
+      if (spec.filter !== undefined) {
+        filters ??= new Array<string | undefined>(count);
+        filters[i] = spec.filter;
+      }
+      if (task !== undefined) {
+        tasks ??= new Array<NativeTask | undefined>(count);
+        tasks[i] = task;
+      }
+    }
+    this.#inFlight++;
+    try {
+      this.#database.search(queries, count, this.#params, filters, tasks, (error, ...result) => {
+        this.#settle(entries, error, result);
+        this.#done();
+      });
+    } catch (error) {
+      this.#settle(entries, error as Error, undefined);
+      this.#done();
+    }
+  }
+
+  #done(): void {
+    this.#inFlight--;
+    this.#lane.leave();
+    this.#notifyIdle();
+  }
+
+  #settle(entries: Waiting[], error: Error | null, result: NativeSearchResult | undefined): void {
+    if (error || !result) {
+      for (const entry of entries) if (!entry.settled) entry.reject(fromNative(error as Error));
+      return;
+    }
+    const reader = new SearchReader(result, entries.length, this.#dimension);
+    let broken: SageDBError | undefined;
+    for (const entry of entries) {
+      const failure = broken ?? reader.takeError(entry.spec);
+      if (failure) {
+        if (!entry.settled) entry.reject(failure);
+        continue;
+      }
+      try {
+        entry.resolve(reader); // also when settled, to pass over its hits
+      } catch (error) {
+        // The reader stands in the middle of a result: what follows could be given to the wrong caller.
+        broken = fromNative(error as Error);
+        entry.reject(broken);
+      }
+    }
+  }
+
+  #notifyIdle(): void {
+    if (this.#inFlight > 0 || this.#waiting.length > 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Resolves when nothing waits or is under way. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idle.push(resolve);
+      this.#notifyIdle();
+    });
+  }
+}
+
+/** Every way to search one database. */
+export class Searches {
+  readonly #database: NativeDatabase;
+  readonly #dimension: number;
+  readonly #cheap: Coalescer;
+  readonly #costly: Coalescer;
+  readonly #batches = new Set<Promise<unknown>>();
+
+  constructor(database: NativeDatabase, dimension: number, refuseZero: boolean) {
+    this.#database = database;
+    this.#dimension = dimension;
+    this.#cheap = new Coalescer(database, dimension, refuseZero, searchLane);
+    this.#costly = new Coalescer(database, dimension, refuseZero, bulkLane);
+  }
+
+  one<T>(vector: unknown, spec: SearchSpec, shape: Shape<T>): Promise<T> {
+    if (spec.signal?.aborted) throw abortedError(spec.signal);
+    return (isCostly(spec) ? this.#costly : this.#cheap).submit(vector, spec, shape);
+  }
+
+  /** `source` is copied before this returns when it is small; see COPIED_AT_ONCE_BYTES. */
+  many<T>(source: VectorSource, spec: SearchSpec, shape: Shape<T>): Promise<T[]> {
+    if (spec.signal?.aborted) throw abortedError(spec.signal);
+    const batch = this.#run(source, spec, shape);
+    this.#batches.add(batch);
+    const forget = () => this.#batches.delete(batch);
+    batch.then(forget, forget);
+    return batch;
+  }
+
+  oneSync<T>(query: Float32Array, spec: SearchSpec, shape: Shape<T>): T {
+    const { params, filters } = request(1, spec);
+    const answer = this.#database.searchSync(query, 1, params, filters, undefined);
+    const reader = new SearchReader(answer, 1, this.#dimension);
+    const failure = reader.takeError(spec);
+    if (failure) throw failure;
+    return shape(reader, spec);
+  }
+
+  manySync<T>(source: VectorSource, spec: SearchSpec, shape: Shape<T>): T[] {
+    const results: T[] = [];
+    for (let from = 0; from < source.rows; from += MAX_PIECE) {
+      const count = Math.min(MAX_PIECE, source.rows - from);
+      const { params, filters } = request(count, spec);
+      const answer = this.#database.searchSync(source.read(from, from + count), count, params, filters, undefined);
+      const reader = new SearchReader(answer, count, this.#dimension);
+      for (let i = 0; i < count; i++) {
+        const failure = reader.takeError(spec);
+        if (failure) throw failure;
+        results.push(shape(reader, spec));
+      }
+    }
+    return results;
+  }
+
+  async #run<T>(source: VectorSource, spec: SearchSpec, shape: Shape<T>): Promise<T[]> {
+    const { signal } = spec;
+    const task = signal ? native().createTask() : undefined;
+    let fail: (error: SageDBError) => void = () => {};
+    const aborted = new Promise<never>((_, reject) => {
+      fail = reject;
+    });
+    aborted.catch(() => {});
+    const onAbort = () => {
+      native().cancelTask(task as NativeTask);
+      fail(abortedError(signal as AbortSignal));
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await Promise.race([aborted, this.#pieces(source, spec, shape, task)]);
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async #pieces<T>(
+    source: VectorSource,
+    spec: SearchSpec,
+    shape: Shape<T>,
+    task: NativeTask | undefined,
+  ): Promise<T[]> {
+    const results: T[] = [];
+    const rows = Math.max(1, Math.min(MAX_PIECE, Math.floor(MAX_PIECE_BYTES / (this.#dimension * 4))));
+    const copied = source.bytes <= COPIED_AT_ONCE_BYTES ? source.read(0, source.rows).slice() : undefined;
+    const read = (from: number, to: number) =>
+      copied ? copied.subarray(from * this.#dimension, to * this.#dimension) : source.read(from, to);
+    const piece = (from: number) => this.#piece(read, from, Math.min(from + rows, source.rows), spec, task);
+    let next = source.rows > 0 ? piece(0) : undefined;
+    for (let from = 0; next; from += rows) {
+      const answer = await next;
+      // The engine works on the next piece while this one becomes objects.
+      next = from + rows < source.rows && !spec.signal?.aborted ? piece(from + rows) : undefined;
+      next?.catch(() => {});
+      await this.#shapeAll(answer, Math.min(rows, source.rows - from), spec, shape, results);
+    }
+    return results;
+  }
+
+  async #piece(
+    read: (from: number, to: number) => Float32Array,
+    from: number,
+    to: number,
+    spec: SearchSpec,
+    task: NativeTask | undefined,
+  ): Promise<NativeSearchResult> {
+    await bulkLane.acquire();
+    try {
+      const { params, filters } = request(to - from, spec);
+      const tasks = task && new Array<NativeTask>(to - from).fill(task);
+      return await new Promise<NativeSearchResult>((resolve, reject) => {
+        this.#database.search(read(from, to), to - from, params, filters, tasks, (error, ...result) => {
+          if (error) reject(fromNative(error));
+          else resolve(result);
+        });
+      });
+    } catch (error) {
+      throw fromNative(error as Error);
+    } finally {
+      bulkLane.leave();
+    }
+  }
+
+  async #shapeAll<T>(
+    answer: NativeSearchResult,
+    count: number,
+    spec: SearchSpec,
+    shape: Shape<T>,
+    results: T[],
+  ): Promise<void> {
+    const reader = new SearchReader(answer, count, this.#dimension);
+    const slice = new TimeSlice();
+    for (let i = 0; i < count; i++) {
+      const failure = reader.takeError(spec);
+      if (failure) throw failure;
+      results.push(shape(reader, spec));
+      if (slice.over) await slice.pause();
+    }
+  }
+
+  /** Resolves when every search made so far is settled. */
+  async drained(): Promise<void> {
+    await Promise.all([this.#cheap.drained(), this.#costly.drained(), Promise.allSettled(this.#batches)]);
+  }
+}
+
+/** Parameters of `count` queries with the same options. */
+function request(count: number, spec: SearchSpec): { params: Float64Array; filters: string[] | undefined } {
+  const params = new Float64Array(count * PARAMS);
+  for (let i = 0; i < count; i++) writeParams(spec, params, i);
+  return { params, filters: spec.filter === undefined ? undefined : new Array<string>(count).fill(spec.filter) };
+}
