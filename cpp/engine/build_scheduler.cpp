@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/recall_calibrator.h"
+
 namespace sagedb {
 namespace {
 
@@ -9,6 +11,16 @@ constexpr Row kMinStep = 4096;
 constexpr Row kFreshFloor = 50000;
 // Tombstones per hundred rows that start a compaction by themselves.
 constexpr std::uint64_t kDeadPercent = 20;
+
+bool wants_calibration(const Snapshot& snapshot, const Options& options, const WorkRequests& requests) noexcept {
+  if (!snapshot.index || options.index.kind == IndexKind::flat) return false;
+  if (requests.sampled < std::max(kFirstCalibration, requests.calibrate_at)) return false;
+  if (!snapshot.recall) return true;
+  const std::uint64_t useful = std::min<std::uint64_t>(requests.sampled, calibration_queries(snapshot.row_count, options.dimension));
+  // A quarter more rows, or a sample four times as large.
+  return snapshot.indexed_rows() > snapshot.recall->rows() + snapshot.recall->rows() / 4 ||
+         useful >= snapshot.recall->queries() * 4;
+}
 
 }  // namespace
 
@@ -20,7 +32,8 @@ Work choose_work(const Snapshot& snapshot, const Options& options, const WorkReq
   if (snapshot.fresh_rows() >= options.rebuild_threshold) return Work::build;
   const bool many_dead = snapshot.dead_rows >= options.rebuild_threshold &&
                          std::uint64_t{snapshot.dead_rows} * 100 > std::uint64_t{snapshot.row_count} * kDeadPercent;
-  return many_dead ? Work::compact : Work::none;
+  if (many_dead) return Work::compact;
+  return wants_calibration(snapshot, options, requests) ? Work::calibrate : Work::none;
 }
 
 Row build_target_rows(const Snapshot& snapshot, const Options& options) noexcept {

@@ -6,12 +6,14 @@
 
 namespace sagedb {
 
-enum class Work : std::uint8_t { none, build, compact };
+enum class Work : std::uint8_t { none, build, compact, calibrate };
 
 struct WorkRequests {
   Sequence build_target = 0;    // index everything committed at or before it (explicit buildIndex())
   bool compact = false;         // explicit optimize()
   Row retry_rows = 0;           // after a failure: no automatic work before the database has this many rows
+  std::uint64_t sampled = 0;    // queries seen by the sample
+  std::uint64_t calibrate_at = 0;  // after an interrupted calibration: not before this many queries
 };
 
 Work choose_work(const Snapshot& snapshot, const Options& options, const WorkRequests& requests) noexcept;
@@ -19,6 +21,9 @@ Work choose_work(const Snapshot& snapshot, const Options& options, const WorkReq
 // Row count that the next build should reach: at most as many new rows as half the index (so that a bulk load costs O(log n) clones
 // of the link arrays), but enough for a useful step.
 Row build_target_rows(const Snapshot& snapshot, const Options& options) noexcept;
+
+// Queries that a first calibration needs; it is repeated when the sample or the index has grown.
+inline constexpr std::uint64_t kFirstCalibration = 128;
 
 // Fresh rows beyond which writers wait for the builder.
 Row fresh_limit(const Options& options) noexcept;

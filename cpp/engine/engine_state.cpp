@@ -18,6 +18,7 @@ EngineState::EngineState(const Options& o, std::unique_ptr<AnnsAlgorithm> plugin
       threads(o.threads > 0 ? o.threads : hardware_threads()),
       algorithm(plugin ? std::move(plugin)
                        : create_anns_algorithm(o.index.kind == IndexKind::flat ? "flat" : "hnsw", o.index)),
-      publisher(empty_snapshot(o)) {}
+      publisher(empty_snapshot(o)),
+      sample(o.dimension) {}
 
 }  // namespace sagedb

@@ -10,6 +10,7 @@
 #include "base/fifo_mutex.h"
 #include "base/mutex.h"
 #include "engine/publisher.h"
+#include "engine/query_sample.h"
 #include "engine/sage_db.h"
 #include "store/id_map.h"
 
@@ -50,6 +51,7 @@ struct EngineState {
   // Self-synchronised.
   Publisher publisher;
   Counters counters;
+  mutable QuerySample sample;
   mutable ScratchPool scratch;
 
   // `auto` and `hnsw` both build the graph; `auto` waits for the threshold.

@@ -5,6 +5,7 @@
 #include "base/executor.h"
 #include "engine/build_job.h"
 #include "engine/compactor.h"
+#include "engine/recall_calibrator.h"
 
 namespace sagedb {
 namespace {
@@ -39,7 +40,9 @@ void Maintenance::stop() noexcept {
 
 void Maintenance::notify() noexcept {
   const std::shared_ptr<const Snapshot> snapshot = state_->publisher.current();
-  if (choose_work(*snapshot, state_->options, WorkRequests()) == Work::none) return;
+  WorkRequests automatic;
+  automatic.sampled = state_->sample.seen();
+  if (choose_work(*snapshot, state_->options, automatic) == Work::none) return;
   // Taking the mutex orders this wake-up after the thread's own check, so that it cannot be lost.
   std::lock_guard<std::mutex> lock(mutex_);
   work_cv_.notify_one();
@@ -99,6 +102,7 @@ void Maintenance::loop() noexcept {
   std::unique_lock<std::mutex> lock(mutex_);
   std::size_t retired = 0;
   while (!stopping_) {
+    requests_.sampled = state_->sample.seen();
     const Work work = choose_work(*state_->publisher.current(), state_->options, requests_);
     if (work == Work::none) {
       if (retired > 0) {
@@ -107,7 +111,7 @@ void Maintenance::loop() noexcept {
         work_cv_.wait(lock);
       }
     } else {
-      building_ = true;
+      building_ = work != Work::calibrate;
       cancel_ = std::make_shared<CancelToken>();
       progress_.done = 0;
       progress_.total = 0;
@@ -125,6 +129,10 @@ void Maintenance::run_job(Work work) {
   std::optional<Error> error;
   try {
     const auto start = Clock::now();
+    if (work == Work::calibrate) {
+      calibrate();
+      return finish_job(work, error);
+    }
     if (work == Work::compact) {
       Compactor(*state_, context()).run();
       state_->counters.compactions.fetch_add(1, std::memory_order_relaxed);
@@ -136,6 +144,10 @@ void Maintenance::run_job(Work work) {
   } catch (...) {
     error = current_error();
   }
+  finish_job(work, error);
+}
+
+void Maintenance::finish_job(Work work, const std::optional<Error>& error) {
   std::lock_guard<std::mutex> lock(mutex_);
   building_ = false;
   cancel_.reset();
@@ -161,6 +173,31 @@ void Maintenance::run_job(Work work) {
     }
   }
   done_cv_.notify_all();
+}
+
+void Maintenance::calibrate() {
+  const std::shared_ptr<const Snapshot> snapshot = state_->publisher.current();
+  const std::uint64_t seen = state_->sample.seen();
+  const std::vector<float> queries =
+      state_->sample.copy(calibration_queries(snapshot->row_count, state_->options.dimension));
+  // Builds go first: a calibration that is interrupted starts again when more queries came in.
+  auto stop = [&] {
+    if (cancel_->cancelled()) return true;
+    std::lock_guard<std::mutex> lock(mutex_);
+    const Work urgent = choose_work(*state_->publisher.current(), state_->options, requests_);
+    return urgent == Work::build || urgent == Work::compact;
+  };
+  std::shared_ptr<const RecallTable> table =
+      calibrate_recall(Searcher(*state_), *snapshot, state_->options, queries, stop);
+  if (!table) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    requests_.calibrate_at = seen + kFirstCalibration;
+    return;
+  }
+  FifoLock lock(state_->writer_mutex);
+  auto next = std::make_shared<Snapshot>(*state_->publisher.current());
+  next->recall = std::move(table);
+  state_->publisher.publish(state_->publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next))));
 }
 
 BuildContext Maintenance::context() {

@@ -42,6 +42,8 @@ class Maintenance {
   void run_job(Work work);
   void build();
   void install(const Snapshot& sealed, std::shared_ptr<const Index> index, std::shared_ptr<CodeStore> codes);
+  void calibrate();
+  void finish_job(Work work, const std::optional<Error>& error);
   BuildContext context();
 
   const std::shared_ptr<EngineState> state_;

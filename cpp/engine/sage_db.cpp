@@ -71,7 +71,12 @@ std::vector<OpResult> SageDB::apply(std::vector<WriteOp>& ops) {
 
 std::vector<SearchResult> SageDB::search(const SearchRequest* requests, std::size_t count) const {
   CallGate::Pass pass(impl_->gate);
-  return impl_->searcher.search(requests, count);
+  const std::uint64_t before = impl_->state->sample.seen();
+  std::vector<SearchResult> results = impl_->searcher.search(requests, count);
+  // Calibration becomes due when the sample has grown: look at round numbers only, not on every call.
+  const std::uint64_t after = impl_->state->sample.seen();
+  if (before / kFirstCalibration != after / kFirstCalibration) impl_->maintenance.notify();
+  return results;
 }
 
 std::vector<std::optional<Item>> SageDB::get(const std::vector<ExternalId>& ids, bool include_metadata,
@@ -164,6 +169,13 @@ Stats SageDB::stats() const {
   out.build_total = status.total;
   out.last_build_seconds = static_cast<double>(state.counters.last_build_us.load()) / 1e6;
   out.last_publish_us = static_cast<double>(state.counters.last_publish_us.load());
+  if (s->recall) {
+    out.calibrated_rows = s->recall->rows();
+    out.calibrated_queries = s->recall->queries();
+    for (const RecallCurve& curve : s->recall->curves())
+      if (curve.k == 10)
+        for (const RecallPoint& p : curve.points) out.recall_curve.push_back({p.ef, p.recall, p.lower_bound});
+  }
   out.index_kind = s->index ? s->index->name() : "none";
   out.kernels = kernels().name;
   out.last_error = status.last_error;

@@ -97,6 +97,13 @@ struct Stats {
   bool building = false;
   std::uint64_t build_done = 0, build_total = 0;
   double last_build_seconds = 0, last_publish_us = 0;
+  // Calibration of ef (empty before the first): recall@10 on sampled queries, with its lower confidence bound.
+  struct RecallPoint {
+    std::uint32_t ef;
+    double recall, lower_bound;
+  };
+  std::vector<RecallPoint> recall_curve;
+  std::uint64_t calibrated_rows = 0, calibrated_queries = 0;
   std::string index_kind, kernels, last_error;
   int threads = 0;
 };

@@ -16,6 +16,7 @@ namespace {
 constexpr std::uint32_t kTieRoom = 8;
 // More than this share of the rows asked for: a scan is cheaper than a traversal that visits nearly everything.
 constexpr std::uint64_t kScanShare = 4;
+constexpr double kDefaultRecall = 0.95;
 
 }  // namespace
 
@@ -33,13 +34,18 @@ void Searcher::check(const SearchRequest& request) const {
     throw Error(ErrorCode::INVALID_VECTOR, "query: a zero vector has no direction and cannot be used with metric 'cosine'");
 }
 
-std::uint32_t Searcher::effective_ef(const SearchRequest& request) const noexcept {
+std::uint32_t Searcher::effective_ef(const Snapshot& snapshot, const SearchRequest& request) noexcept {
   if (request.ef > 0) return std::max(request.ef, request.k);
-  const float recall = request.recall > 0 ? request.recall : 0.95f;
-  // Until ef is calibrated on the data: a generous rule of thumb, growing with k and with the target.
-  const double base = 40.0 + 1.5 * request.k;
-  const double factor = std::min(40.0, std::max(1.0, 0.06 / std::max(1e-3, 1.0 - static_cast<double>(recall))));
-  return static_cast<std::uint32_t>(std::max<double>(request.k, base * factor));
+  const double target = request.recall > 0 ? request.recall : kDefaultRecall;
+  return snapshot.recall ? snapshot.recall->ef_for(request.k, target) : RecallTable::guess(request.k, target);
+}
+
+std::vector<Candidate> Searcher::nearest(const Snapshot& snapshot, const Query& query, std::uint32_t k, std::uint32_t ef) const {
+  ScratchPool::Lease scratch = state_.scratch.lease();
+  Plan plan;
+  plan.want = k;
+  plan.ef = std::max(k, ef);
+  return collect(snapshot, query, plan, *scratch);
 }
 
 Searcher::FilterMap Searcher::evaluate_filters(const Snapshot& snapshot, const SearchRequest* requests,
@@ -92,11 +98,18 @@ void Searcher::search_one(const Snapshot& snapshot, const FilterMap& filters, co
     allowed = &entry.rows;
   }
   const Query query(request.vector, snapshot.space(state_.options.metric));
+  if (allowed == nullptr && !request.exact) state_.sample.offer(request.vector);
+  Plan plan;
+  plan.exact = request.exact;
+  plan.allowed = allowed;
+  const std::uint32_t ef = effective_ef(snapshot, request);
   // Widen until the k-th result does not tie with the last candidate that was kept.
   std::vector<Candidate> exact;
   for (std::uint64_t want = std::uint64_t{request.k} + kTieRoom;; want *= 2) {
     const auto limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(want, std::max<std::uint64_t>(1, snapshot.row_count)));
-    exact = collect(snapshot, query, request, allowed, limit, scratch);
+    plan.want = limit;
+    plan.ef = std::max(ef, limit);
+    exact = collect(snapshot, query, plan, scratch);
     const bool tied = exact.size() == limit && exact.size() > request.k && limit < snapshot.row_count &&
                       exact.back().distance == exact[request.k - 1].distance;
     if (!tied) break;
@@ -104,20 +117,21 @@ void Searcher::search_one(const Snapshot& snapshot, const FilterMap& filters, co
   fill_result(snapshot, state_.options, request, exact, out);
 }
 
-std::vector<Candidate> Searcher::collect(const Snapshot& snapshot, const Query& query, const SearchRequest& request,
-                                         const RowSet* allowed, std::uint32_t want, SearchScratch& scratch) const {
+std::vector<Candidate> Searcher::collect(const Snapshot& snapshot, const Query& query, const Plan& plan,
+                                         SearchScratch& scratch) const {
+  const std::uint32_t want = plan.want;
+  const std::uint32_t ef = plan.ef;
   const SpaceView space = snapshot.space(state_.options.metric);
   RowSelector selector;
   selector.sequence = snapshot.sequence;
   if (snapshot.dead_rows > 0) selector.deleted = &snapshot.generation->records.row_deleted();
-  if (allowed != nullptr) {
-    selector.allowed = allowed->words.data();
-    selector.allowed_count = allowed->count;
+  if (plan.allowed != nullptr) {
+    selector.allowed = plan.allowed->words.data();
+    selector.allowed_count = plan.allowed->count;
   }
-  const std::uint32_t ef = std::max(effective_ef(request), want);
   const Row indexed = snapshot.indexed_rows();
   std::vector<Candidate> candidates;
-  if (request.exact || indexed == 0 || std::uint64_t{ef} * kScanShare > snapshot.row_count) {
+  if (plan.exact || indexed == 0 || std::uint64_t{ef} * kScanShare > snapshot.row_count) {
     exact_scan(space, query, want, selector, 0, snapshot.row_count, candidates, nullptr);
     return candidates;
   }

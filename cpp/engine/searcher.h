@@ -16,6 +16,8 @@ class Searcher {
  public:
   explicit Searcher(const EngineState& state) : state_(state) {}
   std::vector<SearchResult> search(const SearchRequest* requests, std::size_t count) const;
+  // The k nearest live rows with exactly this ef, by exact distance; for calibration.
+  std::vector<Candidate> nearest(const Snapshot& snapshot, const Query& query, std::uint32_t k, std::uint32_t ef) const;
 
  private:
   // Filters of a batch, each evaluated once.
@@ -28,10 +30,15 @@ class Searcher {
   FilterMap evaluate_filters(const Snapshot& snapshot, const SearchRequest* requests, std::size_t count) const;
   void search_one(const Snapshot& snapshot, const FilterMap& filters, const SearchRequest& request, SearchScratch& scratch,
                   SearchResult& out) const;
-  std::vector<Candidate> collect(const Snapshot& snapshot, const Query& query, const SearchRequest& request,
-                                 const RowSet* allowed, std::uint32_t want, SearchScratch& scratch) const;
+  struct Plan {
+    std::uint32_t want = 0;  // candidates to return
+    std::uint32_t ef = 0;
+    bool exact = false;
+    const RowSet* allowed = nullptr;
+  };
+  std::vector<Candidate> collect(const Snapshot& snapshot, const Query& query, const Plan& plan, SearchScratch& scratch) const;
   void check(const SearchRequest& request) const;
-  std::uint32_t effective_ef(const SearchRequest& request) const noexcept;
+  static std::uint32_t effective_ef(const Snapshot& snapshot, const SearchRequest& request) noexcept;
 
   const EngineState& state_;
 };

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "engine/generation.h"
+#include "engine/recall_table.h"
 #include "index/index.h"
 
 namespace sagedb {
@@ -20,6 +21,7 @@ struct Snapshot {
   std::shared_ptr<Generation> generation;
   std::shared_ptr<CodeStore> codes;    // null before the first build and with quantization 'none'
   std::shared_ptr<const Index> index;  // null before the first build
+  std::shared_ptr<const RecallTable> recall;  // null before the first calibration
 
   Row indexed_rows() const noexcept { return index ? index->rows() : 0; }
   Row fresh_rows() const noexcept { return row_count - indexed_rows(); }
