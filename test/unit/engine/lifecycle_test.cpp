@@ -61,7 +61,7 @@ TEST(Lifecycle, CrossingTheThresholdBuildsByItselfAndOnlyOnceAtATime) {
   for (auto& t : writers) t.join();
   EXPECT_TRUE(h.eventually([&] { return h.db->stats().fresh_rows < 100; }));
   EXPECT_EQ(h.controls->most_running.load(), 1);
-  EXPECT_GT(h.controls->started.load(), 1);
+  EXPECT_GT(h.controls->started.load(), 0);
 }
 
 TEST(Lifecycle, SearchesAndWritesGoOnWhileABuildHangs) {
