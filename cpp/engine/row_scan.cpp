@@ -40,7 +40,7 @@ void scan_codes(const SpaceView& space, const Query& query, Row first, Row last,
       k.l2_u7_scan(query.code.data(), base, space.codes->stride(), count, n, raw);
     }
     for (std::uint32_t i = 0; i < count; ++i) {
-      const float d = codec.distance(raw[i], query.code_bias);
+      const float d = query.code_distance(raw[i]);
       if (out.improves(d) && selector.accepts(r + i)) out.offer({d, r + i});
     }
     r += count;

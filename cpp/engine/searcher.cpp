@@ -8,6 +8,7 @@
 #include "engine/result_merger.h"
 #include "engine/row_scan.h"
 #include "index/flat_index.h"
+#include "index/rerank.h"
 
 namespace sagedb {
 namespace {
@@ -149,11 +150,8 @@ std::vector<Candidate> Searcher::collect(const Snapshot& snapshot, const Query& 
     }
   }
   if (!exact) {
-    std::vector<Row> rows(candidates.size());
-    std::vector<float> distances(candidates.size());
-    for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = candidates[i].row;
-    exact_distances(space, query, rows.data(), rows.size(), distances.data());
-    for (std::size_t i = 0; i < rows.size(); ++i) candidates[i].distance = distances[i];
+    rerank(space, query, want, candidates);
+    return candidates;
   }
   std::sort(candidates.begin(), candidates.end(), nearer);
   if (candidates.size() > want) candidates.resize(want);
