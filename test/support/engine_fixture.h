@@ -52,9 +52,7 @@ inline OpResult apply_one(SageDB& db, WriteOp op) {
   return db.apply(ops).at(0);
 }
 
-inline void expect_ok(const OpResult& r) {
-  EXPECT_FALSE(r.error.has_value()) << (r.error ? r.error->message() : "");
-}
+inline void expect_ok(const OpResult& r) { EXPECT_FALSE(r.error.has_value()) << (r.error ? r.error->message() : ""); }
 
 inline SearchResult search_one(const SageDB& db, const Vector& query, std::uint32_t k, std::uint32_t ef = 0,
                                bool exact = false, std::shared_ptr<const Filter> filter = nullptr) {

@@ -80,7 +80,8 @@ inline bool condition(const std::string& op, const JsonValue& operand, const Jso
   }
   if (v == nullptr) return false;
   if (op == "$contains") {
-    if (v->type == Type::string) return operand.type == Type::string && v->string.find(operand.string) != std::string::npos;
+    if (v->type == Type::string)
+      return operand.type == Type::string && v->string.find(operand.string) != std::string::npos;
     return v->type == Type::array &&
            std::any_of(v->items.begin(), v->items.end(), [&](const JsonValue& e) { return equal(e, operand); });
   }
@@ -107,13 +108,18 @@ inline bool filter(const JsonValue& f, const JsonValue& doc) {
     const JsonValue& operand = f.items[i];
     const auto each = [&](const JsonValue& x) { return filter(x, doc); };
     bool ok = false;
-    if (key == "$and") ok = std::all_of(operand.items.begin(), operand.items.end(), each);
-    else if (key == "$or") ok = std::any_of(operand.items.begin(), operand.items.end(), each);
-    else if (key == "$nor") ok = std::none_of(operand.items.begin(), operand.items.end(), each);
-    else if (key == "$not") ok = !filter(operand, doc);
+    if (key == "$and")
+      ok = std::all_of(operand.items.begin(), operand.items.end(), each);
+    else if (key == "$or")
+      ok = std::any_of(operand.items.begin(), operand.items.end(), each);
+    else if (key == "$nor")
+      ok = std::none_of(operand.items.begin(), operand.items.end(), each);
+    else if (key == "$not")
+      ok = !filter(operand, doc);
     else if (operand.type == Type::object && !operand.keys.empty() && operand.keys[0][0] == '$')
       ok = conditions(operand, at_path(doc, key), true);
-    else ok = condition("$eq", operand, at_path(doc, key), true);
+    else
+      ok = condition("$eq", operand, at_path(doc, key), true);
     if (!ok) return false;
   }
   return true;
@@ -128,9 +134,30 @@ class World {
   bool chance(std::size_t percent) { return below(100) < percent; }
 
   std::string scalar() {
-    static const char* const kValues[] = {"null", "true", "false", "0", "-0.0", "1", "2", "3", "-1", "2.5", "1e300", "-1e300",
-                                          "\"\"", "\"a\"", "\"b\"", "\"ab\"", "\"ba\"", "\"abc\"", "\"\\ud83d\\ude00\"",
-                                          "\"\\ud83d\"", "\"\\ude00\"", "\"\\uffff\"", "\"\\u0000\"", "\"a\\u0000\""};
+    static const char* const kValues[] = {"null",
+                                          "true",
+                                          "false",
+                                          "0",
+                                          "-0.0",
+                                          "1",
+                                          "2",
+                                          "3",
+                                          "-1",
+                                          "2.5",
+                                          "1e300",
+                                          "-1e300",
+                                          "\"\"",
+                                          "\"a\"",
+                                          "\"b\"",
+                                          "\"ab\"",
+                                          "\"ba\"",
+                                          "\"abc\"",
+                                          "\"\\ud83d\\ude00\"",
+                                          "\"\\ud83d\"",
+                                          "\"\\ude00\"",
+                                          "\"\\uffff\"",
+                                          "\"\\u0000\"",
+                                          "\"a\\u0000\""};
     return kValues[below(sizeof kValues / sizeof *kValues)];
   }
   std::string value(int depth) {
@@ -151,8 +178,10 @@ class World {
     std::string out = "{";
     for (std::size_t i = 0, n = chance(80) ? 1 : below(3); i < n; ++i) {
       if (i > 0) out += ",";
-      if (depth > 0 && chance(30)) out += logical(depth);
-      else out += path() + ":" + (chance(25) ? plain() : conditions(depth));
+      if (depth > 0 && chance(30))
+        out += logical(depth);
+      else
+        out += path() + ":" + (chance(25) ? plain() : conditions(depth));
     }
     return out + "}";
   }
@@ -163,8 +192,9 @@ class World {
     return kKeys[below(sizeof kKeys / sizeof *kKeys)];
   }
   std::string path() {
-    static const char* const kPaths[] = {"\"a\"", "\"b\"", "\"c\"", "\"a.b\"", "\"a.c\"", "\"b.a\"", "\"a.b.c\"", "\"a.a.b.c\"",
-                                         "\"\"", "\"a.\"", "\".a\"", "\"__proto__\"", "\"__proto__.a\"", "\"zz\"", "\"b.b.b\""};
+    static const char* const kPaths[] = {"\"a\"",   "\"b\"",         "\"c\"",           "\"a.b\"", "\"a.c\"",
+                                         "\"b.a\"", "\"a.b.c\"",     "\"a.a.b.c\"",     "\"\"",    "\"a.\"",
+                                         "\".a\"",  "\"__proto__\"", "\"__proto__.a\"", "\"zz\"",  "\"b.b.b\""};
     return kPaths[below(sizeof kPaths / sizeof *kPaths)];
   }
   // Objects as operands may not look like operators; these keys never do.
@@ -188,19 +218,32 @@ class World {
   }
   std::string operation(int depth) {
     switch (below(14)) {
-      case 0: return "\"$eq\":" + plain();
-      case 1: return "\"$ne\":" + plain();
-      case 2: return "\"$gt\":" + ordered();
-      case 3: return "\"$gte\":" + ordered();
-      case 4: return "\"$lt\":" + ordered();
-      case 5: return "\"$lte\":" + ordered();
-      case 6: return "\"$in\":" + list(1);
-      case 7: return "\"$nin\":" + list(1);
-      case 8: return std::string("\"$exists\":") + (chance(50) ? "true" : "false");
-      case 9: return "\"$all\":" + list(1);
-      case 10: return "\"$contains\":" + plain();
-      case 11: return "\"$not\":" + (depth > 0 ? conditions(depth - 1) : "{\"$gt\":" + ordered() + "}");
-      default: return "\"$elemMatch\":" + (depth <= 0 || chance(60) ? conditions(std::max(0, depth - 1)) : filter(depth - 1));
+      case 0:
+        return "\"$eq\":" + plain();
+      case 1:
+        return "\"$ne\":" + plain();
+      case 2:
+        return "\"$gt\":" + ordered();
+      case 3:
+        return "\"$gte\":" + ordered();
+      case 4:
+        return "\"$lt\":" + ordered();
+      case 5:
+        return "\"$lte\":" + ordered();
+      case 6:
+        return "\"$in\":" + list(1);
+      case 7:
+        return "\"$nin\":" + list(1);
+      case 8:
+        return std::string("\"$exists\":") + (chance(50) ? "true" : "false");
+      case 9:
+        return "\"$all\":" + list(1);
+      case 10:
+        return "\"$contains\":" + plain();
+      case 11:
+        return "\"$not\":" + (depth > 0 ? conditions(depth - 1) : "{\"$gt\":" + ordered() + "}");
+      default:
+        return "\"$elemMatch\":" + (depth <= 0 || chance(60) ? conditions(std::max(0, depth - 1)) : filter(depth - 1));
     }
   }
   std::string logical(int depth) {

@@ -1,0 +1,338 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <random>
+#include <set>
+#include <system_error>
+
+#if defined(__linux__)
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#endif
+
+#include "base/env.h"
+#include "base/mutex.h"
+#include "base/status.h"
+
+namespace sagedb {
+namespace {
+
+ErrorCode code_of(int err) noexcept {
+  switch (err) {
+    case ENOENT:
+    case ENOTDIR:
+      return ErrorCode::NOT_FOUND;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return ErrorCode::PERMISSION_DENIED;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return ErrorCode::DISK_FULL;
+    case ENOMEM:
+      return ErrorCode::OUT_OF_MEMORY;
+    case EWOULDBLOCK:
+      return ErrorCode::LOCKED;
+    default:
+      return ErrorCode::IO_ERROR;
+  }
+}
+
+[[noreturn]] void fail(const char* operation, const std::string& path, int err = errno) {
+  throw Error(code_of(err), std::string(operation) + " " + path + ": " + std::generic_category().message(err));
+}
+
+class Fd {
+ public:
+  explicit Fd(int fd) noexcept : fd_(fd) {}
+  ~Fd() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Fd(const Fd&) = delete;
+  Fd& operator=(const Fd&) = delete;
+  int get() const noexcept { return fd_; }
+
+ private:
+  const int fd_;
+};
+
+int open_file(const char* operation, const std::string& path, int flags) {
+  int fd;
+  do {
+    fd = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
+  } while (fd < 0 && errno == EINTR);
+  if (fd < 0) fail(operation, path);
+  return fd;
+}
+
+void sync_fd(int fd, const char* operation, const std::string& path) {
+#if defined(__APPLE__)
+  // fsync() alone leaves the bytes in the drive's cache on macOS.
+  if (::fcntl(fd, F_FULLFSYNC) == 0) return;
+  if (::fsync(fd) != 0) fail(operation, path);
+#else
+  // Not retried on EINTR or EIO: a failed sync may have dropped the dirty pages.
+  if (::fdatasync(fd) != 0) fail(operation, path);
+#endif
+}
+
+class PosixWritableFile final : public WritableFile {
+ public:
+  PosixWritableFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+
+  void append(const Bytes* pieces, std::size_t count) override {
+    std::vector<iovec> io;
+    for (std::size_t i = 0; i < count; ++i)
+      if (pieces[i].size > 0) io.push_back(iovec{const_cast<void*>(pieces[i].data), pieces[i].size});
+    std::size_t at = 0;
+    while (at < io.size()) {
+      const ssize_t n = ::writev(fd_.get(), &io[at], static_cast<int>(std::min<std::size_t>(io.size() - at, 64)));
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) fail("write", path_, n < 0 ? errno : EIO);
+      std::size_t done = static_cast<std::size_t>(n);
+      while (at < io.size() && done >= io[at].iov_len) done -= io[at++].iov_len;
+      if (at < io.size()) {
+        io[at].iov_base = static_cast<char*>(io[at].iov_base) + done;
+        io[at].iov_len -= done;
+      }
+    }
+  }
+
+  void write_at(std::uint64_t offset, const void* data, std::size_t size) override {
+    const char* p = static_cast<const char*>(data);
+    while (size > 0) {
+      const ssize_t n = ::pwrite(fd_.get(), p, size, static_cast<off_t>(offset));
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) fail("write", path_, n < 0 ? errno : EIO);
+      p += n;
+      offset += static_cast<std::uint64_t>(n);
+      size -= static_cast<std::size_t>(n);
+    }
+  }
+
+  void sync() override { sync_fd(fd_.get(), "sync", path_); }
+
+ private:
+  const Fd fd_;
+  const std::string path_;
+};
+
+std::uint64_t size_of(int fd, const std::string& path) {
+  struct stat st;
+  if (::fstat(fd, &st) != 0) fail("stat", path);
+  if (!S_ISREG(st.st_mode)) throw Error(ErrorCode::IO_ERROR, path + " is not a regular file");
+  return static_cast<std::uint64_t>(st.st_size);
+}
+
+class PosixReadableFile final : public ReadableFile {
+ public:
+  PosixReadableFile(int fd, std::string path) : fd_(fd), path_(std::move(path)), size_(size_of(fd, path_)) {}
+  std::uint64_t size() const override { return size_; }
+  std::size_t read_at(std::uint64_t offset, void* out, std::size_t size) const override {
+    std::size_t done = 0;
+    while (done < size) {
+      const ssize_t n =
+          ::pread(fd_.get(), static_cast<char*>(out) + done, size - done, static_cast<off_t>(offset + done));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) fail("read", path_);
+      if (n == 0) break;
+      done += static_cast<std::size_t>(n);
+    }
+    return done;
+  }
+
+ private:
+  const Fd fd_;
+  const std::string path_;
+  const std::uint64_t size_;
+};
+
+class PosixMapping final : public Mapping {
+ public:
+  explicit PosixMapping(const std::string& path) {
+    const Fd fd(open_file("open", path, O_RDONLY));
+    size_ = size_of(fd.get(), path);
+    if (size_ == 0) return;
+    void* p = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd.get(), 0);
+    if (p == MAP_FAILED) fail("map", path);
+    data_ = static_cast<const std::byte*>(p);
+  }
+  ~PosixMapping() override {
+    if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  }
+};
+
+// flock() locks belong to the open file description, so a second open in this process would conflict, too; but a child that
+// inherited the descriptor would share the lock, and some network file systems turn flock() into process-wide fcntl()
+// locks. The table makes the rule hold inside the process whatever the file system does.
+class LockTable {
+ public:
+  using Key = std::pair<dev_t, ino_t>;
+  bool insert(Key key) {
+    MutexLock lock(mutex_);
+    return held_.insert(key).second;
+  }
+  void erase(Key key) {
+    MutexLock lock(mutex_);
+    held_.erase(key);
+  }
+  static LockTable& instance() {
+    static LockTable* table = new LockTable;  // never destroyed: locks may be released by static destructors
+    return *table;
+  }
+
+ private:
+  Mutex mutex_{"lock_table"};
+  std::set<Key> held_ GUARDED_BY(mutex_);
+};
+
+class PosixFileLock final : public FileLock {
+ public:
+  PosixFileLock(int fd, const std::string& path) : fd_(fd) {
+    struct stat st;
+    if (::fstat(fd, &st) != 0) fail("stat", path);
+    key_ = {st.st_dev, st.st_ino};
+    if (!LockTable::instance().insert(key_))
+      throw Error(ErrorCode::LOCKED, path + " is held by another open database of this process");
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return;
+    const int err = errno;
+    LockTable::instance().erase(key_);
+    if (err == EWOULDBLOCK) throw Error(ErrorCode::LOCKED, path + " is held by another process");
+    fail("lock", path, err);
+  }
+  ~PosixFileLock() override {
+    ::flock(fd_.get(), LOCK_UN);
+    LockTable::instance().erase(key_);
+  }
+
+ private:
+  const Fd fd_;
+  LockTable::Key key_;
+};
+
+class PosixEnv final : public Env {
+ public:
+  std::unique_ptr<WritableFile> create(const std::string& path) override {
+    // A fresh inode: whoever still reads a file of this name keeps the old bytes.
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) fail("create", path);
+    const int fd = open_file("create", path, O_WRONLY | O_CREAT | O_EXCL);
+    return std::make_unique<PosixWritableFile>(fd, path);
+  }
+  std::unique_ptr<ReadableFile> open(const std::string& path) override {
+    return std::make_unique<PosixReadableFile>(open_file("open", path, O_RDONLY), path);
+  }
+  std::shared_ptr<const Mapping> map(const std::string& path) override { return std::make_shared<PosixMapping>(path); }
+  void rename(const std::string& from, const std::string& to) override {
+    if (::rename(from.c_str(), to.c_str()) != 0) fail("rename", from);
+  }
+  void unlink(const std::string& path) override {
+    if (::unlink(path.c_str()) != 0) fail("unlink", path);
+  }
+  bool exists(const std::string& path) override {
+    struct stat st;
+    if (::stat(path.c_str(), &st) == 0) return true;
+    if (errno != ENOENT) fail("stat", path);
+    return false;
+  }
+  std::vector<std::string> list(const std::string& dir) override {
+    DIR* d = ::opendir(dir.c_str());
+    if (d == nullptr) fail("list", dir);
+    const std::unique_ptr<DIR, int (*)(DIR*)> closer(d, ::closedir);
+    std::vector<std::string> names;
+    errno = 0;
+    while (const dirent* e = ::readdir(d)) {
+      const std::string name = e->d_name;
+      if (name != "." && name != "..") names.push_back(name);
+      errno = 0;
+    }
+    if (errno != 0) fail("list", dir);
+    return names;
+  }
+  void make_dir(const std::string& path) override {
+    if (::mkdir(path.c_str(), 0755) == 0) {
+      sync_dir(parent_path(path));
+      return;
+    }
+    const int err = errno;
+    if (err == EEXIST) {
+      struct stat st;
+      if (::stat(path.c_str(), &st) != 0 || !S_ISDIR(st.st_mode))
+        throw Error(ErrorCode::INVALID_ARGUMENT, path + " exists and is not a folder");
+      return;
+    }
+    if (err != ENOENT || parent_path(path) == path) fail("mkdir", path, err);
+    make_dir(parent_path(path));
+    if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) fail("mkdir", path);
+    sync_dir(parent_path(path));
+  }
+  void sync_dir(const std::string& path) override {
+    const Fd fd(open_file("open", path, O_RDONLY | O_DIRECTORY));
+    if (::fsync(fd.get()) != 0) fail("sync", path);
+  }
+  std::unique_ptr<FileLock> lock(const std::string& path) override {
+    return std::make_unique<PosixFileLock>(open_file("lock", path, O_RDWR | O_CREAT), path);
+  }
+  void link_or_copy(const std::string& from, const std::string& to) override {
+    if (::link(from.c_str(), to.c_str()) == 0) return;
+    if (errno == EEXIST || errno == ENOSPC || errno == ENOENT) fail("link", to);
+    copy_file(from, to);
+  }
+  void random_bytes(void* out, std::size_t size) override {
+    auto* p = static_cast<unsigned char*>(out);
+    std::random_device device;
+    for (std::size_t i = 0; i < size; ++i) p[i] = static_cast<unsigned char>(device());
+  }
+
+ private:
+  static void copy_file(const std::string& from, const std::string& to) {
+    const PosixReadableFile source(open_file("open", from, O_RDONLY), from);
+    const int fd = open_file("create", to, O_WRONLY | O_CREAT | O_EXCL);
+    const std::unique_ptr<WritableFile> target = std::make_unique<PosixWritableFile>(fd, to);
+#if defined(__linux__) && defined(FICLONE)
+    const Fd again(open_file("open", from, O_RDONLY));
+    if (::ioctl(fd, FICLONE, again.get()) == 0) {
+      target->sync();
+      return;
+    }
+#endif
+    std::vector<char> buffer(1u << 20);
+    for (std::uint64_t at = 0; at < source.size();) {
+      const std::size_t n = source.read_at(at, buffer.data(), buffer.size());
+      if (n == 0) break;
+      target->append(buffer.data(), n);
+      at += n;
+    }
+    target->sync();
+  }
+};
+
+}  // namespace
+
+Env& Env::real() {
+  static PosixEnv env;
+  return env;
+}
+
+std::string join_path(const std::string& dir, const std::string& name) {
+  return dir.empty() || dir.back() == '/' ? dir + name : dir + "/" + name;
+}
+
+std::string parent_path(const std::string& path) {
+  std::size_t end = path.size();
+  while (end > 1 && path[end - 1] == '/') --end;
+  const std::size_t slash = path.rfind('/', end - 1);
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace sagedb

@@ -1,0 +1,75 @@
+#include "storage/log_reader.h"
+
+#include <algorithm>
+
+#include "base/crc32c.h"
+#include "base/status.h"
+
+namespace sagedb {
+
+LogReader::LogReader(Env& env, const std::string& dir, std::uint64_t number, const Uuid& database)
+    : name_(join_path(dir, log_name(number))), file_(env.open(name_)) {
+  HeaderBytes bytes;
+  const std::size_t n = file_->read_at(0, bytes.data(), bytes.size());
+  header_ = decode_header(bytes.data(), n, FileKind::log, true, name_);
+  if (header_.number != number) corrupt("holds log number " + std::to_string(header_.number));
+  if (header_.database != database) corrupt("belongs to another database");
+  seed_ = log_seed(header_.uuid);
+  last_sequence_ = header_.sequence;
+}
+
+void LogReader::corrupt(const std::string& what) const { throw Error(ErrorCode::CORRUPTION, name_ + ": " + what); }
+
+bool LogReader::read_frame(std::uint64_t at, Frame* frame, std::string* payload) const {
+  const std::uint64_t end = limit_ ? std::min(*limit_, file_->size()) : file_->size();
+  std::uint8_t head[kFrameHeader];
+  if (at + kFrameHeader > end || file_->read_at(at, head, sizeof head) != sizeof head) return false;
+  if (!decode_frame(head, seed_, at, frame)) return false;
+  // The padding belongs to the frame: a frame without it was cut.
+  if (frame_size(frame->payload_size) > end - at) return false;
+  payload->resize(frame->payload_size);
+  if (file_->read_at(at + kFrameHeader, payload->data(), payload->size()) != payload->size()) return false;
+  return crc32c(seed_, payload->data(), payload->size()) == frame->payload_crc;
+}
+
+bool LogReader::next(Frame* frame, std::string* payload) {
+  while (!sealed_) {
+    if (!read_frame(at_, frame, payload)) {
+      if (limit_ && at_ != *limit_)
+        corrupt("damaged at byte " + std::to_string(at_) + " of " + std::to_string(*limit_));
+      if (!limit_) refuse_if_damaged();
+      return false;
+    }
+    if (frame->first_sequence != last_sequence_ + 1)
+      corrupt("frame at byte " + std::to_string(at_) + " has sequence " + std::to_string(frame->first_sequence) +
+              " after " + std::to_string(last_sequence_));
+    at_ += frame_size(frame->payload_size);
+    confirmed_ = std::max(confirmed_, std::min(frame->durable, at_));
+    if (frame->type == FrameType::operations) {
+      last_sequence_ += frame->operations;
+      return true;
+    }
+    if (frame->type != FrameType::seal) corrupt("unknown frame type");
+    sealed_ = true;
+  }
+  if (limit_ ? at_ != *limit_ : torn()) corrupt("bytes after the seal");
+  return false;
+}
+
+// A frame did not verify at at_. When any later frame of this log says that the bytes beyond at_ had been durable, they were damaged
+// since; otherwise they are what a loss of power leaves of writes that were never confirmed.
+void LogReader::refuse_if_damaged() const {
+  constexpr std::size_t kChunk = std::size_t{1} << 20;
+  std::vector<std::uint8_t> chunk(kChunk + kFrameHeader);
+  for (std::uint64_t base = at_; base + kFrameHeader <= file_->size(); base += kChunk) {
+    const std::size_t n = file_->read_at(base, chunk.data(), chunk.size());
+    for (std::size_t i = 0; i < kChunk && i + kFrameHeader <= n; i += kFrameAlignment) {
+      Frame frame;
+      if (decode_frame(chunk.data() + i, seed_, base + i, &frame) && frame.durable > at_)
+        corrupt("damaged at byte " + std::to_string(at_) + "; it was durable up to byte " +
+                std::to_string(frame.durable));
+    }
+  }
+}
+
+}  // namespace sagedb

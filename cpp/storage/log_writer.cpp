@@ -1,0 +1,114 @@
+#include "storage/log_writer.h"
+
+#include "base/crc32c.h"
+#include "base/status.h"
+
+namespace sagedb {
+namespace {
+
+void raise_to(std::atomic<std::uint64_t>& at, std::uint64_t value) noexcept {
+  std::uint64_t seen = at.load(std::memory_order_relaxed);
+  while (seen < value && !at.compare_exchange_weak(seen, value, std::memory_order_acq_rel)) {
+  }
+}
+
+}  // namespace
+
+LogWriter::LogWriter(std::unique_ptr<WritableFile> file, std::string name, const LogStart& start, const Uuid& uuid)
+    : file_(std::move(file)),
+      name_(std::move(name)),
+      number_(start.number),
+      seed_(log_seed(uuid)),
+      last_sequence_(start.last_sequence) {}
+
+std::unique_ptr<LogWriter> LogWriter::create(Env& env, const std::string& dir, const LogStart& start) {
+  FileHeader header;
+  header.kind = FileKind::log;
+  header.database = start.database;
+  header.number = start.number;
+  header.sequence = start.last_sequence;
+  header.previous_number = start.previous_number;
+  header.previous_size = start.previous_size;
+  env.random_bytes(header.uuid.data(), header.uuid.size());
+
+  const std::string path = join_path(dir, log_name(start.number));
+  const std::string unfinished = path + ".tmp";
+  std::unique_ptr<LogWriter> log(new LogWriter(env.create(unfinished), path, start, header.uuid));
+  const HeaderBytes bytes = encode_header(header);
+  log->file_->append(bytes.data(), bytes.size());
+  for (const CarriedFrame& frame : start.carried) {
+    const Bytes piece{frame.payload.data(), frame.payload.size()};
+    log->write_frame(FrameType::operations, frame.operations, &piece, 1);
+  }
+  log->sync();
+  env.rename(unfinished, path);
+  env.sync_dir(dir);
+  return log;
+}
+
+void LogWriter::refuse_when_ended() const {
+  if (poisoned())
+    throw Error(ErrorCode::READ_ONLY, name_ + ": a sync failed; the database is read-only until it is reopened");
+  if (ended()) throw Error(ErrorCode::READ_ONLY, name_ + " has ended");
+}
+
+void LogWriter::append(std::uint32_t operations, const Bytes* pieces, std::size_t count) {
+  refuse_when_ended();
+  write_frame(FrameType::operations, operations, pieces, count);
+}
+
+void LogWriter::write_frame(FrameType type, std::uint32_t operations, const Bytes* pieces, std::size_t count) {
+  const std::uint64_t at = size();
+  Frame frame;
+  frame.type = type;
+  frame.operations = operations;
+  frame.first_sequence = last_sequence() + 1;
+  frame.durable = durable_size();
+  frame.payload_crc = seed_;
+  std::vector<Bytes> all(1);
+  all.reserve(count + 2);
+  for (std::size_t i = 0; i < count; ++i) {
+    frame.payload_crc = crc32c(frame.payload_crc, pieces[i].data, pieces[i].size);
+    frame.payload_size += pieces[i].size;
+    all.push_back(pieces[i]);
+  }
+  if (frame.payload_size > kMaxFramePayload) throw Error(ErrorCode::LIMIT_EXCEEDED, "a log record of more than 1 TB");
+  static constexpr std::uint8_t kPadding[kFrameAlignment] = {};
+  const std::uint64_t size = frame_size(frame.payload_size);
+  all.push_back(Bytes{kPadding, static_cast<std::size_t>(size - kFrameHeader - frame.payload_size)});
+  std::uint8_t header[kFrameHeader];
+  encode_frame(frame, seed_, at, header);
+  all[0] = Bytes{header, sizeof header};
+  try {
+    file_->append(all.data(), all.size());
+  } catch (...) {
+    ended_.store(true, std::memory_order_release);
+    throw;
+  }
+  last_sequence_.store(frame.first_sequence + operations - 1, std::memory_order_release);
+  size_.store(at + size, std::memory_order_release);
+}
+
+void LogWriter::sync() {
+  if (poisoned()) refuse_when_ended();
+  const Sequence sequence = last_sequence();
+  const std::uint64_t bytes = size();
+  try {
+    file_->sync();
+  } catch (...) {
+    poisoned_.store(true, std::memory_order_release);
+    throw;
+  }
+  raise_to(durable_, bytes);
+  raise_to(durable_sequence_, sequence);
+}
+
+void LogWriter::seal() {
+  refuse_when_ended();
+  sync();
+  write_frame(FrameType::seal, 0, nullptr, 0);
+  ended_.store(true, std::memory_order_release);
+  sync();
+}
+
+}  // namespace sagedb

@@ -1,0 +1,68 @@
+// Which files make up a database, and the switch from one set to the next.
+//
+// CURRENT names MANIFEST-<generation>; a manifest names its segment files and the first log to replay after them. Order of a
+// publication: segments synced -> next log synced and named -> manifest synced -> folder synced -> CURRENT.tmp synced and renamed
+// to CURRENT -> folder synced -> only then are files of older generations removed, except those of the one before.
+// Thread safety: one writer per folder (held by LOCK).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+#include "storage/file_header.h"
+
+namespace sagedb {
+
+struct SegmentRef {
+  FileKind kind = FileKind::vectors;
+  std::uint64_t number = 0;
+  std::uint64_t count = 0;  // elements
+  std::uint64_t file_size = 0;  // as in its header
+  Uuid uuid{};
+};
+
+// A named number or text of the stored state. Readers keep what they do not know.
+struct ManifestField {
+  std::string name;
+  std::string value;
+};
+
+struct Manifest {
+  std::uint64_t generation = 0;
+  std::uint64_t previous_generation = 0;  // the one that was current before, whose files are kept; 0: none
+  Uuid database{};
+  std::uint32_t dimension = 0;
+  VectorType vectors = VectorType::float32;
+  Metric metric = Metric::l2;
+  Sequence sequence = 0;  // last sequence in the segments
+  std::uint64_t log_number = 0;  // first log to replay
+  std::uint64_t next_segment = 1;  // numbers are never used twice
+  std::vector<SegmentRef> segments;
+  std::vector<ManifestField> fields;
+
+  const SegmentRef* find(FileKind kind) const noexcept;
+  // The field's text, or null.
+  const std::string* field(const std::string& name) const noexcept;
+  void set_field(const std::string& name, std::string value);
+};
+
+std::string manifest_name(std::uint64_t generation);
+std::string segment_name(FileKind kind, std::uint64_t number);
+
+// True when the folder has a database (a CURRENT file).
+bool has_database(Env& env, const std::string& dir);
+// The manifest that CURRENT names. Throws NOT_FOUND when there is no CURRENT, CORRUPTION, UNSUPPORTED_FORMAT.
+Manifest read_current_manifest(Env& env, const std::string& dir, bool writable);
+Manifest read_manifest(Env& env, const std::string& dir, std::uint64_t generation, bool writable);
+
+// Makes `manifest` the current one. Its segments and log must be synced already (not yet the folder). When it throws, the old
+// manifest or the new one is current on disk; both are sound and continue with the same logs, so writing may go on, but the
+// next attempt must take a generation number that was never tried.
+void publish_manifest(Env& env, const std::string& dir, const Manifest& manifest);
+
+// Removes every file of ours that neither `current` nor the generation before it needs. Returns how many.
+std::size_t remove_obsolete_files(Env& env, const std::string& dir, const Manifest& current);
+
+}  // namespace sagedb

@@ -1,0 +1,175 @@
+// The real file system behind Env.
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+
+#include "base/env.h"
+#include "base/status.h"
+
+namespace sagedb {
+namespace {
+
+class EnvPosix : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/sagedb-env-XXXXXX";
+    ASSERT_NE(::mkdtemp(name), nullptr);
+    dir_ = name;
+  }
+  void TearDown() override {
+    ::chmod(dir_.c_str(), 0755);
+    for (const std::string& name : env_.list(dir_)) ::remove(join_path(dir_, name).c_str());
+    ::rmdir(dir_.c_str());
+  }
+  std::string path(const std::string& name) const { return join_path(dir_, name); }
+  void put(const std::string& name, const std::string& text) {
+    const auto file = env_.create(path(name));
+    file->append(text.data(), text.size());
+    file->sync();
+  }
+  std::string get(const std::string& name) {
+    const auto file = env_.open(path(name));
+    std::string out(file->size(), '\0');
+    EXPECT_EQ(file->read_at(0, out.data(), out.size()), out.size());
+    return out;
+  }
+  template <typename F>
+  ErrorCode code_of(F&& f) {
+    try {
+      f();
+    } catch (const Error& e) {
+      EXPECT_NE(e.message().find(dir_), std::string::npos) << e.message();
+      return e.code();
+    }
+    ADD_FAILURE() << "did not throw";
+    return ErrorCode::INTERNAL;
+  }
+
+  Env& env_ = Env::real();
+  std::string dir_;
+};
+
+// Property: pieces arrive in order, write_at() changes bytes in place and leaves the end alone.
+TEST_F(EnvPosix, WritesInOrderAndInPlace) {
+  {
+    const auto file = env_.create(path("a"));
+    std::vector<std::string> texts;
+    for (int i = 0; i < 200; ++i)
+      texts.push_back(std::string(static_cast<std::size_t>(i % 5), static_cast<char>('a' + i % 26)));
+    std::vector<Bytes> pieces;
+    std::string all;
+    for (const std::string& t : texts) {
+      pieces.push_back(Bytes{t.data(), t.size()});
+      all += t;
+    }
+    file->append(pieces.data(), pieces.size());
+    file->write_at(3, "XYZ", 3);
+    file->append("end", 3);
+    file->sync();
+    all.replace(3, 3, "XYZ");
+    EXPECT_EQ(get("a"), all + "end");
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(env_.map(path("a"))->data()), all.size() + 3), all + "end");
+  }
+  put("a", "new");
+  EXPECT_EQ(get("a"), "new");
+}
+
+TEST_F(EnvPosix, ErrorsHaveCodesAndNameThePath) {
+  EXPECT_EQ(code_of([&] { env_.open(path("none")); }), ErrorCode::NOT_FOUND);
+  EXPECT_EQ(code_of([&] { env_.map(path("none")); }), ErrorCode::NOT_FOUND);
+  EXPECT_EQ(code_of([&] { env_.rename(path("none"), path("x")); }), ErrorCode::NOT_FOUND);
+  EXPECT_EQ(code_of([&] { env_.list(path("none")); }), ErrorCode::NOT_FOUND);
+  put("file", "x");
+  EXPECT_EQ(code_of([&] { env_.make_dir(path("file")); }), ErrorCode::INVALID_ARGUMENT);
+  EXPECT_EQ(code_of([&] { env_.open(dir_); }), ErrorCode::IO_ERROR);
+  EXPECT_FALSE(env_.exists(path("none")));
+  EXPECT_TRUE(env_.exists(path("file")));
+  if (::geteuid() == 0) {
+    std::printf("[ SKIPPED  ] permission checks: running as root\n");
+    return;
+  }
+  ::chmod(dir_.c_str(), 0555);
+  EXPECT_EQ(code_of([&] { env_.create(path("denied")); }), ErrorCode::PERMISSION_DENIED);
+}
+
+// Property: a full disk is DISK_FULL, not a general failure.
+TEST_F(EnvPosix, FullDeviceIsDiskFull) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    // RLIMIT_FSIZE gives EFBIG where no small file system can be mounted.
+    std::signal(SIGXFSZ, SIG_IGN);
+    const struct rlimit limit {
+      4096, 4096
+    };
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    try {
+      const auto file = env_.create(path("big"));
+      const std::string data(10000, 'x');
+      file->append(data.data(), data.size());
+    } catch (const Error& e) {
+      ::_exit(e.code() == ErrorCode::DISK_FULL ? 0 : 1);
+    }
+    ::_exit(2);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST_F(EnvPosix, RenameReplacesLinkSharesUnlinkRemoves) {
+  put("a", "one");
+  put("b", "two");
+  env_.link_or_copy(path("a"), path("c"));
+  env_.rename(path("a"), path("b"));
+  env_.sync_dir(dir_);
+  EXPECT_EQ(get("b"), "one");
+  EXPECT_EQ(get("c"), "one");
+  EXPECT_FALSE(env_.exists(path("a")));
+  env_.unlink(path("b"));
+  EXPECT_EQ(get("c"), "one");
+  EXPECT_EQ(env_.list(dir_), std::vector<std::string>{"c"});
+}
+
+// Property: one holder, in this process and across processes; released by its destructor and by the death of the holder.
+TEST_F(EnvPosix, OneLockHolder) {
+  auto lock = env_.lock(path("LOCK"));
+  EXPECT_EQ(code_of([&] { env_.lock(path("LOCK")); }), ErrorCode::LOCKED);
+  ASSERT_EQ(::symlink(dir_.c_str(), (dir_ + "/alias").c_str()), 0);
+  EXPECT_EQ(code_of([&] { env_.lock(path("alias/LOCK")); }), ErrorCode::LOCKED) << "another name of the same file";
+  const auto in_child = [&] {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      // The table of the parent came along with fork(); a fresh program would not have it, so only flock() may answer here.
+      ::execl("/bin/sh", "sh", "-c", ("exec flock -n '" + path("LOCK") + "' true").c_str(), nullptr);
+      ::_exit(127);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WEXITSTATUS(status);
+  };
+  const int held = in_child();
+  if (held == 127) GTEST_SKIP() << "no flock(1)";
+  EXPECT_EQ(held, 1);
+  lock.reset();
+  EXPECT_EQ(in_child(), 0);
+  EXPECT_NO_THROW(env_.lock(path("LOCK")));
+}
+
+TEST(EnvPath, JoinAndParent) {
+  EXPECT_EQ(join_path("/a/b", "c"), "/a/b/c");
+  EXPECT_EQ(join_path("/a/b/", "c"), "/a/b/c");
+  EXPECT_EQ(parent_path("/a/b"), "/a");
+  EXPECT_EQ(parent_path("/a/b/"), "/a");
+  EXPECT_EQ(parent_path("/a"), "/");
+  EXPECT_EQ(parent_path("/"), "/");
+  EXPECT_EQ(parent_path("a"), ".");
+}
+
+}  // namespace
+}  // namespace sagedb

@@ -1,0 +1,263 @@
+// The whole protocol (log, segments, manifest, recovery) on a disk that loses power at every moment, fails at every operation, and against
+// planted bugs, which the same checks must find.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <optional>
+
+#include "base/status.h"
+#include "support/ledger.h"
+#include "support/sim_env.h"
+
+namespace sagedb {
+namespace {
+
+using test::Ledger;
+using test::LedgerBugs;
+using test::SimDisk;
+using test::SimEnv;
+using test::SimOp;
+
+constexpr const char* kDir = "/db";
+
+struct Acknowledged {
+  std::size_t moment;
+  std::uint64_t size;
+};
+
+// What a run promised (size at a moment of the journal) and the most it ever attempted.
+struct History {
+  std::vector<Acknowledged> durable;
+  std::uint64_t attempted = 0;
+  void promise(const SimEnv& env, const Ledger& ledger) { durable.push_back({env.moment(), ledger.size()}); }
+  std::uint64_t promised_at(std::size_t moment) const {
+    std::uint64_t size = 0;
+    for (const Acknowledged& a : durable)
+      if (a.moment <= moment) size = a.size;
+    return size;
+  }
+};
+
+// Writes of all sizes, groups, unsynced stretches, checkpoints, an orderly reopen and one without close.
+void workload(SimEnv& env, History* history, const LedgerBugs& bugs) {
+  auto ledger = std::make_unique<Ledger>(env, kDir, bugs);
+  const auto write = [&](std::uint32_t count, bool durable) {
+    history->attempted = ledger->size() + count;
+    ledger->write(count, durable);
+    if (durable) history->promise(env, *ledger);
+  };
+  for (std::uint32_t i = 1; i <= 3; ++i) write(i, true);
+  write(2, false);
+  write(9, false);
+  write(1, true);
+  ledger->checkpoint();
+  history->promise(env, *ledger);
+  write(8, true);
+  write(1, false);
+  ledger.reset();  // like a killed process: what was written stays in the system's cache
+  ledger = std::make_unique<Ledger>(env, kDir, bugs);
+  history->promise(env, *ledger);  // what a reopened database shows must hold
+  write(3, true);
+  ledger->checkpoint();
+  ledger->checkpoint();
+  history->promise(env, *ledger);
+  write(2, true);
+  ledger->close();
+  ledger = std::make_unique<Ledger>(env, kDir, bugs);
+  write(1, true);
+  ledger->checkpoint();
+  history->promise(env, *ledger);
+}
+
+// Empty when a database opened from `disk` keeps every promise and is usable.
+std::string check(const SimDisk& disk, std::uint64_t promised, std::uint64_t attempted, const LedgerBugs& bugs,
+                  std::uint64_t nested_seed) {
+  try {
+    SimEnv env(disk);
+    std::uint64_t found;
+    {
+      Ledger ledger(env, kDir, bugs);
+      found = ledger.size();
+      if (found < promised) return "lost " + std::to_string(promised - found) + " acknowledged values";
+      if (found > attempted) return "made up values";
+      ledger.write(2, true);
+    }
+    {
+      Ledger again(env, kDir, bugs);
+      if (again.size() != found + 2) return "the second open differs";
+    }
+    if (nested_seed == 0) return {};
+    // Power is lost again, during the recovery or the write after it.
+    std::string problem;
+    test::sweep_power_loss(disk, env.journal(), 1, nested_seed, [&](std::size_t, SimDisk inner) {
+      if (problem.empty()) problem = check(inner, promised, found + 2, bugs, 0);
+    });
+    return problem.empty() ? problem : "after a second loss: " + problem;
+  } catch (const Error& e) {
+    return std::string("cannot be opened: ") + error_code_name(e.code()) + " " + e.message();
+  }
+}
+
+struct SweepResult {
+  std::size_t images = 0;
+  std::size_t violations = 0;
+  std::string first;
+};
+
+SweepResult sweep(const LedgerBugs& bugs, const std::function<bool(const SimOp&)>& skip, int images, std::uint64_t seed,
+                  bool stop_at_first) {
+  SimEnv env;
+  env.set_skip(skip);
+  History history;
+  SweepResult out;
+  try {
+    workload(env, &history, bugs);
+  } catch (const Error& e) {
+    out.violations = 1;
+    out.first = "without any loss of power: " + e.message();
+    return out;
+  }
+  test::sweep_power_loss(SimEnv().disk(), env.journal(), images, seed, [&](std::size_t moment, SimDisk disk) {
+    if (stop_at_first && out.violations > 0) return;
+    const bool nested = out.images++ % 16 == 0;
+    const std::string problem =
+        check(disk, history.promised_at(moment), history.attempted, bugs, nested ? seed + out.images : 0);
+    if (problem.empty()) return;
+    if (out.violations++ == 0) out.first = "moment " + std::to_string(moment) + ": " + problem;
+  });
+  return out;
+}
+
+std::uint64_t setting(const char* name, std::uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+// Property: whatever survives a loss of power at any moment opens, holds every acknowledged value and no value that was never written.
+// SAGEDB_SIM_IMAGES and SAGEDB_SIM_SEED make it a long run.
+TEST(PowerLoss, NothingAcknowledgedIsLost) {
+  const std::uint64_t seed = setting("SAGEDB_SIM_SEED", 20260101);
+  const int images = static_cast<int>(setting("SAGEDB_SIM_IMAGES", 12));
+  const SweepResult r = sweep({}, nullptr, images, seed, false);
+  std::printf("[ power    ] seed %llu: %zu simulated losses, %zu violations\n", static_cast<unsigned long long>(seed),
+              r.images, r.violations);
+  EXPECT_EQ(r.violations, 0u) << r.first;
+  EXPECT_GT(r.images, 1000u);
+}
+
+bool names(const SimOp& op, const char* part) { return op.path.find(part) != std::string::npos; }
+
+struct Planted {
+  const char* name;
+  LedgerBugs bugs;
+  std::function<bool(const SimOp&)> skip;
+};
+
+// Property: the sweep above is able to fail: it finds each of these.
+TEST(PowerLoss, FindsPlantedBugs) {
+  LedgerBugs unlink_first, unsynced, after_torn, drop;
+  unlink_first.unlink_first = true;
+  unsynced.acknowledge_unsynced = true;
+  after_torn.append_after_torn = true;
+  drop.drop_unconfirmed = true;
+  const auto sync_of = [](const char* part) {
+    return [part](const SimOp& op) { return op.kind == SimOp::Kind::sync && names(op, part); };
+  };
+  // The n-th sync_dir after each CURRENT.tmp sync, or those not belonging to a publication.
+  int since_current = 0;
+  const auto dir_sync = [&since_current](int nth) {
+    return [&since_current, nth](const SimOp& op) {
+      if (op.kind == SimOp::Kind::sync && names(op, "CURRENT")) since_current = 2;
+      if (op.kind != SimOp::Kind::sync_dir) return false;
+      const int place = since_current == 0 ? 0 : 3 - since_current;
+      since_current = std::max(0, since_current - 1);
+      return place == nth;
+    };
+  };
+  const Planted planted[] = {
+      {"log frames not synced", {}, sync_of("wal-")},
+      {"segment not synced", {}, sync_of(".seg")},
+      {"manifest not synced", {}, sync_of("MANIFEST")},
+      {"CURRENT.tmp not synced", {}, sync_of("CURRENT")},
+      {"folder not synced after a new log", {}, dir_sync(0)},
+      {"folder not synced before CURRENT is renamed", {}, dir_sync(1)},
+      {"folder not synced before old files go", {}, dir_sync(2)},
+      {"old segments removed before the switch", unlink_first, nullptr},
+      {"acknowledged before the sync", unsynced, nullptr},
+      {"appended after a torn tail", after_torn, nullptr},
+      {"unconfirmed frames not taken over", drop, nullptr},
+  };
+  for (const Planted& bug : planted) {
+    since_current = 0;
+    const SweepResult r = sweep(bug.bugs, bug.skip, 40, 7, true);
+    EXPECT_GT(r.violations, 0u) << "not found: " << bug.name;
+    std::printf("[ planted  ] %s: %s\n", bug.name, r.first.substr(0, 110).c_str());
+  }
+}
+
+// Property: when the n-th operation fails (once, or from then on), the process sees a typed error, keeps what it had, can go on when the disk
+// recovers unless a sync failed, and a reopen finds every acknowledged value.
+void fail_every_operation(ErrorCode code, bool once) {
+  for (std::uint64_t n = 1;; ++n) {
+    SimEnv env;
+    History history;
+    env.fail_at(n, code, once ? 1 : ~std::uint64_t{0});
+    try {
+      workload(env, &history, {});
+    } catch (const Error& e) {
+      ASSERT_TRUE(e.code() == code || e.code() == ErrorCode::READ_ONLY) << e.message();
+    }
+    const bool reached = env.failed();
+    env.fail_at(0, code);
+    const std::uint64_t promised = history.promised_at(env.moment());
+    SCOPED_TRACE("operation " + std::to_string(n));
+    // The process dies, the machine lives on; or the machine dies, too.
+    ASSERT_EQ(check(env.disk(), promised, history.attempted, {}, 0), "");
+    test::SimRandom random(n);
+    for (int i = 0; i < 4; ++i)
+      ASSERT_EQ(check(env.disk().after_power_loss(random), promised, history.attempted, {}, 0), "");
+    if (!reached) break;
+    ASSERT_LT(n, 10000u);
+  }
+}
+
+TEST(Failures, EveryOperationOnce) { fail_every_operation(ErrorCode::IO_ERROR, true); }
+TEST(Failures, EveryOperationFromThenOn) { fail_every_operation(ErrorCode::IO_ERROR, false); }
+TEST(Failures, DiskFullFromEveryOperationOn) { fail_every_operation(ErrorCode::DISK_FULL, false); }
+
+// Property: a checkpoint that fails anywhere leaves a database that keeps taking writes and checkpoints, unless a sync of the log failed.
+TEST(Failures, AFailedCheckpointIsNotTheEnd) {
+  for (std::uint64_t n = 1;; ++n) {
+    SimEnv env;
+    Ledger ledger(env, kDir);
+    ledger.write(5, true);
+    ledger.checkpoint();
+    ledger.write(5, true);
+    env.fail_at(n, ErrorCode::IO_ERROR);
+    try {
+      ledger.checkpoint();
+    } catch (const Error& e) {
+      ASSERT_EQ(e.code(), ErrorCode::IO_ERROR);
+    }
+    const bool reached = env.failed();
+    env.fail_at(0, ErrorCode::IO_ERROR);
+    SCOPED_TRACE("operation " + std::to_string(n));
+    test::SimRandom random(n);
+    const auto expect_size = [&](std::uint64_t size) {
+      for (int i = 0; i < 6; ++i) ASSERT_EQ(check(env.disk().after_power_loss(random), size, size, {}, 0), "");
+      ASSERT_EQ(check(env.disk(), size, size, {}, 0), "");
+    };
+    expect_size(10);
+    if (!ledger.poisoned()) {
+      ASSERT_NO_THROW(ledger.write(3, true));
+      expect_size(13);
+      ASSERT_NO_THROW(ledger.checkpoint());
+      ASSERT_NO_THROW(ledger.write(2, true));
+      expect_size(15);
+    }
+    if (!reached) break;
+  }
+}
+
+}  // namespace
+}  // namespace sagedb
