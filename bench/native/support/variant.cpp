@@ -1,6 +1,7 @@
 #include "support/variant.h"
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 #include <shared_mutex>
 #include <stdexcept>
