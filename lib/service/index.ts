@@ -2,6 +2,11 @@ export type { AsyncVectorDatabase } from './database.js';
 export type { LatencySummary } from './latency.js';
 export type { PendingCallInfo } from './pending-call.js';
 export {
+  type ExistingDatabaseOptions,
+  SageDBService,
+  type SageDBServiceOptions,
+} from './sage-db-service.js';
+export {
   type CallContext,
   type CallOptions,
   type CallService,
