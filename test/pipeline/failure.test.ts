@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { type Failure, LocalEnvironment, MapFunction, type PipelineError } from '../../lib/pipeline/index.js';
+import { until } from '../support/until.js';
 
 const numbers = (n: number) => Array.from({ length: n }, (_, i) => i);
 
@@ -225,11 +226,10 @@ describe('stop', () => {
       .batch((batch) => batch, { batchSize: 1000 })
       .sink((x) => sunk.push(x));
     const handle = env.submit();
-    await sleep(60);
+    await until(() => read > 20);
     const stats = await handle.stop();
     expect(stats).toMatchObject({ state: 'done', read: sunk.length, failed: 0 });
     expect(sunk).toEqual(numbers(sunk.length));
-    expect(sunk.length).toBeGreaterThan(5);
     expect(closed).toBe(true);
     expect(read).toBe(sunk.length);
   });
@@ -247,11 +247,11 @@ describe('stop', () => {
     const env = new LocalEnvironment('silent');
     env.fromBatch(silent()).sink((x) => sunk.push(x));
     const handle = env.submit({ deadLetter: (failure) => void dead.push(failure) });
-    await sleep(5);
+    await until(() => sunk.length === 1);
     await handle.stop({ graceMs: 10 });
     expect(sunk).toEqual(['first']);
     deliver('late');
-    await sleep(1);
+    await until(() => dead.length === 1);
     expect(dead).toMatchObject([{ stage: 'source', item: 'late', error: { code: 'STOPPED' } }]);
     expect(handle.stats).toMatchObject({ read: 2, sunk: 1, failed: 1 });
   });
@@ -275,7 +275,7 @@ describe('stop', () => {
       )
       .sink((x) => sunk.push(x));
     const handle = env.submit({ signal: controller.signal, deadLetter: (failure) => void dead.push(failure.item) });
-    await sleep(20);
+    await until(() => handle.stats.stages[1]?.inFlight === 3 && sunk.length === 5);
     controller.abort('enough');
     await expect(handle.done).rejects.toMatchObject({ code: 'ABORTED', cause: 'enough' });
     const { read, sunk: count, failed } = handle.stats;
@@ -291,7 +291,7 @@ describe('stop', () => {
       const env = new LocalEnvironment('timeout');
       env.fromBatch([1]).sink(() => new Promise(() => {}));
       const handle = env.submit();
-      await sleep(5);
+      await until(() => handle.stats.stages[0]?.inFlight === 1);
       await expect(handle.stop({ timeout })).rejects.toMatchObject({
         code: 'ABORTED',
         failures: [{ item: 1, attempts: 1 }],
@@ -317,7 +317,7 @@ describe('stop', () => {
       )
       .sink(() => {});
     const handle = env.submit();
-    await sleep(20);
+    await until(() => handle.stats.sunk > 3 && handle.stats.stages.some((stage) => stage.retries === 1));
     await expect(handle.stop({ timeout: 0 })).rejects.toMatchObject({ code: 'ABORTED' });
   });
 });
