@@ -2,8 +2,17 @@
 
 #include <algorithm>
 
+#include <cfloat>
+#include <optional>
+
+#include "index/code_bound.h"
+#include "kernels/kernels.h"
+
 namespace sagedb {
 namespace {
+
+// Below this many rows the first k results take most of the scan anyway.
+constexpr Row kWorthFiltering = 256;
 
 // The k nearest candidates so far, as a max-heap in the tail of the caller's list: no memory of its own.
 class TopK {
@@ -20,6 +29,8 @@ class TopK {
       std::push_heap(out_.begin() + static_cast<std::ptrdiff_t>(begin_), out_.end(), nearer);
     }
   }
+  // What a further candidate must not exceed; the largest float while there is room.
+  float worst() const { return out_.size() - begin_ < k_ ? FLT_MAX : out_[begin_].distance; }
   void sort() { std::sort_heap(out_.begin() + static_cast<std::ptrdiff_t>(begin_), out_.end(), nearer); }
 
  private:
@@ -31,7 +42,7 @@ class TopK {
 // Rows of [first, last) that the selector accepts, in batches.
 class RowStream {
  public:
-  static constexpr std::size_t kBatch = 64;
+  static constexpr std::size_t kBatch = 128;
 
   RowStream(const RowSelector& selector, Row first, Row last) : selector_(selector), next_(first), last_(last) {}
 
@@ -67,6 +78,45 @@ class RowStream {
   const Row last_;
 };
 
+// Drops rows whose codes prove them too far. Gives up when it does not pay: many results wanted, or data that the codec fits badly.
+class CodeFilter {
+ public:
+  CodeFilter(const SpaceView& space, const Query& query) : codes_(*space.codes), query_(query), bound_(space, query) {}
+
+  // Keeps the rows that may be among the nearest, in order; returns how many.
+  std::size_t keep(float worst, Row* rows, std::size_t count) {
+    if (worst == FLT_MAX || (seen_ >= kTrial && kept_ * 2 > seen_)) return count;
+    const KernelTable& k = kernels();
+    const std::size_t n = codes_.codec().padded;
+    const std::uint8_t* at[RowStream::kBatch];
+    std::int32_t raw[RowStream::kBatch];
+    for (std::size_t i = 0; i < count; ++i) at[i] = codes_.row(rows[i]);
+    if (codes_.codec().metric == Metric::ip) {
+      k.dot_u7_many(query_.signed_code.data(), at, count, n, raw);
+    } else {
+      k.l2_u7_many(query_.code.data(), at, count, n, raw);
+    }
+    bound_.set_limit(worst);
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const Row r = rows[i];
+      rows[kept] = r;
+      kept += bound_.may_pass(raw[i], codes_.error(r)) ? 1 : 0;
+    }
+    seen_ += count;
+    kept_ += kept;
+    return kept;
+  }
+
+ private:
+  static constexpr std::uint64_t kTrial = 4096;
+  const CodeStore& codes_;
+  const Query& query_;
+  CodeBound bound_;
+  std::uint64_t seen_ = 0;
+  std::uint64_t kept_ = 0;
+};
+
 class FlatAlgorithm final : public AnnsAlgorithm {
  public:
   const char* name() const noexcept override { return "flat"; }
@@ -88,10 +138,13 @@ void exact_scan(const SpaceView& space, const Query& query, std::size_t k, const
   if (k == 0) return;
   TopK top(out, k);
   RowStream stream(selector, first, last);
+  std::optional<CodeFilter> filter;
+  if (space.codes != nullptr && last - first > kWorthFiltering) filter.emplace(space, query);
   Row rows[RowStream::kBatch];
   float distances[RowStream::kBatch];
   std::uint64_t measured = 0;
-  while (const std::size_t n = stream.take(rows)) {
+  while (const std::size_t taken = stream.take(rows)) {
+    const std::size_t n = filter ? filter->keep(top.worst(), rows, taken) : taken;
     exact_distances(space, query, rows, n, distances);
     for (std::size_t i = 0; i < n; ++i) top.offer({distances[i], rows[i]});
     measured += n;

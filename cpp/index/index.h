@@ -48,6 +48,8 @@ struct Query {
   AlignedVector<std::int8_t> signed_code;   // ip
   std::int32_t code_bias = 0;               // ip: 64 * sum(signed_code)
   float code_unit = 1;                      // what one step of the kernel's integer is worth
+  float code_error = 0;                     // upper bound of the length of (full - decoded code)
+  float code_scale = 1;                     // ip: scale of the query's own code
   // Approximate distance from the integer that l2_u7* / dot_u7* returned for this query and a row's code.
   float code_distance(std::int32_t raw) const noexcept { return code_unit * static_cast<float>(raw - code_bias); }
 };

@@ -57,16 +57,18 @@ Query::Query(const float* vector, const SpaceView& space) {
   const Codec& codec = space.codes->codec();
   code.assign(codec.padded, 0);
   if (codec.metric != Metric::ip) {
-    codec.encode(full.data(), code.data());
+    codec.encode(full.data(), code.data(), &code_error);
     code_unit = codec.scale2();
     return;
   }
   // A query's length does not change the order under ip, so it gets the scale that uses all seven bits.
   float magnitude = 0;
   for (std::uint32_t i = 0; i < dimension; ++i) magnitude = std::max(magnitude, std::fabs(full[i]));
-  const float scale = std::min(std::max(magnitude / 63.0f, 1e-36f), 1e36f);
-  float error2;
-  kernels().encode_u7(full.data(), dimension, -64.0f * scale, scale, code.data(), &error2);
+  Codec own = codec;
+  own.scale = std::min(std::max(magnitude / 63.0f, 1e-36f), 1e36f);
+  own.offset = -64.0f * own.scale;
+  own.encode(full.data(), code.data(), &code_error);
+  code_scale = own.scale;
   signed_code.assign(codec.padded, 0);
   std::int32_t sum = 0;
   for (std::uint32_t i = 0; i < dimension; ++i) {
@@ -74,7 +76,7 @@ Query::Query(const float* vector, const SpaceView& space) {
     sum += signed_code[i];
   }
   code_bias = 64 * sum;
-  code_unit = -std::min(std::max(scale * codec.scale, 1e-37f), 1e29f);
+  code_unit = -std::min(std::max(code_scale * codec.scale, 1e-37f), 1e29f);
 }
 
 float exact_distance(const SpaceView& space, const Query& query, Row row) noexcept {

@@ -244,7 +244,7 @@ std::uint32_t encode_u7(const float* in, std::size_t n, float offset, float scal
   }
   const __mmask16 m = first_lanes(n - i);
   _mm_mask_storeu_epi8(out + i, m, encoder.encode16(_mm512_mask_loadu_ps(encoder.low, m, in + i)));
-  *error2 = _mm512_reduce_add_ps(encoder.error);
+  if (error2 != nullptr) *error2 = _mm512_reduce_add_ps(encoder.error);
   return static_cast<std::uint32_t>(_mm512_reduce_add_epi32(encoder.outside));
 }
 

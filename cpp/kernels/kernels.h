@@ -35,8 +35,8 @@ struct KernelTable {
   std::int32_t (*dot_u7)(const std::uint8_t* a, const std::int8_t* b, std::size_t n);
 
   // 7-bit encoding: out[i] = clamp(round((in[i] - offset) / scale), 0, 127) for any n; in and out may be unaligned. Requires scale and
-  // 1 / scale finite and positive. Returns how many components lay outside the range; `error2` receives the squared length of
-  // (in - decoded).
+  // 1 / scale finite and positive. Returns how many components lay outside the range; `error2` (may be null) receives the
+  // squared length of (in - decoded).
   std::uint32_t (*encode_u7)(const float* in, std::size_t n, float offset, float scale, std::uint8_t* out, float* error2);
 
   // One query against `count` rows at scattered addresses. All cache lines of row i + look-ahead are prefetched while row i is

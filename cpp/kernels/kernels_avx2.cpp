@@ -218,7 +218,7 @@ std::uint32_t encode_u7(const float* in, std::size_t n, float offset, float scal
     _mm_storeu_si128(reinterpret_cast<__m128i*>(codes), encoder.encode8(_mm256_loadu_ps(tail)));
     for (std::size_t j = 0; i + j < n; ++j) out[i + j] = codes[j];
   }
-  *error2 = sum8(encoder.error);
+  if (error2 != nullptr) *error2 = sum8(encoder.error);
   return static_cast<std::uint32_t>(sum_lanes(encoder.outside));
 }
 

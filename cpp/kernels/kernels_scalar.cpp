@@ -143,7 +143,7 @@ std::uint32_t encode_u7(const float* in, std::size_t n, float offset, float scal
     outside += encode16(tail, offset, scale, inverse, codes, acc);
     for (std::size_t j = 0; i + j < n; ++j) out[i + j] = codes[j];
   }
-  *error2 = sum16(acc);
+  if (error2 != nullptr) *error2 = sum16(acc);
   return outside;
 }
 

@@ -194,7 +194,7 @@ std::uint32_t encode_u7(const float* in, std::size_t n, float offset, float scal
     vst1_u8(codes, encoder.encode8(tail));
     for (std::size_t j = 0; i + j < n; ++j) out[i + j] = codes[j];
   }
-  *error2 = vaddvq_f32(encoder.error);
+  if (error2 != nullptr) *error2 = vaddvq_f32(encoder.error);
   return vaddvq_u32(encoder.outside);
 }
 
