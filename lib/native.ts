@@ -44,7 +44,7 @@ export interface NativeItemPiece {
 }
 
 export interface NativeStats {
-  [name: string]: number | string | boolean;
+  [name: string]: number | string | boolean | Float64Array;
 }
 
 export interface NativeWriteGroup {

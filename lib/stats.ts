@@ -1,5 +1,14 @@
 import type { NativeStats } from './native.js';
-import type { Metric, Stats } from './types.js';
+import type { Metric, RecallPoint, Stats } from './types.js';
+
+/** From flat triples of ef, recall and lower bound. */
+function recallCurve(flat: Float64Array): RecallPoint[] {
+  const points: RecallPoint[] = [];
+  for (let i = 0; i < flat.length; i += 3) {
+    points.push({ ef: flat[i] as number, recall: flat[i + 1] as number, lowerBound: flat[i + 2] as number });
+  }
+  return points;
+}
 
 export function toStats(raw: NativeStats, metric: Metric): Stats {
   const number = (name: string) => raw[name] as number;
@@ -38,6 +47,11 @@ export function toStats(raw: NativeStats, metric: Metric): Stats {
       lastSeconds: number('lastBuildSeconds'),
       lastPublishMicroseconds: number('lastPublishMicroseconds'),
       lastError: raw.lastError as string,
+    },
+    recall: {
+      rows: number('calibratedRows'),
+      queries: number('calibratedQueries'),
+      curve: recallCurve(raw.recallCurve as Float64Array),
     },
   };
 }

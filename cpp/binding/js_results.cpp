@@ -208,6 +208,16 @@ Napi::Value stats_to_js(Napi::Env env, const Stats& stats) {
   o.Set("indexKind", stats.index_kind);
   o.Set("kernels", stats.kernels);
   o.Set("lastError", stats.last_error);
+  number("calibratedRows", static_cast<double>(stats.calibrated_rows));
+  number("calibratedQueries", static_cast<double>(stats.calibrated_queries));
+  // Flat triples: ef, recall, lower bound.
+  Napi::Float64Array curve = Napi::Float64Array::New(env, stats.recall_curve.size() * 3);
+  for (std::size_t i = 0; i < stats.recall_curve.size(); ++i) {
+    curve[3 * i] = stats.recall_curve[i].ef;
+    curve[3 * i + 1] = stats.recall_curve[i].recall;
+    curve[3 * i + 2] = stats.recall_curve[i].lower_bound;
+  }
+  o.Set("recallCurve", curve);
   return o;
 }
 

@@ -201,6 +201,7 @@ export class SequentialDatabase<M extends object = Metadata> implements VectorDa
       deletedRows: 0,
       memory: { vectors: 0, codes: 0, index: 0, metadata: 0, ids: 0, scratch: 0, total: 0 },
       build: { running: false, done: 0, total: 0, lastSeconds: 0, lastPublishMicroseconds: 0, lastError: '' },
+      recall: { rows: 0, queries: 0, curve: [] },
     } as Stats;
   }
 
