@@ -58,33 +58,45 @@ void Maintenance::wait_for_room(const CancelToken* cancel) {
   }
 }
 
+bool Maintenance::satisfied(const Waiter& waiter) const {
+  const std::shared_ptr<const Snapshot> now = state_->publisher.current();
+  const bool built = now->indexed_sequence >= waiter.target || now->fresh_rows() == 0;
+  return built && (!waiter.compact || compactions_done_ > waiter.compactions || now->dead_rows == 0);
+}
+
+// What the waiters together ask for.
+void Maintenance::collect_requests() {
+  requests_.build_target = 0;
+  requests_.compact = false;
+  for (const Waiter& w : waiters_) {
+    if (w.error) continue;
+    requests_.build_target = std::max(requests_.build_target, w.target);
+    requests_.compact = requests_.compact || (w.compact && compactions_done_ <= w.compactions);
+  }
+  requests_.sampled = state_->sample.seen();
+}
+
 void Maintenance::run_and_wait(bool compact, const CancelToken* cancel, Progress* progress) {
   const std::shared_ptr<const Snapshot> first = state_->publisher.current();
   const std::uint64_t total = first->fresh_rows();
   if (progress != nullptr) progress->total = total;
   std::unique_lock<std::mutex> lock(mutex_);
-  const std::uint64_t failures = failures_;
-  const std::uint64_t compactions = compactions_;
-  requests_.build_target = std::max(requests_.build_target, first->sequence);
-  const bool compacting = compact && first->dead_rows > 0;
-  requests_.compact = requests_.compact || compacting;
+  // A compaction that is already running began before this call's tombstones: only a later one counts.
+  const auto self = waiters_.insert(
+      waiters_.end(), Waiter{first->sequence, compact && first->dead_rows > 0, compactions_started_, std::nullopt});
+  const auto leave = std::shared_ptr<void>(nullptr, [&](void*) { waiters_.erase(self); });
   work_cv_.notify_one();
-  for (;;) {
-    const std::shared_ptr<const Snapshot> now = state_->publisher.current();
-    const bool built = now->indexed_sequence >= first->sequence || now->fresh_rows() == 0;
-    if (built && (!compacting || compactions_ != compactions)) break;
+  while (!satisfied(*self)) {
+    if (self->error) throw *self->error;
     if (stopping_) throw Error(ErrorCode::ABORTED, "the database was closed while its index was being built");
-    if (failures_ != failures)
-      throw Error(last_error_->code() == ErrorCode::OUT_OF_MEMORY ? ErrorCode::OUT_OF_MEMORY : ErrorCode::BUILD_FAILED,
-                  "the index build failed: " + last_error_->message());
     if (cancel != nullptr && cancel->cancelled()) {
-      requests_.build_target = 0;
-      requests_.compact = false;
-      if (cancel_) cancel_->cancel();
+      // Others who wait for the same job keep it.
+      if (waiters_.size() == 1 && cancel_) cancel_->cancel();
       throw Error(ErrorCode::ABORTED, "the operation was aborted");
     }
     if (progress != nullptr && building_) {
-      const std::uint64_t before = total - std::min<std::uint64_t>(total, now->fresh_rows());
+      const std::uint64_t fresh = state_->publisher.current()->fresh_rows();
+      const std::uint64_t before = total - std::min<std::uint64_t>(total, fresh);
       progress->done = std::min<std::uint64_t>(total, before + progress_.done.load());
     }
     done_cv_.wait_for(lock, kProgressEvery);
@@ -102,7 +114,7 @@ void Maintenance::loop() noexcept {
   std::unique_lock<std::mutex> lock(mutex_);
   std::size_t retired = 0;
   while (!stopping_) {
-    requests_.sampled = state_->sample.seen();
+    collect_requests();
     const Work work = choose_work(*state_->publisher.current(), state_->options, requests_);
     if (work == Work::none) {
       if (retired > 0) {
@@ -112,6 +124,7 @@ void Maintenance::loop() noexcept {
       }
     } else {
       building_ = work != Work::calibrate;
+      if (work == Work::compact) ++compactions_started_;
       cancel_ = std::make_shared<CancelToken>();
       progress_.done = 0;
       progress_.total = 0;
@@ -151,7 +164,6 @@ void Maintenance::finish_job(Work work, const std::optional<Error>& error) {
   std::lock_guard<std::mutex> lock(mutex_);
   building_ = false;
   cancel_.reset();
-  ++jobs_;
   const std::shared_ptr<const Snapshot> now = state_->publisher.current();
   if (error && error->code() == ErrorCode::ABORTED) {
     // Asked for by a caller or by stop(): not a failure. Automatic work waits for more rows; pending requests go on.
@@ -159,18 +171,14 @@ void Maintenance::finish_job(Work work, const std::optional<Error>& error) {
   } else if (error) {
     last_error_ = error;
     failing_ = true;
-    ++failures_;
-    requests_.build_target = 0;
-    requests_.compact = false;
+    const ErrorCode code = error->code() == ErrorCode::OUT_OF_MEMORY ? error->code() : ErrorCode::BUILD_FAILED;
+    for (Waiter& w : waiters_) w.error = Error(code, "the index build failed: " + error->message());
     requests_.retry_rows = now->row_count + state_->options.rebuild_threshold;
   } else {
     failing_ = false;
     last_error_.reset();
     requests_.retry_rows = 0;
-    if (work == Work::compact) {
-      requests_.compact = false;
-      ++compactions_;
-    }
+    if (work == Work::compact) compactions_done_ = compactions_started_;
   }
   done_cv_.notify_all();
 }

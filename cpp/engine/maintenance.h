@@ -6,6 +6,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -38,6 +39,15 @@ class Maintenance {
   Status status() const;
 
  private:
+  // One explicit buildIndex() or optimize() under way.
+  struct Waiter {
+    Sequence target;           // everything committed at or before it is to be indexed
+    bool compact;              // and a compaction that starts after `compactions` is to succeed
+    std::uint64_t compactions;
+    std::optional<Error> error;
+  };
+  bool satisfied(const Waiter& waiter) const;
+  void collect_requests();
   void loop() noexcept;
   void run_job(Work work);
   void build();
@@ -51,11 +61,11 @@ class Maintenance {
   std::condition_variable work_cv_;  // the thread waits here
   std::condition_variable done_cv_;  // callers wait here
   WorkRequests requests_;            // guarded by mutex_, as all below
+  std::list<Waiter> waiters_;
   bool stopping_ = false;
   bool failing_ = false;             // the last job failed: do not hold writers back
-  std::uint64_t failures_ = 0;
-  std::uint64_t jobs_ = 0;
-  std::uint64_t compactions_ = 0;
+  std::uint64_t compactions_started_ = 0;
+  std::uint64_t compactions_done_ = 0;  // number of the last one that succeeded
   std::optional<Error> last_error_;
   bool building_ = false;
   std::shared_ptr<CancelToken> cancel_;

@@ -216,6 +216,41 @@ TEST(Lifecycle, CloseUnderLoadNeverTearsACall) {
   }
 }
 
+// A compaction that is under way when optimize() is called began before the caller's deletes: it does not count.
+TEST(Lifecycle, OptimizeWaitsForACompactionThatBeganAfterTheCall) {
+  Harness h(100);
+  h.add(500);
+  h.db->build_index(nullptr, nullptr);
+  h.controls->hold = true;
+  std::vector<ExternalId> many;
+  for (int i = 1; i <= 200; ++i) many.emplace_back(std::int64_t{i});
+  expect_ok(apply_one(*h.db, op_of(WriteOp::Kind::remove, {}, many)));  // starts a compaction by itself
+  ASSERT_TRUE(h.eventually([&] { return h.controls->running.load() == 1; }));
+  expect_ok(apply_one(*h.db, op_of(WriteOp::Kind::remove, {}, {ExternalId(std::int64_t{300})})));
+  std::thread optimizer([&] { h.db->optimize(nullptr, nullptr); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  h.controls->hold = false;
+  optimizer.join();
+  EXPECT_EQ(h.db->stats().deleted_rows, 0u);
+  EXPECT_EQ(h.db->stats().compactions, 2u);
+}
+
+TEST(Lifecycle, CancellingOneWaiterLeavesTheOthersTheirBuild) {
+  Harness h;
+  h.controls->hold = true;
+  h.add(50);
+  CancelToken cancel;
+  std::thread patient([&] { h.db->build_index(nullptr, nullptr); });
+  std::thread hasty([&] { EXPECT_EQ(code_of([&] { h.db->build_index(&cancel, nullptr); }), ErrorCode::ABORTED); });
+  ASSERT_TRUE(h.eventually([&] { return h.controls->running.load() == 1; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  cancel.cancel();
+  hasty.join();
+  h.controls->hold = false;
+  patient.join();
+  EXPECT_EQ(h.db->stats().indexed_rows, 50u);
+}
+
 // Invariant 11: writers wait when the tail outruns the builder, and go on when it catches up.
 TEST(Lifecycle, WritersAreHeldBackWhenTheBuilderIsBehind) {
   Harness h(1000, 2);
