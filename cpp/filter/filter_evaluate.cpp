@@ -350,7 +350,7 @@ RecordSet evaluate(const Filter& filter, const MetadataStore& metadata, RecordNo
     evaluation.add(tree.root, set.words);
     return set;
   } catch (const std::bad_alloc&) {
-    throw Error(ErrorCode::OUT_OF_MEMORY, "filter: out of memory");
+    throw Error(ErrorCode::OUT_OF_MEMORY, "out of memory");
   }
 }
 
@@ -359,7 +359,7 @@ std::size_t estimate_matches(const Filter& filter, const MetadataStore& metadata
     const FilterTree& tree = FilterTree::of(filter);
     return Evaluation(tree, metadata.impl(), record_count).estimate(tree.root);
   } catch (const std::bad_alloc&) {
-    throw Error(ErrorCode::OUT_OF_MEMORY, "filter: out of memory");
+    throw Error(ErrorCode::OUT_OF_MEMORY, "out of memory");
   }
 }
 

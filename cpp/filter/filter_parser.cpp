@@ -87,8 +87,8 @@ class FilterParser {
       const auto operators = static_cast<std::size_t>(std::count_if(v.keys.begin(), v.keys.end(), is_operator));
       if (operators > 0 && operators < v.keys.size()) fail(here, "expected operators or a value, not both", v);
       if (operators > 0) return condition(path, v, here);
-      reject_operators(v, here);
     }
+    reject_operators(v, here);
     return equals(path, {&v, 1});
   }
 
@@ -99,7 +99,7 @@ class FilterParser {
         throw Error(ErrorCode::INVALID_FILTER, here + ": operator " + v.keys[i].substr(0, 60) +
                                                    " inside a value; name nested fields by dotted path, or use $eq for a "
                                                    "value that has such a key");
-      if (v.items[i].type == Type::object) reject_operators(v.items[i], here);
+      reject_operators(v.items[i], here);
     }
   }
 
@@ -234,7 +234,7 @@ std::shared_ptr<const Filter> Filter::parse(std::string_view json) {
     tree->root = FilterParser(tree->slots).filter(value, "filter");
     return tree;
   } catch (const std::bad_alloc&) {
-    throw Error(ErrorCode::OUT_OF_MEMORY, "filter: out of memory");
+    throw Error(ErrorCode::OUT_OF_MEMORY, "out of memory");
   }
 }
 

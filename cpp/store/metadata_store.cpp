@@ -74,7 +74,7 @@ void MetadataStore::reserve(const Prepared* batch, std::size_t count, RecordNo f
     }
   } catch (const std::bad_alloc&) {
     impl_->drop_from(first);
-    throw Error(ErrorCode::OUT_OF_MEMORY, "metadata: out of memory");
+    throw Error(ErrorCode::OUT_OF_MEMORY, "out of memory");
   } catch (...) {
     impl_->drop_from(first);
     throw;
@@ -91,7 +91,7 @@ void MetadataStore::reserve_copy(RecordNo from, RecordNo r) {
     impl_->reserve(r, impl_->pending_document(from), 0);
   } catch (const std::bad_alloc&) {
     impl_->drop_from(r);
-    throw Error(ErrorCode::OUT_OF_MEMORY, "metadata: out of memory");
+    throw Error(ErrorCode::OUT_OF_MEMORY, "out of memory");
   }
 }
 

@@ -1,7 +1,5 @@
 // An ordered index from keys to ascending record numbers that one writer appends to while readers search it without a lock: a small
-// unsorted tail in front of immutable sorted runs, merged like a binary counter so that an entry is copied O(log n) times. A run holds
-// each distinct key once, followed by its postings, so it serves equality and ranges alike and costs about 4
-// bytes per entry where keys repeat.
+// unsorted tail in front of immutable sorted runs, merged like a binary counter so that an entry is copied O(log n) times.
 //
 // Thread safety: reserve(), append() and settle() by the one writer; readers take a View and see every record published to them.
 // Invariants: runs cover ascending, disjoint record ranges in list order; a reader ignores records at or above its own count.
@@ -15,36 +13,14 @@
 
 #include "base/published_ptr.h"
 #include "base/types.h"
+#include "store/sorted_run.h"
 
 namespace sagedb {
 
-// Bounds of a range of keys; a null bound is open.
-template <typename Key>
-struct KeyRange {
-  const Key* low = nullptr;
-  bool low_included = true;
-  const Key* high = nullptr;
-  bool high_included = true;
-
-  static KeyRange equal(const Key& key) { return {&key, true, &key, true}; }
-  bool contains(const Key& k) const noexcept {
-    if (low != nullptr && (low_included ? k < *low : !(*low < k))) return false;
-    return high == nullptr || (high_included ? !(*high < k) : k < *high);
-  }
-};
-
 template <typename Key>
 class SortedRuns {
-  struct Item {
-    Key key;
-    RecordNo record;
-  };
-  struct Run {
-    std::vector<Key> keys;               // distinct, ascending
-    std::vector<std::uint32_t> offsets;  // postings of keys[i]: records[offsets[i] .. offsets[i + 1])
-    std::vector<RecordNo> records;
-    std::size_t bytes() const { return keys.size() * (sizeof(Key) + 4) + records.size() * sizeof(RecordNo); }
-  };
+  using Run = SortedRun<Key>;
+  using Item = typename Run::Item;
   struct Tail {
     explicit Tail(std::uint32_t n) : capacity(n), items(new Item[n]) {}
     const std::uint32_t capacity;
@@ -99,7 +75,7 @@ class SortedRuns {
     template <typename Visit>
     void visit(const KeyRange<Key>& range, Visit&& visit) const {
       for (const auto& run : state_->runs) {
-        const auto [begin, end] = slice(*run, range);
+        const auto [begin, end] = run->slice(range);
         for (std::size_t i = begin; i < end; ++i) visit(run->records[i]);
       }
       for_tail([&](const Item& item) {
@@ -110,7 +86,7 @@ class SortedRuns {
     std::size_t count(const KeyRange<Key>& range) const {
       std::size_t total = 0;
       for (const auto& run : state_->runs) {
-        const auto [begin, end] = slice(*run, range);
+        const auto [begin, end] = run->slice(range);
         total += end - begin;
       }
       for_tail([&](const Item& item) { total += range.contains(item.key) ? 1 : 0; });
@@ -135,15 +111,6 @@ class SortedRuns {
     }
 
    private:
-    static std::pair<std::size_t, std::size_t> slice(const Run& run, const KeyRange<Key>& range) {
-      auto low = run.keys.begin(), high = run.keys.end();
-      if (range.low != nullptr)
-        low = range.low_included ? std::lower_bound(low, high, *range.low) : std::upper_bound(low, high, *range.low);
-      if (range.high != nullptr)
-        high = range.high_included ? std::upper_bound(low, high, *range.high) : std::lower_bound(low, high, *range.high);
-      return {run.offsets[static_cast<std::size_t>(low - run.keys.begin())],
-              run.offsets[static_cast<std::size_t>(high - run.keys.begin())]};
-    }
     template <typename F>
     void for_tail(F&& f) const {
       if (!state_->tail) return;
@@ -163,7 +130,7 @@ class SortedRuns {
     while (capacity < (flush ? need : held + need)) capacity *= 2;
     next->tail = std::make_shared<Tail>(capacity);
     if (flush) {
-      next->runs.push_back(sorted(*current_->tail, held));
+      next->runs.push_back(Run::sorted(current_->tail->items.get(), held));
       merge_runs(next->runs);
     } else {
       for (std::uint32_t i = 0; i < held; ++i) next->tail->items[i] = current_->tail->items[i];
@@ -175,58 +142,16 @@ class SortedRuns {
     current_ = std::move(state);
   }
 
-  static std::shared_ptr<const Run> sorted(const Tail& tail, std::uint32_t count) {
-    std::vector<Item> items(tail.items.get(), tail.items.get() + count);
-    std::stable_sort(items.begin(), items.end(), [](const Item& a, const Item& b) { return a.key < b.key; });
-    auto run = std::make_shared<Run>();
-    run->records.reserve(count);
-    for (const Item& item : items) {
-      if (run->keys.empty() || run->keys.back() < item.key) {
-        run->keys.push_back(item.key);
-        run->offsets.push_back(static_cast<std::uint32_t>(run->records.size()));
-      }
-      run->records.push_back(item.record);
-    }
-    run->offsets.push_back(static_cast<std::uint32_t>(run->records.size()));
-    run->keys.shrink_to_fit();
-    run->offsets.shrink_to_fit();
-    return run;
-  }
-
   static void merge_runs(std::vector<std::shared_ptr<const Run>>& runs) {
     while (runs.size() >= 2) {
       const Run& a = *runs[runs.size() - 2];
       const Run& b = *runs.back();
       const std::size_t total = a.records.size() + b.records.size();
       if (a.records.size() > 2 * b.records.size() || total > kMaxMerge) return;
-      auto merged = merge(a, b);
+      auto merged = Run::merged(a, b);
       runs.pop_back();
       runs.back() = std::move(merged);
     }
-  }
-
-  // a's records all precede b's, so postings of a shared key stay ascending.
-  static std::shared_ptr<const Run> merge(const Run& a, const Run& b) {
-    auto run = std::make_shared<Run>();
-    run->records.reserve(a.records.size() + b.records.size());
-    run->keys.reserve(a.keys.size() + b.keys.size());
-    run->offsets.reserve(a.keys.size() + b.keys.size() + 1);
-    const auto copy = [&run](const Run& from, std::size_t k) {
-      run->records.insert(run->records.end(), from.records.begin() + from.offsets[k], from.records.begin() + from.offsets[k + 1]);
-    };
-    std::size_t i = 0, j = 0;
-    while (i < a.keys.size() || j < b.keys.size()) {
-      const bool take_a = j == b.keys.size() || (i < a.keys.size() && !(b.keys[j] < a.keys[i]));
-      const bool take_b = i == a.keys.size() || (j < b.keys.size() && !(a.keys[i] < b.keys[j]));
-      run->keys.push_back(take_a ? a.keys[i] : b.keys[j]);
-      run->offsets.push_back(static_cast<std::uint32_t>(run->records.size()));
-      if (take_a) copy(a, i++);
-      if (take_b) copy(b, j++);
-    }
-    run->offsets.push_back(static_cast<std::uint32_t>(run->records.size()));
-    run->keys.shrink_to_fit();
-    run->offsets.shrink_to_fit();
-    return run;
   }
 
   StatePtr current_;  // the writer's own reference to what state_ publishes
