@@ -50,9 +50,11 @@ inline bool any(const JsonValue& array, const std::string& op, const JsonValue& 
 }
 
 inline bool is_condition(const JsonValue& v) {
-  if (v.type != Type::object || v.keys.empty() || v.keys[0][0] != '$') return false;
-  if (v.keys[0] == "$and" || v.keys[0] == "$or" || v.keys[0] == "$nor") return false;
-  return v.keys[0] != "$not" || v.keys.size() > 1 || is_condition(v.items[0]);
+  const auto field_operator = [](const std::string& k) {
+    return !k.empty() && k[0] == '$' && k != "$and" && k != "$or" && k != "$nor";
+  };
+  if (v.type != Type::object || v.keys.empty() || !std::all_of(v.keys.begin(), v.keys.end(), field_operator)) return false;
+  return v.keys.size() > 1 || v.keys[0] != "$not" || is_condition(v.items[0]);
 }
 
 inline bool conditions(const JsonValue& ops, const JsonValue* v, bool open_arrays) {

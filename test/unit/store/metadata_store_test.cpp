@@ -99,7 +99,6 @@ TEST(MetadataStore, CopiesShareTheDocumentAlsoOfAReservedRecord) {
 
 // Property: an allocation that fails anywhere inside reserve() leaves what is visible unchanged, and the next attempt works.
 TEST(MetadataStore, AFailedReservationChangesNothing) {
-  if (!failing_new::kAvailable) GTEST_SKIP() << "operator new belongs to the sanitizer";
   MetadataStore store;
   RecordNo n = 0;
   int failures = 0;
@@ -108,16 +107,16 @@ TEST(MetadataStore, AFailedReservationChangesNothing) {
     for (int i = 0; i < 3; ++i)
       batch.push_back(MetadataStore::prepare("{\"n\":" + std::to_string(n + i) + ",\"k" + std::to_string(step % 50) +
                                              "\":[\"a\",\"b\",1,{\"z\":null}],\"o\":{\"t\":\"text " + std::to_string(step) + "\"}}"));
-    for (long budget = step % 4 == 0 ? 0 : 1000;; ++budget) {
-      failing_new::budget = budget;
+    for (long failing = step % 4 == 0 ? 1 : 1000;; ++failing) {
+      testing::fail_allocation_after(failing);
       try {
         store.reserve(batch.data(), batch.size(), n);
-        failing_new::budget = 0;  // append() may not allocate
+        testing::fail_allocation_after(1);  // append() may not allocate
         for (RecordNo i = 0; i < 3; ++i) store.append(n + i, batch[i]);
-        failing_new::budget = -1;
+        testing::fail_allocation_after(0);
         break;
       } catch (const Error& e) {
-        failing_new::budget = -1;
+        testing::fail_allocation_after(0);
         ++failures;
         ASSERT_EQ(e.code(), ErrorCode::OUT_OF_MEMORY);
         if (n > 0) {
