@@ -1,3 +1,4 @@
+import { onAbort } from './abort.js';
 import { abortedError, fromNative } from './errors.js';
 import { type NativeError, type NativeTask, native } from './native.js';
 import type { LongOptions } from './types.js';
@@ -25,12 +26,11 @@ export function runLong(
         native().cancelTask(task);
       }
     };
-    const onAbort = () => native().cancelTask(task);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const stop = onAbort(signal, () => native().cancelTask(task));
     const timer = onProgress && setInterval(report, PROGRESS_MILLISECONDS, false).unref();
     const finish = (error: NativeError | null) => {
       clearInterval(timer);
-      signal?.removeEventListener('abort', onAbort);
+      stop();
       if (!error) report(true);
       if (callbackError) reject(callbackError.error);
       else if (!error) resolve();

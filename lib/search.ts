@@ -1,3 +1,4 @@
+import { onAbort } from './abort.js';
 import { abortedError, fromNative, SageDBError } from './errors.js';
 import { bulkLane, type Lane, type LaneUser, searchLane } from './lanes.js';
 import { type NativeDatabase, type NativeSearchResult, type NativeTask, native } from './native.js';
@@ -79,21 +80,20 @@ class Coalescer implements LaneUser {
 
   #watch(entry: Waiting, signal: AbortSignal): void {
     entry.task = native().createTask();
-    const onAbort = () => {
+    const stop = onAbort(signal, () => {
       native().cancelTask(entry.task as NativeTask);
       entry.settled = true;
       entry.reject(abortedError(signal));
-    };
+    });
     const { resolve, reject } = entry;
     entry.resolve = (reader) => {
-      signal.removeEventListener('abort', onAbort);
+      stop();
       resolve(reader);
     };
     entry.reject = (error) => {
-      signal.removeEventListener('abort', onAbort);
+      stop();
       reject(error);
     };
-    signal.addEventListener('abort', onAbort, { once: true });
   }
 
   #schedule(): void {
@@ -283,15 +283,14 @@ export class Searches {
       fail = reject;
     });
     aborted.catch(() => {});
-    const onAbort = () => {
+    const stop = onAbort(signal, () => {
       native().cancelTask(task as NativeTask);
       fail(abortedError(signal as AbortSignal));
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
+    });
     try {
       return await Promise.race([aborted, this.#pieces(source, spec, shape, task)]);
     } finally {
-      signal?.removeEventListener('abort', onAbort);
+      stop();
     }
   }
 

@@ -1,3 +1,4 @@
+import { onAbort } from './abort.js';
 import { abortedError, fromNative, type SageDBError } from './errors.js';
 import { type NativeDatabase, type NativeError, type NativeTask, type NativeWriteGroup, native } from './native.js';
 import { atEndOfTurn } from './turn.js';
@@ -86,6 +87,8 @@ export class WriteQueue {
     this.#segments.push(segment);
     const promise = this.#enlist(segment, header, settle);
     const op = segment.ops[0] as Op;
+    const { fail } = op;
+    op.fail = (error) => fail(error.code === 'ABORTED' && signal?.aborted ? abortedError(signal) : error);
 
     const withdraw = (error: SageDBError) => {
       group.pop();
@@ -93,12 +96,12 @@ export class WriteQueue {
       op.fail(error);
       this.#schedule();
     };
-    const onAbort = () => {
+    const stop = onAbort(signal, () => {
       native().cancelTask(task as NativeTask);
       // With the engine already: it decides whether the abort came before the commit.
       if (this.#segments.includes(segment)) withdraw(abortedError(signal as AbortSignal));
-    };
-    if (signal) this.#unlisten(op, signal, onAbort);
+    });
+    promise.then(stop, stop);
     fill(group).then(
       () => {
         segment.ready = true;
@@ -109,19 +112,6 @@ export class WriteQueue {
       },
     );
     return promise;
-  }
-
-  #unlisten(op: Op, signal: AbortSignal, onAbort: () => void): void {
-    const { settle, fail } = op;
-    op.settle = (outcome) => {
-      signal.removeEventListener('abort', onAbort);
-      settle(outcome);
-    };
-    op.fail = (error) => {
-      signal.removeEventListener('abort', onAbort);
-      fail(error.code === 'ABORTED' && signal.aborted ? abortedError(signal) : error);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
   }
 
   #openSegment(): Segment {
