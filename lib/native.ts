@@ -122,11 +122,13 @@ export interface NativeAddon {
   checkRows(values: Float32Array, length: number, dimension: number, refuseZero: boolean): number;
   errorCodes(): string[];
   hardwareThreads(): number;
+  /** `kernels`: all that this processor runs, best first. */
+  buildInfo(): { compiler: string; parallel: string; chosenKernels: string; kernels: string[] };
 }
 
 const require = createRequire(import.meta.url);
-// Both lib/ and dist/ lie directly in the package.
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+/** Both lib/ and dist/ lie directly in the package. */
+export const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 let addon: NativeAddon | undefined;
 
 /** The addon, loaded at first use so that importing this package never fails. Throws `UNAVAILABLE`. */
@@ -135,12 +137,19 @@ export function native(): NativeAddon {
   return addon;
 }
 
+type Loader = ((folder: string) => NativeAddon) & { path(folder: string): string };
+
+/** The file of the addon that is loaded. */
+export function nativePath(): string {
+  return (require('node-gyp-build') as Loader).path(packageRoot);
+}
+
 function load(): NativeAddon {
   // A shared OpenMP run time reads this when it is loaded, before any code of the addon can run; see cpp/binding/addon.cpp.
   const policy = process.env.OMP_WAIT_POLICY;
   if (policy === undefined) process.env.OMP_WAIT_POLICY = 'PASSIVE';
   try {
-    return (require('node-gyp-build') as (folder: string) => NativeAddon)(root);
+    return (require('node-gyp-build') as Loader)(packageRoot);
   } catch (cause) {
     throw new SageDBError('UNAVAILABLE', explain(cause), { cause });
   } finally {
@@ -150,17 +159,17 @@ function load(): NativeAddon {
 
 function explain(cause: unknown): string {
   const platform = `${process.platform}-${process.arch}, Node ${process.versions.node}`;
-  const built = join(root, 'build', 'Release');
-  const prebuilt = join(root, 'prebuilds');
+  const built = join(packageRoot, 'build', 'Release');
+  const prebuilt = join(packageRoot, 'prebuilds');
   const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
   const candidates = [...binaries(built), ...binaries(prebuilt)];
   if (candidates.length > 0) {
-    return `the native addon was found but cannot be loaded on ${platform}: ${reason}. Found: ${candidates.join(', ')}. Rebuild it with \`npm rebuild sagedb\`.`;
+    return `the native addon was found but cannot be loaded on ${platform}: ${reason}. Found: ${candidates.join(', ')}. Build it for this machine with \`npx sagedb build\`.`;
   }
   return (
     `there is no native addon for ${platform}: neither a build in ${built} nor a prebuild in ${prebuilt}. ` +
-    'Was the package installed with --ignore-scripts, or copied from another platform? ' +
-    'Run `npm rebuild sagedb` (needs cmake, make and a C++17 compiler).'
+    'Was its install script not allowed to run, or was it copied from another platform? ' +
+    'Run `npx sagedb build` (needs cmake, make and a C++17 compiler).'
   );
 }
 

@@ -4,7 +4,7 @@
 //
 // Slim images have no libgomp, so on Linux the prebuild brings its own copy, renamed and found through RUNPATH $ORIGIN: another
 // addon's OpenMP run time in the same process is neither used nor disturbed. Source builds use the system's.
-import { copyFileSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +18,9 @@ const cross = {
     defines: ['-DCMAKE_SYSTEM_NAME=Linux', '-DCMAKE_SYSTEM_PROCESSOR=aarch64'],
   },
 };
-const bundledGomp = 'libgomp-sagedb.so.1';
+// One name per libc: the binaries of both lie in one folder.
+const libc = existsSync('/etc/alpine-release') ? 'musl' : 'glibc';
+const bundledGomp = `libgomp-sagedb-${libc}.so.1`;
 
 function need(command, ...packages) {
   if (works(command, '--version') || (aptInstall(...packages) && works(command, '--version'))) return;

@@ -7,6 +7,7 @@
 #include "base/executor.h"
 #include "base/status.h"
 #include "binding/addon_data.h"
+#include "binding/build_info.h"
 #include "binding/database.h"
 #include "binding/js_args.h"
 #include "binding/js_errors.h"
@@ -58,6 +59,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("errorCodes", Napi::Function::New(env, error_codes, "errorCodes"));
   exports.Set("checkRows", Napi::Function::New(env, js_check_rows, "checkRows"));
   exports.Set("createWriteGroup", Napi::Function::New(env, create_write_group, "createWriteGroup"));
+  exports.Set("buildInfo", Napi::Function::New(env, build_info, "buildInfo"));
   exports.Set("hardwareThreads", Napi::Function::New(
                                      env,
                                      [](const Napi::CallbackInfo& info) -> Napi::Value {

@@ -1,0 +1,46 @@
+#include "binding/build_info.h"
+
+#include <string>
+
+#include "kernels/kernels.h"
+
+namespace sagedb {
+namespace {
+
+std::string compiler() {
+#if defined(__clang__)
+  return "clang " __clang_version__;
+#elif defined(__GNUC__)
+  return "g++ " __VERSION__;
+#elif defined(_MSC_VER)
+  return "MSVC " + std::to_string(_MSC_VER);
+#else
+  return "unknown compiler";
+#endif
+}
+
+std::string parallel() {
+#if defined(_OPENMP) && !defined(SAGEDB_EXECUTOR_THREADS)
+  return "OpenMP " + std::to_string(_OPENMP);
+#else
+  return "std::thread";
+#endif
+}
+
+}  // namespace
+
+Napi::Value build_info(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  std::size_t count = 0;
+  const KernelTable* const* tables = supported_kernels(&count);
+  Napi::Array names = Napi::Array::New(env, count);
+  for (std::uint32_t i = 0; i < count; ++i) names.Set(i, tables[i]->name);
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("compiler", compiler());
+  result.Set("parallel", parallel());
+  result.Set("kernels", names);
+  result.Set("chosenKernels", kernels().name);
+  return result;
+}
+
+}  // namespace sagedb

@@ -1,0 +1,1 @@
+require('./exercise.cjs')(require('sagedb')).then(() => console.log('cjs ok'));

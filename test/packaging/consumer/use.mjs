@@ -1,0 +1,5 @@
+import * as sagedb from 'sagedb';
+import exercise from './exercise.cjs';
+
+await exercise(sagedb);
+console.log('esm ok');
