@@ -79,7 +79,10 @@ async function lone(db, queries, options) {
     sync.push(median(blocking));
   }
   const [a, s, e] = [median(awaited), median(sync), median(engine)];
-  print(`one awaiting caller, ${JSON.stringify(options)}`, `${a.toFixed(1)} µs (engine ${e.toFixed(1)}, path ${(a - e).toFixed(1)})`);
+  print(
+    `one awaiting caller, ${JSON.stringify(options)}`,
+    `${a.toFixed(1)} µs (engine ${e.toFixed(1)}, path ${(a - e).toFixed(1)})`,
+  );
   print('  searchSync', `${s.toFixed(1)} µs (path ${(s - e).toFixed(1)})`);
 }
 
@@ -156,8 +159,14 @@ async function eventLoop() {
     `event loop delay: ${total} × ${dim} inserted, built, 64 searching`,
     `p50 ${(histogram.percentile(50) / 1e6 - 1).toFixed(2)}, p99 ${(histogram.percentile(99) / 1e6 - 1).toFixed(2)}, max ${(histogram.max / 1e6 - 1).toFixed(1)} ms`,
   );
-  print('  inserted / built in', `${((inserted - start) / 1000).toFixed(1)} s / ${((built - inserted) / 1000).toFixed(1)} s`);
-  print('  searches meanwhile', `${(searches / ((built - start) / 1000)).toFixed(0)}/s, p50 ${median(latencies).toFixed(1)} ms, p99 ${percentile(latencies, 0.99).toFixed(1)} ms`);
+  print(
+    '  inserted / built in',
+    `${((inserted - start) / 1000).toFixed(1)} s / ${((built - inserted) / 1000).toFixed(1)} s`,
+  );
+  print(
+    '  searches meanwhile',
+    `${(searches / ((built - start) / 1000)).toFixed(0)}/s, p50 ${median(latencies).toFixed(1)} ms, p99 ${percentile(latencies, 0.99).toFixed(1)} ms`,
+  );
   await db.close();
   await largeBatch(data, dim, metadata);
 }
@@ -177,11 +186,16 @@ async function largeBatch(data, dim, metadata) {
   await db.close();
 }
 
-console.log(`${cpus()[0]?.model}, ${availableParallelism()} processors, Node ${process.versions.node}, ${new Date().toISOString()}`);
+console.log(
+  `${cpus()[0]?.model}, ${availableParallelism()} processors, Node ${process.versions.node}, ${new Date().toISOString()}`,
+);
 if (values.only !== 'load') {
   const db = await SageDB.open({ dimension, metric: 'cosine' });
   const data = clustered(rows, dimension, 1);
-  await db.addBatch(data, Array.from({ length: rows }, (_, i) => ({ i, category: `c${i % 10}`, text: `a passage number ${i}` })));
+  await db.addBatch(
+    data,
+    Array.from({ length: rows }, (_, i) => ({ i, category: `c${i % 10}`, text: `a passage number ${i}` })),
+  );
   await db.buildIndex();
   const queries = clustered(2000, dimension, 1).map((v, i) => v + ((i * 7919) % 13) * 0.001);
   await lone(db, queries, { k: 10, ef: 64, includeMetadata: false });

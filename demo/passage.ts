@@ -42,6 +42,7 @@ export function plainText(markup: string): string {
     .replace(/<\/?[a-zA-Z][^<>]*>/g, ' ')
     .replace(/`+/g, '')
     .replace(/\*\*|__|~~|(?<![\w*])\*(?=\S)|(?<=\S)\*(?![\w*])/g, '')
+    .replace(/(?<=^|[\s(])_(\S[^_]*)_(?=[\s.,;:)]|$)/g, '$1')
     .replace(/&(#?\w+);/g, (all, name: string) => ENTITIES[name] ?? all)
     .replace(/\\([[\]_*#`<>(){}~|-])/g, '$1')
     .replace(/\s+/g, ' ')

@@ -16,7 +16,7 @@ export class Terminal {
   }
 
   get width(): number {
-    return Math.min(this.#out.columns ?? 100, 110);
+    return Math.max(60, Math.min(this.#out.columns || 100, 110));
   }
 
   style(style: keyof typeof STYLES, text: string): string {

@@ -28,7 +28,8 @@ void truth(const Args& args) {
   const std::size_t dimension = args.count("dim");
   const Matrix base = read_vectors(args.text("base"), dimension, args.count("rows"));
   const Matrix queries = read_vectors(args.text("query"), dimension);
-  const auto rows = exact_neighbors(base, queries, args.count("k"), metric_from_name(args.text("metric")), hardware_threads());
+  const auto rows =
+      exact_neighbors(base, queries, args.count("k"), metric_from_name(args.text("metric")), hardware_threads());
   write_file(args.text("out"), rows.data(), rows.size() * sizeof(rows[0]));
 }
 
@@ -40,9 +41,13 @@ int main(int argc, char** argv) {
   const char* verb = argc > 1 ? argv[1] : "";
   try {
     if (std::strcmp(verb, "generate") == 0) {
-      generate(Args(argc, argv, {{"out", ""}, {"rows", ""}, {"dim", "768"}, {"seed", "1"}, {"first", "0"}, {"clusters", "2000"}}, 2));
+      generate(Args(argc, argv,
+                    {{"out", ""}, {"rows", ""}, {"dim", "768"}, {"seed", "1"}, {"first", "0"}, {"clusters", "2000"}},
+                    2));
     } else if (std::strcmp(verb, "truth") == 0) {
-      truth(Args(argc, argv, {{"base", ""}, {"query", ""}, {"dim", ""}, {"metric", ""}, {"out", ""}, {"k", "100"}, {"rows", "0"}}, 2));
+      truth(Args(argc, argv,
+                 {{"base", ""}, {"query", ""}, {"dim", ""}, {"metric", ""}, {"out", ""}, {"k", "100"}, {"rows", "0"}},
+                 2));
     } else {
       std::fprintf(stderr, "usage: %s generate|truth --name value ...\n", argv[0]);
       return 2;

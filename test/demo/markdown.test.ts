@@ -60,6 +60,7 @@ describe('markdownPassages', () => {
 describe('plainText', () => {
   it('keeps identifiers with underscores and multiplication signs', () => {
     expect(plainText('use `snake_case_name` and 2 * 3 * 4')).toBe('use snake_case_name and 2 * 3 * 4');
+    expect(plainText('_emphasis goes_, the **words** *stay*')).toBe('emphasis goes, the words stay');
   });
 });
 

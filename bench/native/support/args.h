@@ -51,7 +51,8 @@ class Args {
  private:
   [[noreturn]] void fail(const std::string& message) const {
     std::fprintf(stderr, "%s\noptions:", message.c_str());
-    for (const auto& [name, value] : values_) std::fprintf(stderr, " --%s %s", name.c_str(), value.empty() ? "<value>" : value.c_str());
+    for (const auto& [name, value] : values_)
+      std::fprintf(stderr, " --%s %s", name.c_str(), value.empty() ? "<value>" : value.c_str());
     std::fprintf(stderr, "\n");
     std::exit(2);
   }

@@ -32,7 +32,8 @@ Matrix make_centres(const ClusteredSpec& spec) {
   for (std::size_t c = 0; c < spec.clusters; ++c) {
     float* centre = centres.row(c);
     for (std::size_t i = 0; i < spec.dimension; ++i) centre[i] *= spec.centre_noise;
-    for (std::size_t s = 0; s < spec.subspace; ++s) add_scaled(centre, basis.row(s), random.normal() * scale, spec.dimension);
+    for (std::size_t s = 0; s < spec.subspace; ++s)
+      add_scaled(centre, basis.row(s), random.normal() * scale, spec.dimension);
   }
   return centres;
 }

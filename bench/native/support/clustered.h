@@ -18,10 +18,10 @@ struct ClusteredSpec {
   std::size_t clusters = 2000;
   std::size_t subspace = 200;
   std::size_t structure = 64;
-  float offset = 0.5f;        // length of the common offset; the centres have length about 1
+  float offset = 0.5f;  // length of the common offset; the centres have length about 1
   float centre_noise = 0.1f;  // share of a centre outside the subspace
-  float within = 0.65f;       // spread of a cluster along its own directions
-  float noise = 0.15f;        // spread in every direction
+  float within = 0.65f;  // spread of a cluster along its own directions
+  float noise = 0.15f;  // spread in every direction
   std::uint64_t seed = 1;
 };
 

@@ -8,7 +8,8 @@
 namespace sagedb::bench {
 namespace {
 
-constexpr std::size_t kRowBlock = 64;    // rows of one block stay in the first-level cache while every query of a block reads them
+constexpr std::size_t kRowBlock =
+    64;    // rows of one block stay in the first-level cache while every query of a block reads them
 constexpr std::size_t kQueryBlock = 16;
 
 float dot(const float* a, const float* b, std::size_t n) {
@@ -55,7 +56,8 @@ std::vector<float> inverse_norms(const Matrix& m) {
 
 }  // namespace
 
-std::vector<std::int32_t> exact_neighbors(const Matrix& base, const Matrix& queries, std::size_t k, Metric metric, int threads) {
+std::vector<std::int32_t> exact_neighbors(const Matrix& base, const Matrix& queries, std::size_t k, Metric metric,
+                                          int threads) {
   const std::size_t n = base.dimension;
   k = std::min(k, base.rows);
   const std::size_t kept = std::min(base.rows, 2 * k + 20);
@@ -69,7 +71,8 @@ std::vector<std::int32_t> exact_neighbors(const Matrix& base, const Matrix& quer
       for (std::size_t q = begin; q < end; ++q) {
         auto& heap = heaps[q - begin];
         for (std::size_t r = block; r < last; ++r) {
-          float d = metric == Metric::l2 ? squared_l2(queries.row(q), base.row(r), n) : -dot(queries.row(q), base.row(r), n);
+          float d =
+              metric == Metric::l2 ? squared_l2(queries.row(q), base.row(r), n) : -dot(queries.row(q), base.row(r), n);
           if (metric == Metric::cosine) d *= scale[r];
           const Best candidate{d, static_cast<std::int32_t>(r)};
           if (heap.size() == kept && !(candidate < heap.front())) continue;
@@ -84,7 +87,8 @@ std::vector<std::int32_t> exact_neighbors(const Matrix& base, const Matrix& quer
     }
     for (std::size_t q = begin; q < end; ++q) {
       std::vector<std::pair<double, std::int32_t>> ordered;
-      for (const Best& b : heaps[q - begin]) ordered.emplace_back(precise(queries.row(q), base.row(b.row), n, metric), b.row);
+      for (const Best& b : heaps[q - begin])
+        ordered.emplace_back(precise(queries.row(q), base.row(b.row), n, metric), b.row);
       std::sort(ordered.begin(), ordered.end());
       for (std::size_t i = 0; i < k; ++i) out[q * k + i] = ordered[i].second;
     }
@@ -92,14 +96,15 @@ std::vector<std::int32_t> exact_neighbors(const Matrix& base, const Matrix& quer
   return out;
 }
 
-double recall_at(std::size_t k, const std::vector<std::int32_t>& truth, std::size_t truth_k, const std::vector<std::int32_t>& found,
-                 std::size_t found_k) {
+double recall_at(std::size_t k, const std::vector<std::int32_t>& truth, std::size_t truth_k,
+                 const std::vector<std::int32_t>& found, std::size_t found_k) {
   const std::size_t queries = found.size() / found_k;
   std::size_t hits = 0;
   for (std::size_t q = 0; q < queries; ++q) {
     const auto* want = truth.data() + q * truth_k;
     const auto* got = found.data() + q * found_k;
-    for (std::size_t i = 0; i < k; ++i) hits += std::find(got, got + std::min(k, found_k), want[i]) != got + std::min(k, found_k);
+    for (std::size_t i = 0; i < k; ++i)
+      hits += std::find(got, got + std::min(k, found_k), want[i]) != got + std::min(k, found_k);
   }
   return static_cast<double>(hits) / static_cast<double>(queries * k);
 }

@@ -80,7 +80,8 @@ Matrix read_vectors(const std::string& path, std::size_t dimension, std::size_t 
   const std::string type = extension(path);
   if (type == "f32") return convert<float>(path, dimension, max_rows, [](float v) { return v; });
   if (type == "f16") return convert<std::uint16_t>(path, dimension, max_rows, half_to_float);
-  if (type == "u8") return convert<std::uint8_t>(path, dimension, max_rows, [](std::uint8_t v) { return static_cast<float>(v); });
+  if (type == "u8")
+    return convert<std::uint8_t>(path, dimension, max_rows, [](std::uint8_t v) { return static_cast<float>(v); });
   if (type == "fvecs") return read_fvecs(path, dimension, max_rows);
   throw std::runtime_error(path + ": expected .f32, .f16, .u8 or .fvecs");
 }

@@ -19,7 +19,8 @@ class Random {
   // every machine; the tails end at 3.46, which data does not mind.
   float normal() noexcept {
     const std::uint64_t bits = next();
-    const int sum = static_cast<int>((bits & 0xffff) + ((bits >> 16) & 0xffff) + ((bits >> 32) & 0xffff) + (bits >> 48));
+    const int sum =
+        static_cast<int>((bits & 0xffff) + ((bits >> 16) & 0xffff) + ((bits >> 32) & 0xffff) + (bits >> 48));
     return static_cast<float>(sum - 131070) / 37837.2f;
   }
 
