@@ -23,7 +23,7 @@ function prepare() {
 
 const build = () => capture('cmake', ['--build', buildDir, '--parallel', String(availableParallelism()), '--target', 'sagedb_unit_tests']);
 // A mutant that hangs counts as found.
-const test = (filter) => capture('timeout', ['120', join(buildDir, 'sagedb_unit_tests'), `--gtest_filter=${filter}`, '--gtest_brief=1']);
+const test = (filter) => capture('timeout', ['600', join(buildDir, 'sagedb_unit_tests'), `--gtest_filter=${filter}`, '--gtest_brief=1']);
 
 function requireGood(result, what) {
   if (result.status === 0) return;

@@ -14,12 +14,12 @@ constexpr std::uint64_t kDeadPercent = 20;
 
 bool wants_calibration(const Snapshot& snapshot, const Options& options, const WorkRequests& requests) noexcept {
   if (!snapshot.index || options.index.kind == IndexKind::flat) return false;
-  if (requests.sampled < std::max(kFirstCalibration, requests.calibrate_at)) return false;
+  if (requests.calibration_paused || requests.sampled < kFirstCalibration) return false;
   if (!snapshot.recall) return true;
   const std::uint64_t useful = std::min<std::uint64_t>(requests.sampled, calibration_queries(snapshot.row_count, options.dimension));
-  // A quarter more rows, or a sample four times as large.
+  // A quarter more rows, or a sample twice as large.
   return snapshot.indexed_rows() > snapshot.recall->rows() + snapshot.recall->rows() / 4 ||
-         useful >= snapshot.recall->queries() * 4;
+         useful >= snapshot.recall->queries() * 2;
 }
 
 }  // namespace

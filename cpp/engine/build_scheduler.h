@@ -12,8 +12,8 @@ struct WorkRequests {
   Sequence build_target = 0;    // index everything committed at or before it (explicit buildIndex())
   bool compact = false;         // explicit optimize()
   Row retry_rows = 0;           // after a failure: no automatic work before the database has this many rows
-  std::uint64_t sampled = 0;    // queries seen by the sample
-  std::uint64_t calibrate_at = 0;  // after an interrupted calibration: not before this many queries
+  std::uint64_t sampled = 0;    // different queries in the sample
+  bool calibration_paused = false;  // one was interrupted a moment ago
 };
 
 Work choose_work(const Snapshot& snapshot, const Options& options, const WorkRequests& requests) noexcept;

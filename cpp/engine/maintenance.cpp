@@ -16,6 +16,7 @@ using std::chrono::milliseconds;
 // How often retired parts that readers still hold are looked at again.
 constexpr milliseconds kCollectEvery{20};
 constexpr milliseconds kProgressEvery{20};
+constexpr milliseconds kCalibrationPause{2000};
 
 std::uint64_t micros_since(Clock::time_point start) {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
@@ -41,7 +42,7 @@ void Maintenance::stop() noexcept {
 void Maintenance::notify() noexcept {
   const std::shared_ptr<const Snapshot> snapshot = state_->publisher.current();
   WorkRequests automatic;
-  automatic.sampled = state_->sample.seen();
+  automatic.sampled = state_->sample.size();
   if (choose_work(*snapshot, state_->options, automatic) == Work::none) return;
   // Taking the mutex orders this wake-up after the thread's own check, so that it cannot be lost.
   std::lock_guard<std::mutex> lock(mutex_);
@@ -73,7 +74,8 @@ void Maintenance::collect_requests() {
     requests_.build_target = std::max(requests_.build_target, w.target);
     requests_.compact = requests_.compact || (w.compact && compactions_done_ <= w.compactions);
   }
-  requests_.sampled = state_->sample.seen();
+  requests_.sampled = state_->sample.size();
+  requests_.calibration_paused = Clock::now() < calibrate_after_;
 }
 
 void Maintenance::run_and_wait(bool compact, const CancelToken* cancel, Progress* progress) {
@@ -117,7 +119,7 @@ void Maintenance::loop() noexcept {
     collect_requests();
     const Work work = choose_work(*state_->publisher.current(), state_->options, requests_);
     if (work == Work::none) {
-      if (retired > 0) {
+      if (retired > 0 || requests_.calibration_paused) {
         work_cv_.wait_for(lock, kCollectEvery);
       } else {
         work_cv_.wait(lock);
@@ -185,10 +187,9 @@ void Maintenance::finish_job(Work work, const std::optional<Error>& error) {
 
 void Maintenance::calibrate() {
   const std::shared_ptr<const Snapshot> snapshot = state_->publisher.current();
-  const std::uint64_t seen = state_->sample.seen();
   const std::vector<float> queries =
       state_->sample.copy(calibration_queries(snapshot->row_count, state_->options.dimension));
-  // Builds go first: a calibration that is interrupted starts again when more queries came in.
+  // Builds go first; under steady writes an interrupted calibration must not eat the builder's time by starting over at once.
   auto stop = [&] {
     if (cancel_->cancelled()) return true;
     std::lock_guard<std::mutex> lock(mutex_);
@@ -199,7 +200,7 @@ void Maintenance::calibrate() {
       calibrate_recall(Searcher(*state_), *snapshot, state_->options, queries, stop);
   if (!table) {
     std::lock_guard<std::mutex> lock(mutex_);
-    requests_.calibrate_at = seen + kFirstCalibration;
+    calibrate_after_ = Clock::now() + kCalibrationPause;
     return;
   }
   FifoLock lock(state_->writer_mutex);

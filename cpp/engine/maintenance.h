@@ -5,6 +5,7 @@
 // Invariants: at most one job at a time; a failed job changes nothing that is visible, and its error is kept.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <list>
 #include <memory>
@@ -67,6 +68,7 @@ class Maintenance {
   std::uint64_t compactions_started_ = 0;
   std::uint64_t compactions_done_ = 0;  // number of the last one that succeeded
   std::optional<Error> last_error_;
+  std::chrono::steady_clock::time_point calibrate_after_;
   bool building_ = false;
   std::shared_ptr<CancelToken> cancel_;
   Progress progress_;

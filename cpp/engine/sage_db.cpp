@@ -71,10 +71,10 @@ std::vector<OpResult> SageDB::apply(std::vector<WriteOp>& ops) {
 
 std::vector<SearchResult> SageDB::search(const SearchRequest* requests, std::size_t count) const {
   CallGate::Pass pass(impl_->gate);
-  const std::uint64_t before = impl_->state->sample.seen();
+  const std::uint64_t before = impl_->state->sample.size();
   std::vector<SearchResult> results = impl_->searcher.search(requests, count);
   // Calibration becomes due when the sample has grown: look at round numbers only, not on every call.
-  const std::uint64_t after = impl_->state->sample.seen();
+  const std::uint64_t after = impl_->state->sample.size();
   if (before / kFirstCalibration != after / kFirstCalibration) impl_->maintenance.notify();
   return results;
 }

@@ -1,0 +1,88 @@
+// The recall target: ef is calibrated on this data's own queries and meets the target on queries that it has not seen.
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "engine/query_sample.h"
+#include "engine/recall_table.h"
+#include "support/engine_fixture.h"
+
+namespace sagedb {
+namespace {
+
+using namespace sagedb::testing;
+
+TEST(RecallTable, EfRisesWithTargetAndDepthAndStaysOnMeasuredPoints) {
+  const RecallTable table({{1, {{8, 0.9, 0.88}, {16, 0.97, 0.96}, {32, 0.995, 0.99}}},
+                           {10, {{10, 0.8, 0.78}, {20, 0.93, 0.92}, {40, 0.98, 0.97}, {80, 0.996, 0.993}}}},
+                          1000, 500);
+  EXPECT_EQ(table.ef_for(10, 0.5), 10u);
+  EXPECT_EQ(table.ef_for(10, 0.97), 40u);
+  EXPECT_GT(table.ef_for(10, 0.9999), 80u);
+  std::uint32_t last = 0;
+  for (double target = 0.5; target < 0.9999; target += 0.001) {
+    const std::uint32_t ef = table.ef_for(10, target);
+    ASSERT_GE(ef, last) << target;
+    last = ef;
+  }
+  EXPECT_LE(table.ef_for(1, 0.95), table.ef_for(5, 0.95));
+  EXPECT_LE(table.ef_for(5, 0.95), table.ef_for(10, 0.95));
+  EXPECT_GE(table.ef_for(200, 0.95), 200u);
+}
+
+TEST(QuerySample, RepeatsDoNotCount) {
+  QuerySample sample(4);
+  const Vector a{1, 2, 3, 4}, b{1, 2, 3, 5};
+  for (int i = 0; i < 100; ++i) sample.offer(a.data()), sample.offer(b.data());
+  EXPECT_EQ(sample.size(), 2u);
+  EXPECT_EQ(sample.copy(10).size(), 8u);
+  std::mt19937_64 rng(1);
+  for (int i = 0; i < 5000; ++i) sample.offer(random_vector(rng, 4).data());
+  EXPECT_EQ(sample.size(), QuerySample::kCapacity);
+}
+
+// Clustered data, so that recall depends on ef; queries are not stored.
+TEST(Recall, CalibrationMeetsTheTargetOnUnseenQueries) {
+  const std::uint64_t seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 rng(seed);
+  constexpr std::uint32_t kDim = 64;
+  std::vector<Vector> centres;
+  for (int i = 0; i < 100; ++i) centres.push_back(random_vector(rng, kDim));
+  std::normal_distribution<float> normal;
+  auto draw = [&] {
+    Vector v = centres[rng() % centres.size()];
+    for (float& x : v) x += 0.7f * normal(rng);
+    return v;
+  };
+  auto db = SageDB::open(options_for(kDim, Metric::l2, IndexKind::hnsw, 5000));
+  std::vector<Vector> rows(12000);
+  for (Vector& v : rows) v = draw();
+  expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, rows)));
+  db->build_index(nullptr, nullptr);
+  EXPECT_EQ(db->stats().calibrated_queries, 0u);
+  for (int i = 0; i < 1100; ++i) search_one(*db, draw(), 10);
+  for (int i = 0; i < 3000 && db->stats().calibrated_queries < 512; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  const Stats stats = db->stats();
+  ASSERT_GE(stats.calibrated_queries, 512u);
+  ASSERT_EQ(stats.calibrated_rows, 12000u);
+  ASSERT_FALSE(stats.recall_curve.empty());
+  for (const float target : {0.9f, 0.95f, 0.99f}) {
+    double recall = 0;
+    constexpr int kQueries = 500;
+    for (int i = 0; i < kQueries; ++i) {
+      const Vector q = draw();
+      std::vector<std::string> want;
+      for (const Hit& h : search_one(*db, q, 10, 0, true).hits) want.push_back(key_of(h.id));
+      SearchRequest request;
+      request.vector = q.data();
+      request.recall = target;
+      recall += recall_of(db->search(&request, 1).at(0), want) / kQueries;
+    }
+    // Two standard errors of this test's own sample below the target.
+    EXPECT_GE(recall, target - 2 * std::sqrt(target * (1 - target) / 10 / kQueries)) << target;
+  }
+}
+
+}  // namespace
+}  // namespace sagedb
