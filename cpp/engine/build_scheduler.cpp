@@ -9,6 +9,7 @@ namespace {
 
 constexpr Row kMinStep = 4096;
 constexpr Row kFreshFloor = 50000;
+constexpr Row kSearchedFloor = 2000;
 // Tombstones per hundred rows that start a compaction by themselves.
 constexpr std::uint64_t kDeadPercent = 20;
 
@@ -42,8 +43,10 @@ Row build_target_rows(const Snapshot& snapshot, const Options& options) noexcept
   return indexed + std::min(snapshot.fresh_rows(), step);
 }
 
-Row fresh_limit(const Options& options) noexcept {
-  return std::max(kFreshFloor, static_cast<Row>(std::min<std::uint64_t>(std::uint64_t{options.rebuild_threshold} * 50, 1u << 30)));
+Row fresh_limit(const Options& options, bool searching) noexcept {
+  const std::uint64_t threshold = options.rebuild_threshold;
+  if (searching) return static_cast<Row>(std::max<std::uint64_t>(kSearchedFloor, std::min<std::uint64_t>(threshold * 4, 1u << 30)));
+  return static_cast<Row>(std::max<std::uint64_t>(kFreshFloor, std::min<std::uint64_t>(threshold * 50, 1u << 30)));
 }
 
 }  // namespace sagedb

@@ -25,7 +25,8 @@ Row build_target_rows(const Snapshot& snapshot, const Options& options) noexcept
 // Queries that a first calibration needs; it is repeated when the sample or the index has grown.
 inline constexpr std::uint64_t kFirstCalibration = 128;
 
-// Fresh rows beyond which writers wait for the builder.
-Row fresh_limit(const Options& options) noexcept;
+// Fresh rows beyond which writers wait for the builder. While searches come in, the tail is kept so short that scanning it costs about
+// as much as the graph search; a load that nobody searches may run further ahead.
+Row fresh_limit(const Options& options, bool searching) noexcept;
 
 }  // namespace sagedb

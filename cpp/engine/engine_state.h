@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -20,6 +21,13 @@ namespace sagedb {
 struct Counters {
   std::atomic<std::uint64_t> searches{0}, search_ns{0}, adds{0}, updates{0}, removes{0}, rebuilds{0}, compactions{0};
   std::atomic<std::uint64_t> last_build_us{0}, last_publish_us{0};
+  std::atomic<std::int64_t> last_search_ns{0};  // steady clock; 0: never
+
+  bool searched_within(std::chrono::nanoseconds window) const noexcept {
+    const std::int64_t last = last_search_ns.load(std::memory_order_relaxed);
+    const std::chrono::nanoseconds now = std::chrono::steady_clock::now().time_since_epoch();
+    return last != 0 && now.count() - last < window.count();
+  }
 };
 
 // Tombstones set while a compaction copies, in commit order.

@@ -17,6 +17,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kCollectEvery{20};
 constexpr milliseconds kProgressEvery{20};
 constexpr milliseconds kCalibrationPause{2000};
+// A search within this time counts as «searches come in».
+constexpr milliseconds kSearching{500};
 
 std::uint64_t micros_since(Clock::time_point start) {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
@@ -50,10 +52,12 @@ void Maintenance::notify() noexcept {
 }
 
 void Maintenance::wait_for_room(const CancelToken* cancel) {
-  const Row limit = fresh_limit(state_->options);
-  if (state_->publisher.current()->fresh_rows() <= limit) return;
+  auto full = [&] {
+    return state_->publisher.current()->fresh_rows() > fresh_limit(state_->options, state_->counters.searched_within(kSearching));
+  };
+  if (!full()) return;
   std::unique_lock<std::mutex> lock(mutex_);
-  while (!stopping_ && !failing_ && state_->publisher.current()->fresh_rows() > limit) {
+  while (!stopping_ && !failing_ && full()) {
     if (cancel != nullptr) cancel->check();
     done_cv_.wait_for(lock, kProgressEvery);
   }

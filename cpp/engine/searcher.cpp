@@ -81,9 +81,11 @@ std::vector<SearchResult> Searcher::search(const SearchRequest* requests, std::s
       }
     }
   });
-  const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count();
+  const auto end = std::chrono::steady_clock::now();
+  const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(end - start).count();
   auto& counters = const_cast<Counters&>(state_.counters);
   counters.searches.fetch_add(count, std::memory_order_relaxed);
+  counters.last_search_ns.store(std::chrono::nanoseconds(end.time_since_epoch()).count(), std::memory_order_relaxed);
   counters.search_ns.fetch_add(static_cast<std::uint64_t>(ns), std::memory_order_relaxed);
   return results;
 }

@@ -251,6 +251,34 @@ TEST(Lifecycle, CancellingOneWaiterLeavesTheOthersTheirBuild) {
   EXPECT_EQ(h.db->stats().indexed_rows, 50u);
 }
 
+// While searches come in, the tail is kept short enough that scanning it stays cheap.
+TEST(Lifecycle, WritersAreHeldBackEarlierWhileSearchesComeIn) {
+  Harness h(1000, 2);
+  h.controls->hold = true;
+  h.add(4001);
+  std::atomic<bool> stop{false};
+  std::atomic<int> returned{0};
+  std::thread searcher([&] {
+    while (!stop) {
+      search_one(*h.db, Vector(2, 0.5f), 1);
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  });
+  ASSERT_TRUE(h.eventually([&] { return h.db->stats().total_searches > 0; }));
+  std::thread writer([&] {
+    h.add(1);
+    returned = 1;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(returned, 0);
+  stop = true;  // half a second later nobody searches, and the load may run ahead again
+  searcher.join();
+  writer.join();
+  EXPECT_EQ(h.db->size(), 4002u);
+  EXPECT_EQ(h.db->stats().indexed_rows, 0u);
+  h.controls->hold = false;
+}
+
 // Invariant 11: writers wait when the tail outruns the builder, and go on when it catches up.
 TEST(Lifecycle, WritersAreHeldBackWhenTheBuilderIsBehind) {
   Harness h(1000, 2);
