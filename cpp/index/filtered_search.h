@@ -127,14 +127,20 @@ void search_restricted(const Measure& measure, const GraphData& graph, std::uint
     start_beam(measure, level, s, start);
     // A traversal may cost as much as the scan that would replace it, then it gives up.
     const std::size_t budget = s.seen_count() + matching + 512;
-    for (;;) {
+    CandidateKey farthest = 0;
+    for (bool widened = false;; widened = true) {
       if (two_hop) {
         run_two_hop(measure, level, selector, s, counters);
       } else {
         run_beam<Overflow::keep>(measure, level, s, breadth, counters);
       }
       collect_accepted(s, selector, ef);
-      if (s.accepted.size() == ef) return;
+      if (s.accepted.size() == ef) {
+        // A search that had to widen stands at the rim of a hole of rows that are not accepted, where the first ef it meets are not the
+        // nearest: it is done when widening no longer changes them.
+        if (!widened || s.accepted.back() == farthest) return;
+        farthest = s.accepted.back();
+      }
       const bool exhausted = s.overflow.empty();
       if (exhausted && !two_hop && s.seen_count() == graph.rows) return;  // everything was measured
       if (exhausted || s.seen_count() > budget) break;

@@ -1,21 +1,17 @@
 #include "index/graph_builder.h"
 
 #include <algorithm>
-#include <numeric>
 #include <string>
 
 #include "base/executor.h"
 #include "base/status.h"
-#include "index/node_inserter.h"
+#include "index/graph_repair.h"
 
 namespace sagedb {
 namespace {
 
 // Rows inserted by one thread before the others join: in a nearly empty graph parallel insertions would not see each other.
 constexpr Row kSequentialRows = 256;
-// Pool of the search that every new row makes for itself.
-constexpr std::uint32_t kSelfSearchEf = 40;
-constexpr int kRepairRounds = 3;
 
 struct Insertion {
   Row row;
@@ -43,54 +39,6 @@ void add_upper_nodes(GraphData& graph, Row row, int level) {
     u.down.push_back(below);
     u.links.resize(u.links.size() + graph.M, kNoRow);
     below = node;
-  }
-}
-
-void check(const BuildContext& context) {
-  if (context.cancel != nullptr) context.cancel->check();
-}
-
-// What to check after the rows of `order` were inserted: these, rows of the base that lost links to them and have few left, and some
-// of those that were fragile before. The last are taken in turn so that a publication stays short.
-template <typename Nodes>
-std::vector<Row> rows_to_check(GraphData& graph, const NodeInserter<Nodes>& inserter,
-                               const std::vector<Insertion>& order, const std::vector<BuildWorkspace>& workspaces) {
-  constexpr int kEnough = 3;
-  std::vector<Row> rows;
-  for (const BuildWorkspace& ws : workspaces) rows.insert(rows.end(), ws.link.dropped.begin(), ws.link.dropped.end());
-  std::sort(rows.begin(), rows.end());
-  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
-  rows.erase(
-      std::remove_if(rows.begin(), rows.end(), [&](Row r) { return inserter.links_back(r, kEnough) == kEnough; }),
-      rows.end());
-  const std::size_t turn = std::min(graph.fragile.size(), 1000 + 2 * order.size());
-  const auto turn_end = graph.fragile.begin() + static_cast<std::ptrdiff_t>(turn);
-  rows.insert(rows.end(), graph.fragile.begin(), turn_end);
-  graph.fragile.erase(graph.fragile.begin(), turn_end);
-  for (const Insertion& i : order) rows.push_back(i.row);
-  std::sort(rows.begin(), rows.end());
-  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
-  return rows;
-}
-
-// Every row in `rows` searches for itself; those that are missed are linked more strongly.
-template <typename Nodes>
-void repair_missed(const GraphData& graph, const BuildContext& context, NodeInserter<Nodes>& inserter,
-                   const std::vector<Row>& rows, std::vector<BuildWorkspace>& workspaces) {
-  std::vector<std::vector<Row>> missed(workspaces.size());
-  parallel_for(rows.size(), 64, context.threads, [&](std::size_t begin, std::size_t end, int worker) {
-    const auto w = static_cast<std::size_t>(worker);
-    for (std::size_t i = begin; i < end; ++i) {
-      check(context);
-      if (!inserter.finds_itself(rows[i], kSelfSearchEf, workspaces[w])) missed[w].push_back(rows[i]);
-    }
-  });
-  for (std::size_t w = 1; w < missed.size(); ++w) missed[0].insert(missed[0].end(), missed[w].begin(), missed[w].end());
-  std::sort(missed[0].begin(), missed[0].end());
-  for (const Row row : missed[0]) {
-    check(context);
-    for (int round = 0; round < kRepairRounds && !inserter.finds_itself(row, kSelfSearchEf, workspaces[0]); ++round)
-      if (row != graph.entry) inserter.attach_to_found(row, workspaces[0]);
   }
 }
 
@@ -129,11 +77,10 @@ template <typename Nodes>
 void GraphBuilder::insert_rows(GraphData& graph, const Nodes& nodes, Row first, int top) const {
   const std::vector<Insertion> order = insertion_order(config_, first, graph.rows);
   RowLocks locks(graph.rows);
-  NodeInserter<Nodes> inserter(graph, nodes, locks, config_.ef_construction, first);
-  inserter.set_top(top);
+  NodeInserter<Nodes> inserter(graph, nodes, locks, config_.ef_construction, top, first);
   std::vector<BuildWorkspace> workspaces(static_cast<std::size_t>(std::max(1, context_.threads)));
   const auto insert = [&](std::size_t i, BuildWorkspace& ws) {
-    check(context_);
+    check_cancelled(context_);
     inserter.insert(order[i].row, order[i].level, ws);
     if (context_.progress != nullptr) context_.progress->done.fetch_add(1, std::memory_order_relaxed);
   };
@@ -144,13 +91,12 @@ void GraphBuilder::insert_rows(GraphData& graph, const Nodes& nodes, Row first, 
     for (std::size_t i = begin; i < end; ++i) insert(done + i, workspaces[static_cast<std::size_t>(worker)]);
   });
 
-  const std::vector<Row> checked = rows_to_check(graph, inserter, order, workspaces);
-  repair_missed(graph, context_, inserter, checked, workspaces);
-  std::vector<Row> waiting(graph.fragile);
-  std::sort(waiting.begin(), waiting.end());
-  for (const Row row : checked)
-    if (inserter.links_back(row, 2) < 2 && !std::binary_search(waiting.begin(), waiting.end(), row))
-      graph.fragile.push_back(row);
+  std::vector<Row> checked = weakened_rows(inserter, workspaces);
+  const std::vector<Row> fragile = next_fragile(graph, 1000 + 2 * order.size());
+  checked.insert(checked.end(), fragile.begin(), fragile.end());
+  for (const Insertion& i : order) checked.push_back(i.row);
+  sort_unique(checked);
+  repair_rows(graph, context_, inserter, checked, workspaces);
 }
 
 std::shared_ptr<const GraphIndex> GraphBuilder::grow(const GraphIndex* base, Row rows, GraphData&& recycled) {
@@ -160,7 +106,7 @@ std::shared_ptr<const GraphIndex> GraphBuilder::grow(const GraphIndex* base, Row
   const Row first = old != nullptr ? old->rows : 0;
   const int top = old != nullptr ? static_cast<int>(old->upper.size()) : 0;
   if (context_.progress != nullptr) context_.progress->total.fetch_add(rows - first, std::memory_order_relaxed);
-  check(context_);
+  check_cancelled(context_);
   GraphData graph = clone(old, rows, std::move(recycled));
   for (Row r = first; r < rows; ++r) add_upper_nodes(graph, r, draw_level(config_.seed, r, config_.M));
   with_nodes(space_, map_, [&](const auto& nodes) { insert_rows(graph, nodes, first, top); });

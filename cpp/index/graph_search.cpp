@@ -39,7 +39,7 @@ std::size_t bytes_per_distance(const SpaceView& space) {
 
 }  // namespace
 
-std::uint32_t beam_breadth(std::uint32_t ef) noexcept { return ef < 24 ? 2 : ef < 64 ? 3 : 4; }
+std::uint32_t beam_breadth(std::uint32_t ef) noexcept { return ef < 48 ? 2 : 3; }
 
 bool search_graph(const GraphData& graph, const SpaceView& space, const Query& query, const SearchParams& params,
                   const RowSelector& selector, SearchScratch& scratch, std::vector<Candidate>& out,

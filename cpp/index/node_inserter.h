@@ -1,33 +1,21 @@
 // Inserts one row into a graph under construction.
 //
-// Thread safety: insert() runs on several threads at once, each with a workspace of its own, except where it says otherwise.
+// Thread safety: methods run on several threads at once, each with a workspace of its own, except where they say otherwise.
 #pragma once
 
-#include <vector>
-
-#include "index/beam.h"
-#include "index/graph_linker.h"
+#include "index/node_finder.h"
 
 namespace sagedb {
-
-// What one builder thread works with.
-struct BuildWorkspace {
-  SearchScratch scratch;
-  ProbeBuffer inserted;  // probe of the row being inserted
-  LinkWork link;
-  std::vector<CandidateKey> candidates;
-  std::vector<std::vector<std::uint32_t>> lists;  // neighbors found per level
-};
 
 template <typename Nodes>
 class NodeInserter {
  public:
-  NodeInserter(GraphData& graph, const Nodes& nodes, RowLocks& locks, std::uint32_t ef, Row watched = 0) noexcept
-      : graph_(graph), nodes_(nodes), linker_(graph, nodes, locks, watched), ef_(ef) {}
+  // `top`: the entry's level in the base. Rows below `watched` that lose links are reported in the workspaces.
+  NodeInserter(GraphData& graph, const Nodes& nodes, RowLocks& locks, std::uint32_t ef, int top, Row watched) noexcept
+      : finder(graph, nodes, ef), linker(graph, nodes, locks, watched), graph_(graph), top_(top) {}
 
   // Highest level that holds an inserted node. Rows above it are inserted by one thread, before all others.
   int top() const noexcept { return top_; }
-  void set_top(int top) noexcept { top_ = top; }
 
   void insert(Row row, int level, BuildWorkspace& ws) {
     if (graph_.entry == kNoRow) {
@@ -35,7 +23,7 @@ class NodeInserter {
       top_ = level;
       return;
     }
-    const auto measure = nodes_.probe(row, ws.inserted);
+    const auto measure = finder.probe(row, ws);
     const int joined = std::min(level, top_);
     search_levels(measure, joined, ws);
     // From the bottom up: whoever meets the row on a level finds it linked on all levels below.
@@ -47,139 +35,101 @@ class NodeInserter {
     }
   }
 
-  // Searches the row for itself the way a query would. Leaves the nearest candidates in the scratch pool.
-  bool finds_itself(Row row, std::uint32_t ef, BuildWorkspace& ws) const {
-    const auto measure = nodes_.probe(row, ws.inserted);
-    const std::uint32_t start = descend(measure, graph_, top_, 0, nullptr);
-    const BaseLevelView level{&graph_.base};
-    ws.scratch.begin(graph_.rows, ef);
-    start_beam(measure, level, ws.scratch, start);
-    run_beam<Overflow::drop>(measure, level, ws.scratch, kBreadth, nullptr);
-    const DistanceKey zero = Nodes::Measure::kExact ? key_of(0.0f) : 0;
-    return ws.scratch.visited(row) || distance_of(ws.scratch.pool[0]) <= zero;
-  }
-
-  // How many of the rows that a row links to link back, counted up to `enough`.
-  int links_back(Row row, int enough) const noexcept {
-    int back = 0;
-    const Row* links = graph_.base.links(row);
-    for (std::uint32_t i = 0; i < graph_.max_links() && links[i] != kNoRow && back < enough; ++i) {
-      const Row* reverse = graph_.base.links(links[i]);
-      for (std::uint32_t j = 0; j < graph_.max_links() && reverse[j] != kNoRow; ++j) back += reverse[j] == row ? 1 : 0;
+  // Searches anew for neighbors of a row that has few, and links both ways.
+  void relink_base(Row row, BuildWorkspace& ws) {
+    const auto measure = finder.probe(row, ws);
+    finder.search_base(measure, finder.approach(measure, top_, 0), ws);
+    finder.take_candidates(ws, row);
+    Row list[kMaxLinks];
+    const std::size_t count = finder.select_base(ws, list);
+    for (std::size_t i = 0; i < count; ++i) {
+      linker.link_base(row, list[i], ws.link);
+      linker.link_base(list[i], row, ws.link);
     }
-    return back;
   }
-
-  // Makes a row that a search for itself missed the child of the nearest row that the search did find. One thread only.
-  void attach_to_found(Row row, BuildWorkspace& ws) {
-    ws.candidates.assign(ws.scratch.pool.begin(), ws.scratch.pool.end());
-    for (const CandidateKey key : ws.candidates) {
-      const Row found = node_of(key);
-      if (!linker_.is_child(found, row) && !descends_from(found, row) && linker_.adopt(found, row, ws.link)) return;
+  void relink_upper(std::uint32_t node, int l, BuildWorkspace& ws) {
+    UpperLevel& level = level_at(l);
+    const auto measure = finder.probe(level.row[node], ws);
+    finder.search_upper(measure, level, finder.approach(measure, top_, l), ws);
+    finder.take_candidates(ws, node);
+    std::uint32_t list[kMaxLinks];
+    const std::size_t count = finder.select_upper(level, ws, list);
+    for (std::size_t i = 0; i < count; ++i) {
+      linker.link_upper(level, node, list[i], ws.link);
+      linker.link_upper(level, list[i], node, ws.link);
     }
   }
 
-  // Gives a row a parent: the nearest of the scratch pool with room, else a row below the nearest.
-  void find_parent(Row row, const std::uint32_t* preferred, std::size_t count, BuildWorkspace& ws) {
+  // Gives a row outside of the spanning tree a parent in it: the nearest of the preferred ones and of the scratch pool with room, else a
+  // row below the nearest.
+  void find_parent(Row row, const Row* preferred, std::size_t count, BuildWorkspace& ws) {
     for (std::size_t i = 0; i < count; ++i)
-      if (linker_.adopt(preferred[i], row, ws.link)) return;
+      if (linker.adopt(preferred[i], row, ws.link)) return;
     const CandidatePool& pool = ws.scratch.pool;
     for (const CandidateKey key : pool)
-      if (linker_.adopt(node_of(key), row, ws.link)) return;
-    // All are full. Every branch of a finite tree ends in a row without children.
-    Row next = node_of(pool[0]);
-    while (!linker_.adopt(next, row, ws.link)) {
-      const Row child = linker_.first_child(next);
+      if (linker.adopt(node_of(key), row, ws.link)) return;
+    find_parent_below(node_of(pool[0]), row, ws);
+  }
+  // All near rows are full: every branch of a finite tree ends in a row without children.
+  void find_parent_below(Row start, Row row, BuildWorkspace& ws) {
+    Row next = start;
+    while (!linker.adopt(next, row, ws.link)) {
+      const Row child = linker.first_child(next);
       if (child != kNoRow) next = child;
     }
   }
 
-  GraphLinker<Nodes>& linker() noexcept { return linker_; }
+  NodeFinder<Nodes> finder;
+  GraphLinker<Nodes> linker;
 
  private:
-  static constexpr std::uint32_t kBreadth = 3;
-
-  bool descends_from(Row row, Row ancestor) const noexcept {
-    for (Row r = row; r != kNoRow; r = load_link(graph_.base.parent(r)))
-      if (r == ancestor) return true;
-    return false;
-  }
+  UpperLevel& level_at(int l) noexcept { return graph_.upper[static_cast<std::size_t>(l) - 1]; }
 
   // Fills ws.lists[1..joined] and leaves the level-0 candidates in the scratch pool.
   void search_levels(const typename Nodes::Measure& measure, int joined, BuildWorkspace& ws) {
     if (ws.lists.size() <= static_cast<std::size_t>(joined)) ws.lists.resize(static_cast<std::size_t>(joined) + 1);
-    std::uint32_t node = descend(measure, graph_, top_, joined, nullptr);
+    std::uint32_t node = finder.approach(measure, top_, joined);
     for (int l = joined; l >= 1; --l) {
-      const UpperLevel& level = graph_.upper[static_cast<std::size_t>(l) - 1];
-      const UpperLevelView view{&level, graph_.M};
-      ws.scratch.begin(level.row.size(), ef_);
-      start_beam(measure, view, ws.scratch, node);
-      run_beam<Overflow::drop>(measure, view, ws.scratch, kBreadth, nullptr);
+      const UpperLevel& level = level_at(l);
+      finder.search_upper(measure, level, node, ws);
+      finder.take_candidates(ws, kNoRow);
       auto& list = ws.lists[static_cast<std::size_t>(l)];
       list.resize(graph_.M);
-      const CandidatePool& pool = ws.scratch.pool;
-      const auto row_of = [&level](std::uint32_t n) { return level.row[n]; };
-      list.resize(select_neighbors(
-          nodes_, pool.begin(), pool.size(), graph_.M, [](std::uint32_t) { return false; }, row_of, ws.link.probe,
-          list.data()));
-      node = level.down[node_of(pool[0])];
+      list.resize(finder.select_upper(level, ws, list.data()));
+      node = level.down[node_of(ws.scratch.pool[0])];
     }
-    const BaseLevelView view{&graph_.base};
-    ws.scratch.begin(graph_.rows, ef_);
-    start_beam(measure, view, ws.scratch, node);
-    run_beam<Overflow::drop>(measure, view, ws.scratch, kBreadth, nullptr);
-  }
-
-  // When every candidate is a duplicate of the row, also offers what the nearest duplicate links to: so that by induction a crowd
-  // of duplicates keeps links to the outside.
-  void add_outsiders(const typename Nodes::Measure& measure, BuildWorkspace& ws) {
-    const DistanceKey zero = Nodes::Measure::kExact ? key_of(0.0f) : 0;
-    if (distance_of(ws.candidates.back()) > zero) return;
-    const Row* links = graph_.base.links(node_of(ws.candidates.front()));
-    for (std::uint32_t i = 0; i < graph_.max_links(); ++i) {
-      const Row r = load_link(links + i);
-      if (r == kNoRow) break;
-      const DistanceKey d = measure_one(measure, r);
-      if (d > zero && !ws.scratch.visited(r)) ws.candidates.push_back(candidate_key(d, r));
-    }
-    std::sort(ws.candidates.begin(), ws.candidates.end());
+    finder.search_base(measure, node, ws);
   }
 
   void join_base(Row row, bool becomes_entry, const typename Nodes::Measure& measure, BuildWorkspace& ws) {
-    ws.candidates.assign(ws.scratch.pool.begin(), ws.scratch.pool.end());
-    add_outsiders(measure, ws);
-    std::uint32_t list[kMaxLinks];
-    const auto row_of = [](Row r) { return r; };
-    std::size_t count = select_neighbors(
-        nodes_, ws.candidates.data(), ws.candidates.size(), graph_.M, [](Row) { return false; }, row_of, ws.link.probe,
-        list);
+    finder.take_candidates(ws, kNoRow);
+    finder.add_outsiders(measure, ws);
+    Row list[kMaxLinks];
+    std::size_t count = finder.select_base(ws, list);
     if (becomes_entry) {
       // The new root lists the old one as its child, whatever the distance.
       const Row old = graph_.entry;
       if (std::find(list, list + count, old) == list + count) list[count++] = old;
-      linker_.write_base(row, list, count);
+      linker.write_base(row, list, count);
       store_link(graph_.base.parent(old), row);
     } else {
-      linker_.write_base(row, list, count);
+      linker.write_base(row, list, count);
       find_parent(row, list, count, ws);
     }
-    for (std::size_t i = 0; i < count; ++i) linker_.link_base(list[i], row, ws.link);
+    for (std::size_t i = 0; i < count; ++i) linker.link_base(list[i], row, ws.link);
   }
 
   void join_upper(Row row, int l, BuildWorkspace& ws) {
-    UpperLevel& level = graph_.upper[static_cast<std::size_t>(l) - 1];
+    UpperLevel& level = level_at(l);
     const auto at = std::lower_bound(level.row.begin(), level.row.end(), row);
     const auto node = static_cast<std::uint32_t>(at - level.row.begin());
     const auto& list = ws.lists[static_cast<std::size_t>(l)];
-    linker_.write_upper(level, node, list.data(), list.size());
-    for (const std::uint32_t neighbor : list) linker_.link_upper(level, neighbor, node, ws.link);
+    linker.write_upper(level, node, list.data(), list.size());
+    for (const std::uint32_t neighbor : list) linker.link_upper(level, neighbor, node, ws.link);
   }
 
   GraphData& graph_;
-  const Nodes& nodes_;
-  GraphLinker<Nodes> linker_;
-  const std::uint32_t ef_;
-  int top_ = 0;
+  int top_;
 };
 
 }  // namespace sagedb

@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <thread>
 
 #include "base/status.h"
+#include "support/failing_new.h"
 #include "support/graph_harness.h"
 
 namespace sagedb {
@@ -167,6 +169,36 @@ TEST(GraphBuilder, CancelThrowsAborted) {
   canceller.join();
   EXPECT_EQ(progress.total.load(), 19500u);
   EXPECT_LT(progress.done.load(), 19500u);
+  EXPECT_EQ(first->verify(space.view()), "");
+}
+
+// Property: whichever allocation fails, inside the parallel region or out of it, growth throws, and base and a later growth are sound.
+TEST(GraphBuilder, EveryFailedAllocationLeavesTheBaseInService) {
+  const VectorSet base = test::gaussian_set(700, 16, 70);
+  const TestSpace space(base, Metric::l2, true);
+  const GraphAlgorithm algorithm{IndexConfig{}};
+  const auto first = test::build_graph(space.view(), 400);
+  BuildContext context;
+  context.threads = 2;
+  int failures = 0;
+  for (long n = 1;; ++n) {
+    std::shared_ptr<const Index> grown;
+    testing::fail_allocation_after(n);
+    try {
+      grown = algorithm.grow(space.view(), first, 700, nullptr, context);
+    } catch (...) {
+      const Error error = current_error();
+      testing::fail_allocation_after(0);
+      EXPECT_EQ(error.code(), ErrorCode::OUT_OF_MEMORY);
+      ++failures;
+      continue;
+    }
+    const bool failed = testing::allocation_failed();
+    testing::fail_allocation_after(0);
+    ASSERT_EQ(grown->verify(space.view()), "");
+    if (!failed) break;
+  }
+  EXPECT_GT(failures, 10);
   EXPECT_EQ(first->verify(space.view()), "");
 }
 
