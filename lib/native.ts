@@ -122,6 +122,8 @@ export interface NativeAddon {
   checkRows(values: Float32Array, length: number, dimension: number, refuseZero: boolean): number;
   errorCodes(): string[];
   hardwareThreads(): number;
+  /** Bytes outside of the heap that V8 has been told about in this environment, by anyone. */
+  reportedMemory(): number;
   /** `kernels`: all that this processor runs, best first. */
   buildInfo(): { compiler: string; parallel: string; chosenKernels: string; kernels: string[] };
 }

@@ -60,6 +60,13 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("checkRows", Napi::Function::New(env, js_check_rows, "checkRows"));
   exports.Set("createWriteGroup", Napi::Function::New(env, create_write_group, "createWriteGroup"));
   exports.Set("buildInfo", Napi::Function::New(env, build_info, "buildInfo"));
+  exports.Set("reportedMemory", Napi::Function::New(
+                                    env,
+                                    [](const Napi::CallbackInfo& info) -> Napi::Value {
+                                      const std::int64_t bytes = Napi::MemoryManagement::AdjustExternalMemory(info.Env(), 0);
+                                      return Napi::Number::New(info.Env(), static_cast<double>(bytes));
+                                    },
+                                    "reportedMemory"));
   exports.Set("hardwareThreads", Napi::Function::New(
                                      env,
                                      [](const Napi::CallbackInfo& info) -> Napi::Value {

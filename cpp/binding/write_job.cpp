@@ -10,8 +10,12 @@ namespace sagedb {
 WriteJob::WriteJob(const Napi::Function& callback, std::shared_ptr<SageDB> engine, std::shared_ptr<MemoryReport> memory,
                    std::vector<PendingOp> ops)
     : Job(callback), engine_(std::move(engine)), memory_(std::move(memory)), ops_(std::move(ops)) {
-  for (const PendingOp& pending : ops_) {
-    if (pending.task) tasks_.push_back(pending.task);
+  for (PendingOp& pending : ops_) {
+    if (pending.task) {
+      tasks_.push_back(pending.task);
+    } else {
+      pending.op.cancel = exiting_;
+    }
   }
 }
 
@@ -76,6 +80,7 @@ void WriteJob::complete(Napi::Env env) {
 }
 
 void WriteJob::cancel() noexcept {
+  exiting_->cancel();
   for (const TaskPtr& task : tasks_) task->cancel.cancel();
 }
 

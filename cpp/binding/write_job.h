@@ -26,6 +26,8 @@ class WriteJob : public Job {
   const std::shared_ptr<SageDB> engine_;
   const std::shared_ptr<MemoryReport> memory_;
   std::vector<PendingOp> ops_;
+  // Of the operations without a task of their own: an environment that ends must not wait for back-pressure to ease.
+  const std::shared_ptr<CancelToken> exiting_ = std::make_shared<CancelToken>();
   std::vector<TaskPtr> tasks_;
   std::vector<OpResult> results_;
   std::optional<Error> error_;

@@ -12,6 +12,7 @@ struct WorkRequests {
   Sequence build_target = 0;    // index everything committed at or before it (explicit buildIndex())
   bool compact = false;         // explicit optimize()
   Row retry_rows = 0;           // after a failure: no automatic work before the database has this many rows
+  bool writers_wait = false;    // back-pressure holds writers: nothing but work lets them go on
   std::uint64_t sampled = 0;    // different queries in the sample
   bool calibration_paused = false;  // one was interrupted a moment ago
 };

@@ -20,6 +20,12 @@ constexpr milliseconds kCalibrationPause{2000};
 // A search within this time counts as «searches come in».
 constexpr milliseconds kSearching{500};
 
+struct HeldBack {
+  explicit HeldBack(int& writers) : count(writers) { ++count; }
+  ~HeldBack() { --count; }
+  int& count;
+};
+
 std::uint64_t micros_since(Clock::time_point start) {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
 }
@@ -57,6 +63,9 @@ void Maintenance::wait_for_room(const CancelToken* cancel) {
   };
   if (!full()) return;
   std::unique_lock<std::mutex> lock(mutex_);
+  // A cancelled build would leave the builder waiting for rows, and the writers that could bring them waiting for the builder.
+  const HeldBack held(held_back_);
+  work_cv_.notify_one();
   while (!stopping_ && !failing_ && full()) {
     if (cancel != nullptr) cancel->check();
     done_cv_.wait_for(lock, kProgressEvery);
@@ -78,6 +87,7 @@ void Maintenance::collect_requests() {
     requests_.build_target = std::max(requests_.build_target, w.target);
     requests_.compact = requests_.compact || (w.compact && compactions_done_ <= w.compactions);
   }
+  requests_.writers_wait = held_back_ > 0;
   requests_.sampled = state_->sample.size();
   requests_.calibration_paused = Clock::now() < calibrate_after_;
 }

@@ -65,6 +65,7 @@ class Maintenance {
   std::list<Waiter> waiters_;
   bool stopping_ = false;
   bool failing_ = false;             // the last job failed: do not hold writers back
+  int held_back_ = 0;                // writers that wait for room
   std::uint64_t compactions_started_ = 0;
   std::uint64_t compactions_done_ = 0;  // number of the last one that succeeded
   std::optional<Error> last_error_;

@@ -1,0 +1,103 @@
+// Property: however threads, objects and processes end, nothing crashes, hangs or leaks, and what others hold stays usable.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'tsup';
+import { beforeAll, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+// Directly in a folder of the root, as lib/native.ts expects of what it is bundled into.
+const script = join(root, '.cache', 'scenarios.mjs');
+
+beforeAll(() =>
+  build({
+    config: false,
+    entry: { scenarios: join(root, 'test', 'lifecycle', 'scenarios.ts') },
+    outDir: join(root, '.cache'),
+    format: ['esm'],
+    outExtension: () => ({ js: '.mjs' }),
+    platform: 'node',
+    target: 'node20',
+    splitting: false,
+    silent: true,
+  }),
+);
+
+/** Runs a scenario in a process of its own; fails on a crash, an exit code or output that is no JSON. */
+function run(name: string): unknown {
+  const child = spawnSync(process.execPath, ['--expose-gc', script, name], {
+    encoding: 'utf8',
+    timeout: 55_000,
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
+  expect({ name, status: child.status, signal: child.signal, stderr: child.stderr }).toMatchObject({
+    status: 0,
+    signal: null,
+  });
+  return JSON.parse(child.stdout);
+}
+
+test('the owner closes first: attached threads get CLOSED', () => {
+  expect(run('ownerClosesFirst')).toEqual(Array(3).fill(['CLOSED', true, 'CLOSED']));
+});
+
+test('the creating thread ends first: attached ones carry on, and the last one ends the engine', () => {
+  expect(run('creatorExitsFirst')).toEqual({
+    enough: true,
+    hit: { id: 'mine', score: 0, metadata: { after: true } },
+    attach: 'NOT_FOUND',
+  });
+});
+
+test('ten threads terminated with writes, searches and builds in flight', () => {
+  expect(run('tenTerminated')).toEqual({ consistent: true, found: true });
+});
+
+test('threads share one copy of the data', () => {
+  expect(run('workersShare')).toEqual({ scores: [0, 0, 0, 0], size: 800 });
+});
+
+test('the addon loaded only in a worker that ends during a build', () => {
+  expect(run('workerEndsWhileBuilding')).toBe('alive');
+});
+
+test('process.exit() in workers with work in flight', () => {
+  expect(run('workerExitsItself')).toEqual([0, 0, 0, 0]);
+});
+
+test('process.exit() during a build, again and again', () => {
+  for (let i = 0; i < 5; i++) expect(run('exitDuringBuild')).toBe('exiting');
+});
+
+test('a process ends though a database is open', () => {
+  expect(run('endsWithoutClose')).toBe('ends');
+});
+
+test('pending work keeps a process alive', () => {
+  expect(run('pendingWorkKeepsAlive')).toBe(true);
+});
+
+test('garbage collection in mid search', () => {
+  expect(run('gcInMidSearch')).toBe(200);
+});
+
+test('the last reference dropped in mid build', () => {
+  expect(run('droppedInMidBuild')).toEqual({ leakedThreads: 0 });
+});
+
+test('100 open and close cycles leak neither memory nor threads', () => {
+  const { grownMiB, externalMiB, threads } = run('openCloseCycles') as Record<string, number>;
+  expect(grownMiB).toBeLessThan(30);
+  expect(externalMiB).toBeLessThan(2);
+  expect(threads).toBeLessThanOrEqual(4);
+});
+
+test('native memory is reported to V8 and taken back', () => {
+  const { filled, closed } = run('externalMemory') as Record<string, number>;
+  expect(filled).toBeGreaterThan(12);
+  expect(closed).toBeLessThan(2);
+});
+
+test.each(['idleInMain', 'idleInWorker'])('idle engine threads sleep: %s', (name) => {
+  expect(run(name)).toBeLessThan(0.2); // a spinning team would use a whole processor
+});

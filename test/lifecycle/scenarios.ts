@@ -1,0 +1,299 @@
+// Scenarios that would take a test process down with them: each is run in a process of its own by lifecycle.test.ts, bundled to plain
+// JavaScript because worker threads load no TypeScript.
+// A scenario ends by returning; what it returns is printed as JSON.
+import { readdirSync } from 'node:fs';
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { SageDB } from '../../lib/index.js';
+import { native } from '../../lib/native.js';
+import { random, randomFlat } from '../support/numbers.js';
+
+const DIMENSION = 32;
+const data = (rows: number, seed = 1) => randomFlat(random(seed), rows, DIMENSION);
+const query = data(1, 9);
+const open = (rebuildThreshold = 1000) => SageDB.open({ dimension: DIMENSION, metric: 'l2', rebuildThreshold });
+const code = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'ok',
+    (error) => error.code ?? String(error),
+  );
+const gc = () => (globalThis as unknown as { gc(): void }).gc();
+
+function spawn(role: string, handle?: string): Worker {
+  return new Worker(new URL(import.meta.url), { workerData: { role, handle } });
+}
+const message = (worker: Worker) =>
+  new Promise<unknown>((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+const exit = (worker: Worker) => new Promise<number>((resolve) => worker.once('exit', resolve));
+
+/** Keeps searches, writes and builds in flight, without end. */
+async function churn(db: SageDB, seed: number): Promise<never> {
+  const rows = data(2000, seed);
+  for (let round = 0; ; round++) {
+    const work: Promise<unknown>[] = [db.addBatch(rows), db.batchSearch(rows.subarray(0, 500 * DIMENSION))];
+    for (let i = 0; i < 50; i++)
+      work.push(db.search(query), db.upsert(query, { i }, { id: `${seed}-${i}` }), db.get(i));
+    if (round % 3 === 0) work.push(db.buildIndex());
+    if (round === 0) parentPort?.postMessage('busy');
+    await Promise.race([Promise.all(work), wait(5)]);
+  }
+}
+
+const roles: Record<string, (handle: string) => Promise<void>> = {
+  /** Searches until the owner closes. */
+  async untilClosed(handle) {
+    const db = SageDB.attach(handle);
+    parentPort?.postMessage('ready');
+    for (let searches = 0; ; searches++) {
+      const outcome = await code(db.search(query));
+      if (outcome !== 'ok') {
+        await db.close();
+        parentPort?.postMessage([outcome, searches > 0, await code(db.search(query))]);
+        return;
+      }
+    }
+  },
+  async creator() {
+    const db = await open();
+    await db.addBatch(data(3000));
+    parentPort?.postMessage(db.handle);
+    await churn(db, 2);
+  },
+  async attachedChurn(handle) {
+    await churn(SageDB.attach(handle), Math.floor(Math.random() * 1e6));
+  },
+  async builderOnly() {
+    const db = await open(100);
+    await db.addBatch(data(20_000));
+    void db.buildIndex();
+    parentPort?.postMessage('building');
+    await wait(1e6);
+  },
+  async exits() {
+    const db = await open(100);
+    await db.addBatch(data(20_000));
+    void db.buildIndex();
+    void db.search(query);
+    process.exit(0);
+  },
+  async addsAndCounts(handle) {
+    const db = SageDB.attach(handle);
+    await Promise.all(Array.from({ length: 200 }, () => db.add(query)));
+    parentPort?.postMessage((await db.search(query, { k: 1 }))[0]?.score);
+    await db.close();
+  },
+  async idleAfterBatch() {
+    parentPort?.postMessage(await idleShare());
+  },
+};
+
+/** Share of a processor that this process uses in the quarter second after a parallel batch. */
+async function idleShare(): Promise<number> {
+  const db = await open();
+  await db.addBatch(data(5000));
+  const queries = data(500, 3);
+  const shares: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    db.batchSearchSync(queries, { exact: true });
+    const before = process.cpuUsage();
+    const start = performance.now();
+    await wait(50);
+    const used = process.cpuUsage(before);
+    shares.push((used.user + used.system) / 1000 / (performance.now() - start));
+  }
+  await db.close();
+  return Math.min(...shares);
+}
+
+const scenarios: Record<string, () => Promise<unknown>> = {
+  async ownerClosesFirst() {
+    const db = await open();
+    await db.addBatch(data(5000));
+    const workers = Array.from({ length: 3 }, () => spawn('untilClosed', db.handle));
+    await Promise.all(workers.map(message));
+    const results = workers.map(message);
+    await wait(50);
+    await db.close();
+    return Promise.all(results);
+  },
+
+  async creatorExitsFirst() {
+    const worker = spawn('creator');
+    const db = SageDB.attach((await message(worker)) as string);
+    const before = db.size;
+    await worker.terminate();
+    const mine = data(1, 77);
+    await db.add(mine, { after: true }, { id: 'mine' });
+    const [hit] = await db.search(mine, { k: 1, exact: true });
+    await db.buildIndex();
+    const { handle } = db;
+    await db.close();
+    // The engine ends with its last reference, on a thread of its own.
+    const attach = () => code((async () => SageDB.attach(handle))());
+    for (let i = 0; i < 100 && (await attach()) === 'ok'; i++) await wait(50);
+    return { enough: before >= 3000, hit, attach: await attach() };
+  },
+
+  async tenTerminated() {
+    const db = await open(500);
+    await db.addBatch(data(3000));
+    for (let round = 0; round < 2; round++) {
+      const workers = Array.from({ length: 5 }, () => spawn('attachedChurn', db.handle));
+      await Promise.all(workers.map(message));
+      await wait(30);
+      await Promise.all(workers.map((worker) => worker.terminate()));
+    }
+    const ids = await db.addBatch(data(100, 5));
+    const item = await db.get(ids[0] as number);
+    await db.buildIndex();
+    const consistent = db.size === (await db.count()) && (await db.find({})).length === db.size;
+    await db.close();
+    return { consistent, found: item !== undefined };
+  },
+
+  async workersShare() {
+    const db = await open();
+    const workers = Array.from({ length: 4 }, () => spawn('addsAndCounts', db.handle));
+    const scores = await Promise.all(workers.map(message));
+    const { size } = db;
+    await db.close();
+    return { scores, size };
+  },
+
+  async workerEndsWhileBuilding() {
+    const worker = spawn('builderOnly');
+    await message(worker);
+    await worker.terminate();
+    await wait(50);
+    return 'alive';
+  },
+
+  async workerExitsItself() {
+    const codes = await Promise.all(Array.from({ length: 4 }, () => exit(spawn('exits'))));
+    return codes;
+  },
+
+  async exitDuringBuild() {
+    const db = await open(100);
+    await db.addBatch(data(20_000));
+    void db.buildIndex();
+    void db.batchSearch(data(2000));
+    for (let i = 0; i < 100; i++) void db.add(query);
+    await wait(20);
+    console.log('"exiting"');
+    process.exit(0);
+  },
+
+  async endsWithoutClose() {
+    const db = await open(100);
+    await db.addBatch(data(5000));
+    return 'ends';
+  },
+
+  async pendingWorkKeepsAlive() {
+    const db = await open();
+    // Nobody awaits: the process must not end before.
+    db.add(query).then((id) => db.search(query, { k: 1 }).then(([hit]) => console.log(JSON.stringify(hit?.id === id))));
+    return undefined;
+  },
+
+  async gcInMidSearch() {
+    let found = 0;
+    for (let round = 0; round < 20; round++) {
+      let db: SageDB | null = await open(200);
+      await db.addBatch(data(3000));
+      const pending = [
+        db.search(query, { exact: true }),
+        db.batchSearch(data(1500), { exact: true }),
+        db.add(query),
+        db.get(1),
+        db.find({}),
+        db.buildIndex(),
+      ];
+      db = null;
+      gc();
+      await turn();
+      gc();
+      found += ((await pending[0]) as unknown[]).length;
+      await Promise.all(pending);
+    }
+    return found;
+  },
+
+  async droppedInMidBuild() {
+    const threads = () => readdirSync('/proc/self/task').length;
+    gc();
+    const before = threads();
+    let slowest = 0;
+    for (let round = 0; round < 10; round++) {
+      let db: SageDB | null = await open(100);
+      await db.addBatch(data(10_000));
+      db = null;
+      const start = performance.now();
+      gc();
+      await turn();
+      slowest = Math.max(slowest, performance.now() - start);
+    }
+    for (let i = 0; i < 100 && threads() > before + 6; i++) {
+      gc();
+      await wait(50);
+    }
+    // libuv's four and one OpenMP team per thread that searched may stay.
+    return { leakedThreads: Math.max(0, threads() - before - 12) };
+  },
+
+  async openCloseCycles() {
+    const rows = data(400);
+    const cycle = async () => {
+      const db = await open(100);
+      await db.addBatch(rows);
+      await Promise.all([db.search(query), db.buildIndex(), db.remove(1)]);
+      await db.close();
+    };
+    for (let i = 0; i < 20; i++) await cycle();
+    gc();
+    const memory = process.memoryUsage();
+    const tasks = readdirSync('/proc/self/task').length;
+    for (let i = 0; i < 100; i++) await cycle();
+    gc();
+    await wait(50);
+    const after = process.memoryUsage();
+    return {
+      grownMiB: (after.rss - memory.rss) / 2 ** 20,
+      externalMiB: (after.external - memory.external) / 2 ** 20,
+      threads: readdirSync('/proc/self/task').length - tasks,
+    };
+  },
+
+  async externalMemory() {
+    const external = () => native().reportedMemory() / 2 ** 20;
+    const rows = data(100_000); // 12.2 MiB
+    const before = external();
+    const db = await open(1e6);
+    await db.addBatch(rows);
+    const filled = external() - before;
+    await db.close();
+    gc();
+    return { filled, closed: external() - before };
+  },
+
+  async idleInMain() {
+    return idleShare();
+  },
+
+  async idleInWorker() {
+    return message(spawn('idleAfterBatch'));
+  },
+};
+
+if (isMainThread) {
+  const name = process.argv[2] as string;
+  const result = await (scenarios[name] as () => Promise<unknown>)();
+  if (result !== undefined) console.log(JSON.stringify(result));
+} else {
+  const { role, handle } = workerData as { role: string; handle: string };
+  await (roles[role] as (handle: string) => Promise<void>)(handle);
+}
