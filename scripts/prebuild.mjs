@@ -1,5 +1,5 @@
-// `npm run prebuilds [-- --arch arm64]`: makes prebuilds/<platform>-<arch>/ for this machine, or for linux-arm64 with Debian's cross
-// compiler. (npm would run a script called `prebuild` before every `build`.) prebuildify names, strips and tags the binary; it
+// `npm run prebuilds [-- --arch arm64 | --old-glibc]`: makes prebuilds/<platform>-<arch>/ for this machine, for linux-arm64 with Debian's
+// cross compiler, or for this machine's processor and every glibc from 2.25 on (scripts/old-glibc-root.sh). (npm would run a script called `prebuild` before every `build`.) prebuildify names, strips and tags the binary; it
 // calls this script again in place of node-gyp (first argument `rebuild`), because the addon needs no Node headers.
 //
 // Slim images have no libgomp, so on Linux the prebuild brings its own copy, renamed and found through RUNPATH $ORIGIN: another
@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { aptInstall, capture, root, run, works } from './process.mjs';
 
+const oldRoot = join(root, 'build-root-bullseye');
 const cross = {
   arm64: {
     prefix: 'aarch64-linux-gnu-',
@@ -32,9 +33,8 @@ function step(command, args) {
   if (status !== 0) throw new Error(`${command} failed with exit code ${status}`);
 }
 
-function bundleGomp(release, compiler) {
+function bundleGomp(release, library) {
   need('patchelf', 'patchelf');
-  const library = capture(compiler, ['-print-file-name=libgomp.so.1']).stdout.trim();
   const copy = join(release, bundledGomp);
   const addon = join(release, 'sagedb.node');
   copyFileSync(realpathSync(library), copy);
@@ -43,17 +43,28 @@ function bundleGomp(release, compiler) {
   step('patchelf', ['--set-rpath', '$ORIGIN', addon]);
 }
 
+function systemGomp(compiler) {
+  return capture(compiler, ['-print-file-name=libgomp.so.1']).stdout.trim();
+}
+
 // What prebuildify runs instead of `node-gyp rebuild`.
 function rebuild() {
   const arch = process.env.PREBUILD_ARCH ?? process.arch;
   const target = arch === process.arch ? undefined : cross[arch];
-  const compiler = target ? `${target.prefix}g++` : (process.env.CXX ?? 'c++');
+  const oldGlibc = process.env.SAGEDB_OLD_GLIBC === '1';
+  const compiler = oldGlibc ? join(oldRoot, 'c++') : target ? `${target.prefix}g++` : (process.env.CXX ?? 'c++');
   const release = join(root, 'build', 'Release');
   rmSync(release, { recursive: true, force: true });
-  const args = [join(root, 'scripts', 'build-addon.mjs'), '--out', `build-prebuild-${arch}`];
-  if (target) args.push(...target.defines, `-DCMAKE_CXX_COMPILER=${compiler}`);
+  const args = [
+    join(root, 'scripts', 'build-addon.mjs'),
+    '--out',
+    `build-prebuild-${arch}${oldGlibc ? '-old-glibc' : ''}`,
+  ];
+  if (target) args.push(...target.defines);
+  if (target || oldGlibc) args.push(`-DCMAKE_CXX_COMPILER=${compiler}`);
   step(process.execPath, args);
-  if (process.platform === 'linux') bundleGomp(release, compiler);
+  if (process.platform !== 'linux') return;
+  bundleGomp(release, oldGlibc ? join(oldRoot, 'compat', 'libgomp.so') : systemGomp(compiler));
 }
 
 async function main() {
@@ -61,6 +72,10 @@ async function main() {
   const arch = flag > 0 ? process.argv[flag + 1] : process.arch;
   if (arch !== process.arch && !(process.platform === 'linux' && cross[arch])) {
     throw new Error(`no cross build for ${process.platform}-${arch}; run this command on such a machine`);
+  }
+  if (process.argv.includes('--old-glibc')) {
+    step(join(root, 'scripts', 'old-glibc-root.sh'), []);
+    process.env.SAGEDB_OLD_GLIBC = '1';
   }
   if (arch !== process.arch) need(`${cross[arch].prefix}g++`, ...cross[arch].packages);
   const out = join(root, 'prebuilds', `${process.platform}-${arch}`);

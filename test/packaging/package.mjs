@@ -67,7 +67,7 @@ const checks = {
 
   'publint and are-the-types-wrong': () => {
     step(bin('publint'), ['run', '--strict', '--pack', 'false', root]);
-    step(bin('attw'), [tarball, '--format', 'ascii', '--no-color']);
+    step(bin('attw'), [tarball, '--profile', 'node16', '--format', 'ascii', '--no-color']);
   },
 
   'binaries: needs, exports, size, libc floor': () => {
