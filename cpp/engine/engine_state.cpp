@@ -1,6 +1,7 @@
 #include "engine/engine_state.h"
 
 #include "base/executor.h"
+#include "engine/storage.h"
 
 namespace sagedb {
 namespace {
@@ -13,12 +14,15 @@ std::shared_ptr<const Snapshot> empty_snapshot(const Options& options) {
 
 }  // namespace
 
-EngineState::EngineState(const Options& o, std::unique_ptr<AnnsAlgorithm> plugin)
+EngineState::EngineState(const Options& o, std::unique_ptr<AnnsAlgorithm> plugin, std::unique_ptr<Storage> disk)
     : options(o),
       threads(o.threads > 0 ? o.threads : hardware_threads()),
       algorithm(plugin ? std::move(plugin)
                        : create_anns_algorithm(o.index.kind == IndexKind::flat ? "flat" : "hnsw", o.index)),
+      storage(std::move(disk)),
       publisher(empty_snapshot(o)),
       sample(o.dimension) {}
+
+EngineState::~EngineState() = default;
 
 }  // namespace sagedb

@@ -39,14 +39,18 @@ struct CompactionJournal {
   std::vector<Entry> deleted;
 };
 
+class Storage;
+
 struct EngineState {
   // `plugin` replaces the algorithm that options.index names.
-  EngineState(const Options& o, std::unique_ptr<AnnsAlgorithm> plugin);
+  EngineState(const Options& o, std::unique_ptr<AnnsAlgorithm> plugin, std::unique_ptr<Storage> disk = nullptr);
+  ~EngineState();
 
   // Constant after construction.
   const Options options;
   const int threads;
   const std::unique_ptr<AnnsAlgorithm> algorithm;
+  const std::unique_ptr<Storage> storage;  // null: in memory
 
   FifoMutex writer_mutex{"writer"};
   SharedMutex store_mutex{"store"};

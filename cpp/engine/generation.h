@@ -13,6 +13,10 @@ namespace sagedb {
 
 struct Generation {
   Generation(std::uint32_t dimension, VectorType type) : vectors(dimension, type) {}
+  // Vectors [0, base_count) are read in place.
+  Generation(std::uint32_t dimension, VectorType type, const void* base, Row base_count,
+             std::shared_ptr<const void> owner)
+      : vectors(dimension, type, base, base_count, std::move(owner)) {}
 
   VectorStore vectors;
   BlockArray<float> norms{1024};  // cosine: length of the vector as given, so that get() returns it unscaled

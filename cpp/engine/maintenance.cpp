@@ -6,6 +6,7 @@
 #include "engine/build_job.h"
 #include "engine/compactor.h"
 #include "engine/recall_calibrator.h"
+#include "engine/storage.h"
 
 namespace sagedb {
 namespace {
@@ -27,7 +28,12 @@ struct HeldBack {
 };
 
 std::uint64_t micros_since(Clock::time_point start) {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
+}
+
+bool checkpoint_due(const EngineState& state) {
+  return state.storage && state.storage->checkpoint_due(*state.publisher.current());
 }
 
 }  // namespace
@@ -51,7 +57,7 @@ void Maintenance::notify() noexcept {
   const std::shared_ptr<const Snapshot> snapshot = state_->publisher.current();
   WorkRequests automatic;
   automatic.sampled = state_->sample.size();
-  if (choose_work(*snapshot, state_->options, automatic) == Work::none) return;
+  if (choose_work(*snapshot, state_->options, automatic) == Work::none && !checkpoint_due(*state_)) return;
   // Taking the mutex orders this wake-up after the thread's own check, so that it cannot be lost.
   std::lock_guard<std::mutex> lock(mutex_);
   work_cv_.notify_one();
@@ -122,7 +128,8 @@ void Maintenance::run_and_wait(bool compact, const CancelToken* cancel, Progress
 
 Maintenance::Status Maintenance::status() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  return Status{building_, progress_.done.load(), progress_.total.load(), last_error_ ? last_error_->message() : std::string()};
+  return Status{building_, progress_.done.load(), progress_.total.load(),
+                last_error_ ? last_error_->message() : std::string()};
 }
 
 void Maintenance::loop() noexcept {
@@ -132,7 +139,15 @@ void Maintenance::loop() noexcept {
   while (!stopping_) {
     collect_requests();
     const Work work = choose_work(*state_->publisher.current(), state_->options, requests_);
-    if (work == Work::none) {
+    if (checkpoint_due(*state_)) {
+      lock.unlock();
+      try {
+        state_->storage->checkpoint(*state_);
+      } catch (...) {
+        // Kept by the storage, which waits for more log before it is due again.
+      }
+      lock.lock();
+    } else if (work == Work::none) {
       if (retired > 0 || requests_.calibration_paused) {
         work_cv_.wait_for(lock, kCollectEvery);
       } else {
@@ -239,7 +254,8 @@ void Maintenance::build() {
   install(*sealed, std::move(out.index), std::move(out.codes));
 }
 
-void Maintenance::install(const Snapshot& sealed, std::shared_ptr<const Index> index, std::shared_ptr<CodeStore> codes) {
+void Maintenance::install(const Snapshot& sealed, std::shared_ptr<const Index> index,
+                          std::shared_ptr<CodeStore> codes) {
   const Row rows = index->rows();
   const bool new_codes = codes != sealed.codes;
   const VectorStore& vectors = sealed.generation->vectors;
@@ -261,7 +277,8 @@ void Maintenance::install(const Snapshot& sealed, std::shared_ptr<const Index> i
   }
   auto next = std::make_shared<Snapshot>(*current);
   for (Row r = current->indexed_rows(); r < rows; ++r)
-    if (current->generation->records.row_deleted()[r].load(std::memory_order_relaxed) <= current->sequence) ++next->dead_indexed;
+    if (current->generation->records.row_deleted()[r].load(std::memory_order_relaxed) <= current->sequence)
+      ++next->dead_indexed;
   next->index = std::move(index);
   next->codes = std::move(codes);
   next->indexed_sequence = rows == sealed.row_count ? sealed.sequence : current->indexed_sequence;

@@ -7,6 +7,7 @@
 #include "engine/maintenance.h"
 #include "engine/reader.h"
 #include "engine/searcher.h"
+#include "engine/storage.h"
 #include "engine/writer.h"
 #include "kernels/kernels.h"
 
@@ -33,12 +34,8 @@ void check_options(const Options& o) {
 }  // namespace
 
 struct SageDB::Impl {
-  Impl(const Options& options, std::unique_ptr<AnnsAlgorithm> algorithm)
-      : state(std::make_shared<EngineState>(options, std::move(algorithm))),
-        writer(state),
-        searcher(*state),
-        reader(*state),
-        maintenance(state) {}
+  explicit Impl(std::shared_ptr<EngineState> recovered)
+      : state(std::move(recovered)), writer(state), searcher(*state), reader(*state), maintenance(state) {}
 
   const std::shared_ptr<EngineState> state;
   mutable CallGate gate;
@@ -50,11 +47,32 @@ struct SageDB::Impl {
 
 SageDB::SageDB(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-SageDB::~SageDB() { close(); }
+SageDB::~SageDB() {
+  try {
+    close();
+  } catch (...) {
+    // Who wants to know closes before.
+  }
+}
 
 std::shared_ptr<SageDB> SageDB::open(const Options& options, std::unique_ptr<AnnsAlgorithm> algorithm) {
-  check_options(options);
-  return std::shared_ptr<SageDB>(new SageDB(std::make_unique<Impl>(options, std::move(algorithm))));
+  Options resolved = options;
+  std::unique_ptr<Storage> storage;
+  if (!options.path.empty()) {
+    if (options.dimension == 0) resolved.dimension = 1;
+    check_options(resolved);
+    resolved.dimension = options.dimension;
+    storage = Storage::open(&resolved);
+  }
+  check_options(resolved);
+  auto state = std::make_shared<EngineState>(resolved, std::move(algorithm), std::move(storage));
+  if (state->storage) {
+    Writer writer(state);
+    state->storage->recover(*state, writer);
+  }
+  std::shared_ptr<SageDB> db(new SageDB(std::make_unique<Impl>(std::move(state))));
+  db->impl_->maintenance.notify();
+  return db;
 }
 
 std::vector<OpResult> SageDB::apply(std::vector<WriteOp>& ops) {
@@ -95,7 +113,8 @@ std::uint64_t SageDB::count(const Filter* filter) const {
   return count_matches(*impl_->state->publisher.current(), filter);
 }
 
-std::vector<Item> SageDB::find(const Filter* filter, std::uint64_t limit, std::uint64_t offset, bool include_vector) const {
+std::vector<Item> SageDB::find(const Filter* filter, std::uint64_t limit, std::uint64_t offset,
+                               bool include_vector) const {
   CallGate::Pass pass(impl_->gate);
   return impl_->reader.find(filter, limit, offset, include_vector);
 }
@@ -110,7 +129,32 @@ void SageDB::optimize(const CancelToken* cancel, Progress* progress) {
   impl_->maintenance.run_and_wait(true, cancel, progress);
 }
 
-void SageDB::flush() { CallGate::Pass pass(impl_->gate); }
+void SageDB::flush() {
+  CallGate::Pass pass(impl_->gate);
+  if (impl_->state->storage) impl_->state->storage->flush(*impl_->state);
+}
+
+void SageDB::checkpoint() {
+  CallGate::Pass pass(impl_->gate);
+  if (impl_->state->storage) impl_->state->storage->checkpoint(*impl_->state);
+}
+
+void SageDB::snapshot(const std::string& dir) {
+  CallGate::Pass pass(impl_->gate);
+  if (!impl_->state->storage)
+    throw Error(ErrorCode::INVALID_ARGUMENT, "snapshot: the database is in memory; open it with a path");
+  impl_->state->storage->snapshot(*impl_->state, dir);
+}
+
+void SageDB::verify(const CancelToken* cancel, Progress* progress) {
+  CallGate::Pass pass(impl_->gate);
+  const EngineState& state = *impl_->state;
+  if (state.storage) impl_->state->storage->verify(progress, cancel);
+  const std::shared_ptr<const Snapshot> s = state.publisher.current();
+  if (!s->index) return;
+  const std::string problem = s->index->verify(s->space(state.options.metric));
+  if (!problem.empty()) throw Error(ErrorCode::CORRUPTION, "the index: " + problem);
+}
 
 void SageDB::close() {
   impl_->gate.close();
@@ -118,6 +162,7 @@ void SageDB::close() {
   impl_->maintenance.stop();
   impl_->gate.drain();
   impl_->state->publisher.collect();
+  if (impl_->state->storage) impl_->state->storage->close(*impl_->state);
 }
 
 bool SageDB::closed() const noexcept { return impl_->gate.closed(); }
@@ -154,7 +199,8 @@ Stats SageDB::stats() const {
   out.index_rebuilds = state.counters.rebuilds.load();
   out.compactions = state.counters.compactions.load();
   if (out.total_searches > 0)
-    out.average_search_us = static_cast<double>(state.counters.search_ns.load()) / 1000.0 / static_cast<double>(out.total_searches);
+    out.average_search_us =
+        static_cast<double>(state.counters.search_ns.load()) / 1000.0 / static_cast<double>(out.total_searches);
   out.indexed_rows = s->indexed_rows();
   out.fresh_rows = s->fresh_rows();
   out.deleted_rows = s->dead_rows;
@@ -164,6 +210,15 @@ Stats SageDB::stats() const {
   out.metadata_bytes = g.records.text_bytes() + g.metadata.bytes();
   out.id_bytes = impl_->reader.id_bytes() + s->record_count * sizeof(Record) + s->row_count * 12;
   out.scratch_bytes = state.scratch.bytes();
+  if (state.storage) {
+    const Storage::Status disk = state.storage->status();
+    out.durable_sequence = disk.durable_sequence;
+    out.log_bytes = disk.log_bytes;
+    out.segment_bytes = disk.segment_bytes;
+    out.checkpoints = disk.checkpoints;
+    out.replayed = disk.replayed;
+    out.last_error = disk.last_error;
+  }
   out.building = status.building;
   out.build_done = status.done;
   out.build_total = status.total;
@@ -178,7 +233,7 @@ Stats SageDB::stats() const {
   }
   out.index_kind = s->index ? s->index->name() : "none";
   out.kernels = kernels().name;
-  out.last_error = status.last_error;
+  if (!status.last_error.empty()) out.last_error = status.last_error;
   out.threads = state.threads;
   return out;
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/cancel.h"
+#include "base/env.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/types.h"
@@ -30,39 +31,43 @@ struct Options {
   IndexConfig index;
   Quantization quantization = Quantization::automatic;
   std::uint32_t rebuild_threshold = 1000;  // fresh rows that start a background build
-  int threads = 0;                         // 0: every processor this process may use
-  std::string path;                        // empty: in memory
+  int threads = 0;  // 0: every processor this process may use
+  std::string path;  // empty: in memory
   Durability durability = Durability::fsync;
   bool read_only = false;
+  // Left open: what an existing path has stored. A dimension of 0 is left open, too.
+  bool open_metric = false, open_vectors = false, open_index = false;
+  std::uint64_t checkpoint_bytes = std::uint64_t{64} << 20;  // log that starts a checkpoint, at least
+  Env* env = nullptr;  // null: the operating system's files
 };
 
 // One atomic mutation: all of its rows or none.
 struct WriteOp {
   enum class Kind : std::uint8_t { add, upsert, update, remove, remove_where };
   Kind kind = Kind::add;
-  std::size_t count = 0;                   // rows (add, upsert, update) or ids (remove)
-  AlignedVector<float> vectors;            // count x dimension; empty: update keeps the vectors
-  std::vector<ExternalId> ids;             // count, or empty: assigned numbers (add, upsert)
-  std::vector<std::string> metadata;       // JSON text per row; empty: {} (add, upsert), kept (update)
-  std::shared_ptr<const Filter> where;     // remove_where
+  std::size_t count = 0;  // rows (add, upsert, update) or ids (remove)
+  AlignedVector<float> vectors;  // count x dimension; empty: update keeps the vectors
+  std::vector<ExternalId> ids;  // count, or empty: assigned numbers (add, upsert)
+  std::vector<std::string> metadata;  // JSON text per row; empty: {} (add, upsert), kept (update)
+  std::shared_ptr<const Filter> where;  // remove_where
   std::shared_ptr<const CancelToken> cancel;  // checked until the commit begins; an aborted op changes nothing
 };
 
 struct OpResult {
-  std::optional<Error> error;       // set: the op changed nothing
+  std::optional<Error> error;  // set: the op changed nothing
   std::int64_t first_assigned = 0;  // assigned numbers are first_assigned .. + count - 1 (add / upsert without ids)
-  std::uint64_t affected = 0;       // rows written, updated or removed
-  std::vector<std::uint8_t> hit;    // update / remove: per id, 1 when it existed
+  std::uint64_t affected = 0;  // rows written, updated or removed
+  std::vector<std::uint8_t> hit;  // update / remove: per id, 1 when it existed
 };
 
 struct SearchRequest {
   const float* vector = nullptr;  // dimension floats, checked finite (and not zero under cosine) by the callee
   std::uint32_t k = 10;
-  std::uint32_t ef = 0;           // 0: from `recall`
-  float recall = 0;               // 0: the default target 0.95
-  std::optional<float> radius;    // unit of score: l2 distance at most, ip / cosine score at least
+  std::uint32_t ef = 0;  // 0: from `recall`
+  float recall = 0;  // 0: the default target 0.95
+  std::optional<float> radius;  // unit of score: l2 distance at most, ip / cosine score at least
   std::shared_ptr<const Filter> filter;
-  bool exact = false;             // brute force on full-precision vectors
+  bool exact = false;  // brute force on full-precision vectors
   bool include_metadata = true;
   bool include_vector = false;
   const CancelToken* cancel = nullptr;
@@ -75,27 +80,30 @@ struct Hit {
 
 struct SearchResult {
   std::optional<Error> error;
-  std::vector<Hit> hits;          // best first, ties by id
-  std::string metadata;           // a JSON array text of hits.size() objects, when asked for
-  std::vector<float> vectors;     // hits.size() x dimension, when asked for
-  std::uint64_t version = 0;      // index version of the snapshot that answered
-  std::uint64_t sequence = 0;     // its commit sequence
+  std::vector<Hit> hits;  // best first, ties by id
+  std::string metadata;  // a JSON array text of hits.size() objects, when asked for
+  std::vector<float> vectors;  // hits.size() x dimension, when asked for
+  std::uint64_t version = 0;  // index version of the snapshot that answered
+  std::uint64_t sequence = 0;  // its commit sequence
 };
 
 struct Item {
   ExternalId id;
-  std::string metadata;        // JSON text
-  std::vector<float> vector;   // when asked for
+  std::string metadata;  // JSON text
+  std::vector<float> vector;  // when asked for
 };
 
 struct Stats {
   std::uint64_t size = 0, dimension = 0, index_version = 0, sequence = 0;
-  std::uint64_t total_searches = 0, total_adds = 0, total_updates = 0, total_removes = 0, index_rebuilds = 0, compactions = 0;
-  double average_search_us = 0;         // mean engine time of a search
+  std::uint64_t total_searches = 0, total_adds = 0, total_updates = 0, total_removes = 0, index_rebuilds = 0,
+                compactions = 0;
+  double average_search_us = 0;  // mean engine time of a search
   std::uint64_t indexed_rows = 0, fresh_rows = 0, deleted_rows = 0;
   std::uint64_t vector_bytes = 0, code_bytes = 0, index_bytes = 0, metadata_bytes = 0, id_bytes = 0, scratch_bytes = 0;
   bool building = false;
   std::uint64_t build_done = 0, build_total = 0;
+  Sequence durable_sequence = 0;  // every commit at or before it survives a loss of power
+  std::uint64_t log_bytes = 0, segment_bytes = 0, checkpoints = 0, replayed = 0;
   double last_build_seconds = 0, last_publish_us = 0;
   // Calibration of ef (empty before the first): recall@10 on sampled queries, with its lower confidence bound.
   struct RecallPoint {
@@ -125,7 +133,8 @@ class SageDB {
   std::vector<SearchResult> search(const SearchRequest* requests, std::size_t count) const;
 
   // Latest acknowledged state.
-  std::vector<std::optional<Item>> get(const std::vector<ExternalId>& ids, bool include_metadata, bool include_vector) const;
+  std::vector<std::optional<Item>> get(const std::vector<ExternalId>& ids, bool include_metadata,
+                                       bool include_vector) const;
   std::vector<bool> has(const std::vector<ExternalId>& ids) const;
   std::uint64_t count(const Filter* filter) const;
   // Items that match, ascending by id order of insertion; filter may be null.
@@ -135,9 +144,17 @@ class SageDB {
   void build_index(const CancelToken* cancel, Progress* progress);
   // build_index() and compaction of every tombstone.
   void optimize(const CancelToken* cancel, Progress* progress);
+  // With a path: every write acknowledged before the call is on disk when it returns.
   void flush();
+  // Writes the current state as segments, so that the next open replays nothing. Happens by itself as the log grows.
+  void checkpoint();
+  // A complete database of the current state in the empty or new folder `dir`, while reads and writes go on.
+  void snapshot(const std::string& dir);
+  // Reads every checksum and checks the index's structure. Throws CORRUPTION.
+  void verify(const CancelToken* cancel, Progress* progress);
 
-  // Refuses new calls, waits for those in flight, cancels and joins the builder. Idempotent.
+  // Refuses new calls, waits for those in flight, cancels and joins the builder, syncs and releases the path. Idempotent. Throws when
+  // acknowledged writes could not be synced (durability 'async' and 'memory').
   void close();
   bool closed() const noexcept;
 

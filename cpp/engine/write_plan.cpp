@@ -30,8 +30,9 @@ void check_vector(float* v, std::size_t row, const Options& options, float* norm
   if (options.metric != Metric::cosine) return;
   const double length = std::sqrt(sum);
   if (!(length > 0))
-    throw Error(ErrorCode::INVALID_VECTOR,
-                "vector " + std::to_string(row) + ": a zero vector has no direction and cannot be used with metric 'cosine'");
+    throw Error(
+        ErrorCode::INVALID_VECTOR,
+        "vector " + std::to_string(row) + ": a zero vector has no direction and cannot be used with metric 'cosine'");
   *norm = static_cast<float>(length);
   for (std::uint32_t d = 0; d < options.dimension; ++d) v[d] = static_cast<float>(v[d] / length);
 }
@@ -49,8 +50,7 @@ void check_ids(const WriteOp& op) {
       throw Error(ErrorCode::INVALID_ID, "id: expected a safe integer, got " + std::to_string(id.number()));
   if (op.kind == WriteOp::Kind::remove || op.ids.size() < 2) return;
   std::vector<std::pair<std::uint64_t, std::uint32_t>> order(op.ids.size());
-  for (std::size_t i = 0; i < order.size(); ++i)
-    order[i] = {hash_id(op.ids[i].view()), static_cast<std::uint32_t>(i)};
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = {hash_id(op.ids[i].view()), static_cast<std::uint32_t>(i)};
   std::sort(order.begin(), order.end());
   for (std::size_t i = 1; i < order.size(); ++i) {
     for (std::size_t j = i; j-- > 0 && order[j].first == order[i].first;) {
@@ -67,7 +67,8 @@ void check_shape(const WriteOp& op, const Options& options) {
     if (!op.where) throw Error(ErrorCode::INVALID_FILTER, "removeWhere: a filter is required");
     return;
   }
-  if (!op.ids.empty() || op.kind == Kind::remove || op.kind == Kind::update) require_length("ids", op.ids.size(), op.count);
+  if (!op.ids.empty() || op.kind == Kind::remove || op.kind == Kind::update)
+    require_length("ids", op.ids.size(), op.count);
   if (op.kind == Kind::remove) return;
   const bool vectors_needed = op.kind != Kind::update;
   if (vectors_needed || !op.vectors.empty())
@@ -113,11 +114,13 @@ RecordNo WritePlan::find(const IdView& id) const {
 }
 
 Row WritePlan::row_of(RecordNo r) const noexcept {
-  return r >= base_->record_count ? changes_[puts_[r - base_->record_count]].row : base_->generation->records.record(r).row;
+  return r >= base_->record_count ? changes_[puts_[r - base_->record_count]].row
+                                  : base_->generation->records.record(r).row;
 }
 
 std::string_view WritePlan::text_of(RecordNo r) const noexcept {
-  return r >= base_->record_count ? changes_[puts_[r - base_->record_count]].text : base_->generation->records.metadata(r);
+  return r >= base_->record_count ? changes_[puts_[r - base_->record_count]].text
+                                  : base_->generation->records.metadata(r);
 }
 
 void WritePlan::check_room(std::size_t records) const {
@@ -217,7 +220,8 @@ void WritePlan::stage_puts(PreparedOp& prepared, OpResult& result) {
     PlannedChange change;
     change.new_row = true;
     change.new_text = true;
-    change.id = op.ids.empty() ? IdView{false, result.first_assigned + static_cast<std::int64_t>(i), {}} : op.ids[i].view();
+    change.id =
+        op.ids.empty() ? IdView{false, result.first_assigned + static_cast<std::int64_t>(i), {}} : op.ids[i].view();
     if (!op.ids.empty()) note_number(change.id);
     change.replaces = op.ids.empty() ? kNoRecord : replaced[i];
     if (change.replaces != kNoRecord) change.old_row = row_of(change.replaces);

@@ -24,16 +24,16 @@ PreparedOp prepare_op(WriteOp& op, const Options& options, int threads);
 struct PlannedChange {
   enum class Kind : std::uint8_t { put, remove };
   Kind kind = Kind::put;
-  bool new_row = false;          // put: the vector is new
-  bool new_text = false;         // put: the metadata is new
-  RecordNo record = kNoRecord;   // put: the record to append
-  RecordNo replaces = kNoRecord; // put: the version it supersedes, or kNoRecord; remove: the record removed
-  Row row = kNoRow;              // put: its row
-  Row old_row = kNoRow;          // row of the superseded or removed version
-  const float* vector = nullptr; // put with new_row: `dimension` floats
+  bool new_row = false;  // put: the vector is new
+  bool new_text = false;  // put: the metadata is new
+  RecordNo record = kNoRecord;  // put: the record to append
+  RecordNo replaces = kNoRecord;  // put: the version it supersedes, or kNoRecord; remove: the record removed
+  Row row = kNoRow;  // put: its row
+  Row old_row = kNoRow;  // row of the superseded or removed version
+  const float* vector = nullptr;  // put with new_row: `dimension` floats
   float norm = 0;
   IdView id;
-  std::string_view text;         // put: metadata text, also when kept
+  std::string_view text;  // put: metadata text, also when kept
   Sequence sequence = 0;
 };
 
@@ -45,6 +45,8 @@ class WritePlan {
   // memory ran out half way (the plan must be dropped). `single` says that the plan will hold this op only, which spares the
   // bookkeeping of ids touched by earlier ones. The caller holds the writer mutex.
   void stage(PreparedOp& op, OpResult& result, bool single) EXCLUDES(state_.store_mutex);
+  // Replay: the operation that is staged next gets sequence base + `offset` + 1.
+  void skip_to(Sequence offset) noexcept { ops_ = offset; }
   // Tombstones for these live records of the base snapshot.
   void stage_removals(const std::vector<RecordNo>& records);
 
@@ -52,6 +54,7 @@ class WritePlan {
   const std::vector<PlannedChange>& changes() const noexcept { return changes_; }
   std::vector<MetadataStore::Prepared>& metadata() noexcept { return metadata_; }
   const std::shared_ptr<const Snapshot>& base() const noexcept { return base_; }
+  const Options& options() const noexcept { return state_.options; }
   Row new_rows() const noexcept { return new_rows_; }
   RecordNo new_records() const noexcept { return static_cast<RecordNo>(puts_.size()); }
   std::size_t text_bytes() const noexcept { return text_bytes_; }

@@ -2,69 +2,89 @@
 
 #include "base/executor.h"
 #include "engine/row_set.h"
+#include "engine/storage.h"
 
 namespace sagedb {
 namespace {
 
 constexpr std::size_t kCopyGrain = 512;
 
-void fail(std::vector<OpResult>& results, std::size_t begin, std::size_t end, const Error& error) {
-  for (std::size_t i = begin; i < end; ++i) {
-    if (results[i].error) continue;
-    results[i] = OpResult();
-    results[i].error = error;
-  }
+void fail(WriteItem& item, const Error& error) {
+  if (item.result.error) return;
+  item.result = OpResult();
+  item.result.error = error;
 }
 
 }  // namespace
 
 std::vector<OpResult> Writer::apply(std::vector<WriteOp>& ops) {
-  std::vector<OpResult> results(ops.size());
-  std::vector<PreparedOp> prepared(ops.size());
+  WriteQueue::Request request(ops.size());
+  std::vector<OpResult> results(ops.size());  // before the commit: nothing may fail after it
   for (std::size_t i = 0; i < ops.size(); ++i) {
+    WriteItem& item = request.items[i];
+    item.op = &ops[i];
     try {
-      prepared[i] = prepare_op(ops[i], state_->options, state_->threads);
+      item.prepared = prepare_op(ops[i], state_->options, state_->threads);
     } catch (...) {
-      results[i].error = current_error();
+      item.result.error = current_error();
     }
   }
-  FifoLock lock(state_->writer_mutex);
-  for (std::size_t i = 0; i < ops.size();) {
-    if (ops[i].kind == WriteOp::Kind::remove_where) {
-      if (!results[i].error) apply_remove_where(ops[i], results[i]);
-      ++i;
-      continue;
-    }
-    std::size_t end = i;
-    while (end < ops.size() && ops[end].kind != WriteOp::Kind::remove_where) ++end;
-    apply_group(Group{prepared, results, i, end});
-    i = end;
-  }
+  queue_.run(request, [this](const std::vector<WriteQueue::Request*>& requests) { apply_requests(requests); });
+  for (std::size_t i = 0; i < results.size(); ++i) results[i] = std::move(request.items[i].result);
   return results;
 }
 
-void Writer::apply_group(const Group& group) {
+void Writer::apply_requests(const std::vector<WriteQueue::Request*>& requests) noexcept {
+  FifoLock lock(state_->writer_mutex);
+  try {
+    Items items;
+    for (WriteQueue::Request* r : requests)
+      for (WriteItem& item : r->items) items.push_back(&item);
+    for (std::size_t i = 0; i < items.size();) {
+      if (items[i]->op->kind == WriteOp::Kind::remove_where) {
+        if (!items[i]->result.error) apply_remove_where(*items[i]);
+        ++i;
+        continue;
+      }
+      std::size_t end = i;
+      while (end < items.size() && items[end]->op->kind != WriteOp::Kind::remove_where) ++end;
+      apply_group(items, i, end);
+      i = end;
+    }
+  } catch (...) {
+    // Only the list itself can fail to be allocated, before anything is done.
+    const Error error = current_error();
+    for (WriteQueue::Request* r : requests)
+      for (WriteItem& item : r->items) fail(item, error);
+  }
+}
+
+void Writer::apply_group(const Items& items, std::size_t begin, std::size_t end) {
   WritePlan plan(*state_, state_->publisher.current());
-  for (std::size_t i = group.begin; i < group.end; ++i) {
-    if (group.results[i].error) continue;
+  const auto fail_all = [&](const Error& error) {
+    for (std::size_t i = begin; i < end; ++i) fail(*items[i], error);
+  };
+  for (std::size_t i = begin; i < end; ++i) {
+    WriteItem& item = *items[i];
+    if (item.result.error) continue;
     try {
-      plan.stage(group.prepared[i], group.results[i], group.end - group.begin == 1);
+      plan.stage(item.prepared, item.result, end - begin == 1);
     } catch (...) {
       const Error error = current_error();
-      if (!plan.consistent()) return fail(group.results, group.begin, group.end, error);
-      group.results[i] = OpResult();
-      group.results[i].error = error;
+      if (!plan.consistent()) return fail_all(error);
+      fail(item, error);
     }
   }
   if (plan.changes().empty()) return;
   try {
-    commit(plan);
+    commit(plan, false);
   } catch (...) {
-    fail(group.results, group.begin, group.end, current_error());
+    fail_all(current_error());
   }
 }
 
-void Writer::apply_remove_where(const WriteOp& op, OpResult& result) {
+void Writer::apply_remove_where(WriteItem& item) {
+  const WriteOp& op = *item.op;
   try {
     if (op.cancel) op.cancel->check();
     const std::shared_ptr<const Snapshot> snapshot = state_->publisher.current();
@@ -73,11 +93,32 @@ void Writer::apply_remove_where(const WriteOp& op, OpResult& result) {
     if (records.empty()) return;
     WritePlan plan(*state_, snapshot);
     plan.stage_removals(records);
-    commit(plan);
-    result.affected = records.size();
+    commit(plan, false);
+    item.result.affected = records.size();
   } catch (...) {
-    result.error = current_error();
+    item.result.error = current_error();
   }
+}
+
+void Writer::replay(std::vector<LoggedOp>& ops, std::uint32_t operations) {
+  FifoLock lock(state_->writer_mutex);
+  WritePlan plan(*state_, state_->publisher.current());
+  for (LoggedOp& logged : ops) {
+    PreparedOp prepared;
+    prepared.op = &logged.op;
+    prepared.norms = std::move(logged.norms);
+    prepared.metadata.resize(logged.op.metadata.size());
+    parallel_for(prepared.metadata.size(), 256, state_->threads, [&](std::size_t begin, std::size_t end, int) {
+      for (std::size_t i = begin; i < end; ++i) prepared.metadata[i] = MetadataStore::prepare(logged.op.metadata[i]);
+    });
+    OpResult result;
+    plan.skip_to(logged.offset);
+    plan.stage(prepared, result, ops.size() == 1);
+    if (result.affected != logged.op.count)
+      throw Error(ErrorCode::CORRUPTION, "the log changes items that the database does not have");
+  }
+  plan.skip_to(operations);
+  commit(plan, true);
 }
 
 void Writer::reserve(WritePlan& plan) {
@@ -93,7 +134,8 @@ void Writer::reserve(WritePlan& plan) {
   std::vector<IdView> ids;
   for (const PlannedChange& c : plan.changes())
     if (c.kind == PlannedChange::Kind::put && c.replaces == kNoRecord) ids.push_back(c.id);
-  if (state_->journal != nullptr) state_->journal->deleted.reserve(state_->journal->deleted.size() + plan.changes().size());
+  if (state_->journal != nullptr)
+    state_->journal->deleted.reserve(state_->journal->deleted.size() + plan.changes().size());
   if (ids.empty()) return;
   WriteLock lock(state_->store_mutex);
   state_->ids.reserve(ids);
@@ -118,15 +160,18 @@ void Writer::write_vectors(const WritePlan& plan) {
   });
 }
 
-void Writer::commit(WritePlan& plan) {
+void Writer::commit(WritePlan& plan, bool replaying) {
   reserve(plan);
   auto next = std::make_shared<Snapshot>(*plan.base());
   write_vectors(plan);
-  install(plan, std::move(next));
+  describe(plan, next.get());
+  Publisher::Prepared publication = state_->publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next)));
+  // The last thing that can fail.
+  if (state_->storage && !replaying) state_->storage->log(plan);
+  install(plan, std::move(publication), replaying);
 }
 
-void Writer::install(const WritePlan& plan, std::shared_ptr<Snapshot> next) {
-  Generation& g = *next->generation;
+void Writer::describe(const WritePlan& plan, Snapshot* next) {
   const Row indexed = next->indexed_rows();
   next->sequence = plan.sequence();
   next->row_count += plan.new_rows();
@@ -138,9 +183,11 @@ void Writer::install(const WritePlan& plan, std::shared_ptr<Snapshot> next) {
     if (c.kind == PlannedChange::Kind::remove) --next->live_count;
     if (c.kind == PlannedChange::Kind::put && c.replaces == kNoRecord) ++next->live_count;
   }
-  auto publication = state_->publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next)));
+}
 
-  // Nothing below can fail.
+// Nothing here can fail.
+void Writer::install(const WritePlan& plan, Publisher::Prepared publication, bool replaying) {
+  Generation& g = *plan.base()->generation;
   std::uint64_t adds = 0, updates = 0, removes = 0;
   WriteLock lock(state_->store_mutex);
   const std::size_t base_records = plan.base()->record_count;
@@ -169,6 +216,7 @@ void Writer::install(const WritePlan& plan, std::shared_ptr<Snapshot> next) {
     state_->far_ids = plan.far_ids();
   }
   state_->publisher.publish(std::move(publication));
+  if (replaying) return;
   state_->counters.adds.fetch_add(adds, std::memory_order_relaxed);
   state_->counters.updates.fetch_add(updates, std::memory_order_relaxed);
   state_->counters.removes.fetch_add(removes, std::memory_order_relaxed);

@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "engine/engine_state.h"
-#include "engine/write_plan.h"
+#include "engine/op_record.h"
+#include "engine/write_queue.h"
 
 namespace sagedb {
 
@@ -18,21 +19,23 @@ class Writer {
   explicit Writer(std::shared_ptr<EngineState> state) : state_(std::move(state)) {}
 
   std::vector<OpResult> apply(std::vector<WriteOp>& ops);
+  // Recovery: applies what the log holds as one commit of `operations` sequences, without logging it again. Throws CORRUPTION when the
+  // operations do not fit the state.
+  void replay(std::vector<LoggedOp>& ops, std::uint32_t operations);
 
  private:
-  struct Group {
-    std::vector<PreparedOp>& prepared;
-    std::vector<OpResult>& results;
-    std::size_t begin;
-    std::size_t end;
-  };
-  void apply_group(const Group& group) REQUIRES(state_->writer_mutex);
-  void apply_remove_where(const WriteOp& op, OpResult& result) REQUIRES(state_->writer_mutex);
-  void commit(WritePlan& plan) REQUIRES(state_->writer_mutex);
+  using Items = std::vector<WriteItem*>;
+
+  void apply_requests(const std::vector<WriteQueue::Request*>& requests) noexcept;
+  void apply_group(const Items& items, std::size_t begin, std::size_t end) REQUIRES(state_->writer_mutex);
+  void apply_remove_where(WriteItem& item) REQUIRES(state_->writer_mutex);
+  void commit(WritePlan& plan, bool replaying) REQUIRES(state_->writer_mutex);
   void reserve(WritePlan& plan) REQUIRES(state_->writer_mutex);
   void write_vectors(const WritePlan& plan) REQUIRES(state_->writer_mutex);
-  void install(const WritePlan& plan, std::shared_ptr<Snapshot> next) REQUIRES(state_->writer_mutex);
+  void describe(const WritePlan& plan, Snapshot* next) REQUIRES(state_->writer_mutex);
+  void install(const WritePlan& plan, Publisher::Prepared publication, bool replaying) REQUIRES(state_->writer_mutex);
 
+  WriteQueue queue_;
   const std::shared_ptr<EngineState> state_;
 };
 

@@ -150,6 +150,10 @@ CodeStore::CodeStore(Codec codec, const void* base, Row base_count, std::shared_
   errors_.ensure(base_count);
 }
 
+void CodeStore::restore_errors(const std::uint8_t* errors, Row count) noexcept {
+  for (Row r = 0; r < count; ++r) errors_[r] = errors[r];
+}
+
 void CodeStore::encode(const VectorStore& vectors, Row first, Row last) noexcept {
   constexpr std::size_t kChunk = 1024;  // components decoded at a time from half precision
   const std::uint32_t dimension = codec_.dimension;

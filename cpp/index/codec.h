@@ -67,6 +67,8 @@ class CodeStore {
   // Upper bound of row r's error in steps of Codec::error_unit(), 1..254; 0 and 255: no bound is known (rows of the base block,
   // rows far outside the trained range).
   std::uint8_t error(Row r) const noexcept { return errors_[r]; }
+  // The bounds of the base block's rows, as error() gave them when it was written.
+  void restore_errors(const std::uint8_t* errors, Row count) noexcept;
   std::size_t bytes() const noexcept { return rows_.bytes() + errors_.bytes(); }
   // Share of encoded components that saturated.
   double saturated() const noexcept;

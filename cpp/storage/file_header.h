@@ -22,9 +22,8 @@ enum class FileKind : std::uint32_t {  // four letters, readable in a hex dump
   graph = 0x50415247,                  // GRAP
   records = 0x53434552,                // RECS
   text = 0x54584554,                   // TEXT
-  deletes = 0x534c4544,                // DELS
-  ids = 0x53444949,                    // IIDS
-  columns = 0x534c4f43                 // COLS
+  norms = 0x4d524f4e,                  // NORM
+  code_errors = 0x52524543             // CERR
 };
 
 inline constexpr std::size_t kHeaderSize = 4096;

@@ -90,6 +90,7 @@ void LogWriter::write_frame(FrameType type, std::uint32_t operations, const Byte
 }
 
 void LogWriter::sync() {
+  MutexLock lock(sync_mutex_);
   if (poisoned()) refuse_when_ended();
   const Sequence sequence = last_sequence();
   const std::uint64_t bytes = size();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/env.h"
+#include "base/mutex.h"
 #include "base/types.h"
 #include "storage/log_format.h"
 
@@ -42,7 +43,7 @@ class LogWriter {
   // file system (the log has ended then) or READ_ONLY (ended or poisoned before).
   void append(std::uint32_t operations, const Bytes* pieces, std::size_t count);
   // Everything appended so far is durable when it returns. Throws and poisons, or READ_ONLY when poisoned before.
-  void sync();
+  void sync() EXCLUDES(sync_mutex_);
   // sync(), then a last frame that says so, synced as well: damage anywhere in a sealed log is noticed. The log has ended then.
   void seal();
 
@@ -65,6 +66,7 @@ class LogWriter {
   const std::string name_;
   const std::uint64_t number_;
   const std::uint32_t seed_;
+  Mutex sync_mutex_{"log_sync"};  // the system reports a failed sync to one caller only
   // size_ and last_sequence_ change together; sync() reads size_ first, so the sequence it takes may only be older than the bytes.
   std::atomic<std::uint64_t> size_{kHeaderSize};
   std::atomic<std::uint64_t> durable_{0};

@@ -145,14 +145,11 @@ std::string segment_name(FileKind kind, std::uint64_t number) {
     case FileKind::text:
       stem = "text";
       break;
-    case FileKind::deletes:
-      stem = "deletes";
+    case FileKind::norms:
+      stem = "norms";
       break;
-    case FileKind::ids:
-      stem = "ids";
-      break;
-    case FileKind::columns:
-      stem = "columns";
+    case FileKind::code_errors:
+      stem = "errors";
       break;
     case FileKind::manifest:
     case FileKind::log:

@@ -18,18 +18,29 @@ void RecordStore::link(RecordNo r, Row row, bool new_row) noexcept {
   row_head_[row].store(r, std::memory_order_release);
 }
 
+void RecordStore::set_id(Record& record, const IdView& id, const char* text) noexcept {
+  record.id_bits = id.is_string ? reinterpret_cast<std::uint64_t>(text) : static_cast<std::uint64_t>(id.number);
+  record.id_size = id.is_string ? static_cast<std::uint32_t>(id.text.size()) : kNumericId;
+}
+
 void RecordStore::append(RecordNo r, const IdView& id, std::string_view metadata, Row row, bool new_row) noexcept {
   Record& record = records_[r];
-  if (id.is_string) {
-    record.id_bits = reinterpret_cast<std::uint64_t>(text_.append(id.text));
-    record.id_size = static_cast<std::uint32_t>(id.text.size());
-  } else {
-    record.id_bits = static_cast<std::uint64_t>(id.number);
-    record.id_size = kNumericId;
-  }
+  set_id(record, id, id.is_string ? text_.append(id.text) : nullptr);
   record.metadata = text_.append(metadata);
   record.metadata_size = static_cast<std::uint32_t>(metadata.size());
   link(r, row, new_row);
+}
+
+void RecordStore::restore(RecordNo r, const IdView& id, std::string_view metadata, Row row, bool new_row,
+                          Sequence deleted) noexcept {
+  Record& record = records_[r];
+  set_id(record, id, id.text.data());
+  record.metadata = metadata.data();
+  record.metadata_size = static_cast<std::uint32_t>(metadata.size());
+  link(r, row, new_row);
+  record.deleted.store(deleted, std::memory_order_relaxed);
+  // A row lives as long as its newest version.
+  row_deleted_[row].store(deleted, std::memory_order_relaxed);
 }
 
 void RecordStore::append_version(RecordNo r, RecordNo from, const std::string_view* metadata, Row row,

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <string_view>
 
 #include "base/block_array.h"
@@ -21,12 +22,12 @@ inline constexpr std::uint32_t kNumericId = 0xffffffffu;
 
 struct Record {
   std::atomic<Sequence> deleted;  // kNever while live
-  std::uint64_t id_bits;          // the number, or the address of the text
-  const char* metadata;           // JSON text, not terminated; null reads as {}
+  std::uint64_t id_bits;  // the number, or the address of the text
+  const char* metadata;  // JSON text, not terminated; null reads as {}
   std::uint32_t metadata_size;
-  std::uint32_t id_size;          // kNumericId, or bytes of a string id
+  std::uint32_t id_size;  // kNumericId, or bytes of a string id
   Row row;
-  RecordNo previous;              // older record of the same row, or kNoRecord
+  RecordNo previous;  // older record of the same row, or kNoRecord
 };
 
 class RecordStore {
@@ -43,6 +44,11 @@ class RecordStore {
   // A record that shares the id and (unless given) the metadata text of `from`: updates copy no text they keep.
   void append_version(RecordNo r, RecordNo from, const std::string_view* metadata, Row row, bool new_row) noexcept;
 
+  // As append(), for a record read from a file: the texts stay where they are, in memory that keep() holds.
+  void restore(RecordNo r, const IdView& id, std::string_view metadata, Row row, bool new_row,
+               Sequence deleted) noexcept;
+  void keep(std::shared_ptr<const void> owner) { owner_ = std::move(owner); }
+
   const Record& record(RecordNo r) const noexcept { return records_[r]; }
   IdView id(RecordNo r) const noexcept;
   std::string_view metadata(RecordNo r) const noexcept { return {records_[r].metadata, records_[r].metadata_size}; }
@@ -57,12 +63,14 @@ class RecordStore {
   std::size_t bytes() const noexcept { return records_.bytes() + row_head_.bytes() + row_deleted_.bytes(); }
 
  private:
+  static void set_id(Record& record, const IdView& id, const char* text) noexcept;
   void link(RecordNo r, Row row, bool new_row) noexcept;
 
   BlockArray<Record> records_{1024};
   BlockArray<std::atomic<RecordNo>> row_head_{1024};
   BlockArray<std::atomic<Sequence>> row_deleted_{1024};
   Arena text_;
+  std::shared_ptr<const void> owner_;
 };
 
 }  // namespace sagedb

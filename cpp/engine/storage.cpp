@@ -1,0 +1,345 @@
+#include "engine/storage.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "engine/op_record.h"
+#include "engine/writer.h"
+#include "storage/segment_reader.h"
+
+namespace sagedb {
+namespace {
+
+// Mode async: how long an acknowledged write may wait for its sync.
+constexpr std::chrono::milliseconds kSyncDelay{50};
+// After a failed checkpoint, so much more log before the next attempt.
+constexpr std::uint64_t kRetryBytes = 16u << 20;
+// Opens leave logs behind; so many are folded into a checkpoint.
+constexpr std::uint64_t kMaxLogs = 16;
+
+void replay_frame(const Frame& frame, const std::string& payload, const Options& options, Writer& writer) {
+  std::vector<LoggedOp> ops = decode_ops(payload, options);
+  for (const LoggedOp& op : ops)
+    if (op.offset >= frame.operations) throw Error(ErrorCode::CORRUPTION, "a log record has too many operations");
+  writer.replay(ops, frame.operations);
+}
+
+}  // namespace
+
+Storage::Storage(Env& env, const Options& options)
+    : env_(env),
+      dir_(options.path),
+      durability_(options.durability),
+      read_only_(options.read_only),
+      checkpoint_bytes_(options.checkpoint_bytes) {}
+
+Storage::~Storage() { stop_sync_thread(); }
+
+std::unique_ptr<Storage> Storage::open(Options* options) {
+  Env& env = options->env != nullptr ? *options->env : Env::real();
+  std::unique_ptr<Storage> s(new Storage(env, *options));
+  MutexLock checkpoint(s->checkpoint_mutex_);
+  if (!options->read_only) {
+    env.make_dir(s->dir_);
+    s->lock_ = env.lock(join_path(s->dir_, "LOCK"));
+  }
+  if (env.exists(s->dir_) && has_database(env, s->dir_)) {
+    s->manifest_ = read_current_manifest(env, s->dir_, !options->read_only);
+    s->last_tried_ = s->manifest_.generation;
+    resolve_config(s->manifest_, s->dir_, options);
+    return s;
+  }
+  if (options->read_only) throw Error(ErrorCode::NOT_FOUND, "path: no database at " + s->dir_);
+  if (options->dimension == 0)
+    throw Error(ErrorCode::INVALID_ARGUMENT, "dimension: required, since there is no database at " + s->dir_ + " yet");
+  Manifest& m = s->manifest_;
+  env.random_bytes(m.database.data(), m.database.size());
+  store_config(*options, &m);
+  LogStart start;
+  start.database = m.database;
+  start.number = 1;
+  LogWriter::create(env, s->dir_, start)->seal();
+  m.log_number = 1;
+  m.generation = s->last_tried_ = 1;
+  publish_manifest(env, s->dir_, m);
+  return s;
+}
+
+void Storage::recover(EngineState& state, Writer& writer) {
+  MutexLock checkpoint(checkpoint_mutex_);
+  LoadedState loaded = load_segments(env_, dir_, manifest_, state.options, state.threads);
+  last_tried_ = std::max(last_tried_, manifest_.generation);
+  checkpointed_index_ = loaded.snapshot->index;
+  note_manifest(*loaded.snapshot);
+  if (!loaded.warning.empty()) fail(Error(ErrorCode::CORRUPTION, loaded.warning));
+  {
+    FifoLock writer_lock(state.writer_mutex);
+    auto publication = state.publisher.prepare(loaded.snapshot);
+    WriteLock store(state.store_mutex);
+    std::swap(state.ids, loaded.ids);
+    state.next_id = loaded.counters.next_id;
+    state.far_ids = loaded.counters.far_ids;
+    state.publisher.publish(std::move(publication));
+  }
+  RecoveredLogs logs = replay_logs(env_, dir_, manifest_.database, manifest_.log_number, manifest_.sequence,
+                                   [&](const Frame& frame, const std::string& payload) {
+                                     replay_frame(frame, payload, state.options, writer);
+                                     replayed_.fetch_add(frame.operations, std::memory_order_relaxed);
+                                   });
+  if (state.publisher.current()->sequence != logs.last_sequence)
+    throw Error(ErrorCode::INTERNAL, "replay ended at another sequence than the log");
+  log_bytes_ = logs.bytes;
+  if (read_only_) return;
+  // Also makes durable what was read from the system's cache and no sync is known to cover.
+  start_log(std::move(logs.next));
+  if (logs.last_number >= manifest_.log_number + kMaxLogs) many_logs_ = true;
+  if (durability_ == Durability::async) sync_thread_ = std::thread([this] { sync_loop(); });
+}
+
+std::shared_ptr<LogWriter> Storage::current_log() const {
+  MutexLock lock(log_mutex_);
+  return log_;
+}
+
+void Storage::start_log(LogStart start) {
+  std::shared_ptr<LogWriter> log = LogWriter::create(env_, dir_, start);
+  MutexLock lock(log_mutex_);
+  log_ = std::move(log);
+}
+
+// The current log has ended: a successor states how many of its bytes count.
+void Storage::rotate(Sequence last_sequence) {
+  const std::shared_ptr<LogWriter> old = current_log();
+  old->sync();
+  LogStart start;
+  start.database = database_;
+  start.number = old->number() + 1;
+  start.last_sequence = last_sequence;
+  start.previous_number = old->number();
+  start.previous_size = old->size();
+  start_log(std::move(start));
+}
+
+void Storage::log(const WritePlan& plan) {
+  if (read_only_) throw Error(ErrorCode::READ_ONLY, "the database was opened with readOnly");
+  if (durability_ == Durability::memory) return;
+  if (current_log()->ended()) rotate(plan.base()->sequence);
+  const std::shared_ptr<LogWriter> log = current_log();
+  // A frame whose sync failed stays in a poisoned log, which refuses the next one itself.
+  if (!log->poisoned() && log->last_sequence() != plan.base()->sequence)
+    throw Error(ErrorCode::INTERNAL, "the log stands at another sequence than the database");
+  const OpRecord record(plan, plan.options());
+  const std::uint64_t before = log->size();
+  log->append(record.operations(), record.pieces().data(), record.pieces().size());
+  log_bytes_.fetch_add(log->size() - before, std::memory_order_relaxed);
+  if (durability_ == Durability::fsync) {
+    log->sync();
+    return;
+  }
+  std::lock_guard<std::mutex> lock(sync_mutex_);
+  if (!unsynced_) sync_cv_.notify_one();
+  unsynced_ = true;
+}
+
+void Storage::flush(EngineState& state) {
+  if (read_only_) return;
+  if (durability_ == Durability::memory) {
+    checkpoint(state);
+  } else {
+    current_log()->sync();
+  }
+}
+
+void Storage::sync_loop() noexcept {
+  std::unique_lock<std::mutex> lock(sync_mutex_);
+  while (!stopping_) {
+    sync_cv_.wait(lock, [&] { return stopping_ || unsynced_; });
+    if (stopping_) return;
+    sync_cv_.wait_for(lock, kSyncDelay, [&] { return stopping_; });
+    unsynced_ = false;
+    lock.unlock();
+    try {
+      current_log()->sync();
+    } catch (...) {
+      fail(current_error());
+    }
+    lock.lock();
+  }
+}
+
+void Storage::stop_sync_thread() noexcept {
+  {
+    std::lock_guard<std::mutex> lock(sync_mutex_);
+    stopping_ = true;
+  }
+  sync_cv_.notify_all();
+  if (sync_thread_.joinable()) sync_thread_.join();
+}
+
+void Storage::fail(const Error& error) noexcept {
+  try {
+    MutexLock lock(log_mutex_);
+    last_error_ = error.message();
+  } catch (...) {
+    // Without memory for the message there is none.
+  }
+}
+
+void Storage::note_manifest(const Snapshot& of) {
+  database_ = manifest_.database;
+  std::uint64_t bytes = 0;
+  for (const SegmentRef& ref : manifest_.segments) bytes += ref.file_size;
+  segment_bytes_ = bytes;
+  checkpoint_sequence_ = manifest_.sequence;
+  checkpointed_generation_ = of.generation.get();
+}
+
+bool Storage::checkpoint_due(const Snapshot& now) const noexcept {
+  if (read_only_ || closed_) return false;
+  // A compaction is written soon, so that the space of deleted rows comes back.
+  if (now.generation.get() != checkpointed_generation_ && log_bytes_ >= retry_bytes_) return true;
+  if (many_logs_ && log_bytes_ >= retry_bytes_) return true;
+  if (durability_ == Durability::memory) return false;
+  return log_bytes_ >= std::max({checkpoint_bytes_, segment_bytes_.load() / 2, retry_bytes_.load()});
+}
+
+void Storage::checkpoint(EngineState& state) {
+  MutexLock lock(checkpoint_mutex_);
+  try {
+    run_checkpoint(state);
+  } catch (...) {
+    const Error error = current_error();
+    fail(error);
+    retry_bytes_ = log_bytes_ + kRetryBytes;
+    throw;
+  }
+}
+
+bool Storage::up_to_date(const Snapshot& now) const {
+  return now.sequence == manifest_.sequence && now.generation.get() == checkpointed_generation_ &&
+         checkpointed_index_.lock() == now.index;
+}
+
+void Storage::run_checkpoint(EngineState& state) {
+  if (read_only_) throw Error(ErrorCode::READ_ONLY, "the database was opened with readOnly");
+  std::shared_ptr<const Snapshot> now;
+  IdCounters counters;
+  std::uint64_t log_bytes;
+  {
+    FifoLock writer(state.writer_mutex);
+    now = state.publisher.current();
+    if (up_to_date(*now) && !many_logs_) return;
+    counters = IdCounters{state.next_id, state.far_ids};
+    log_bytes = log_bytes_;
+    const std::shared_ptr<LogWriter> log = current_log();
+    if (!log->ended()) log->seal();
+    rotate(now->sequence);
+  }
+  Manifest next = manifest_;
+  next.previous_generation = manifest_.generation;
+  next.generation = ++last_tried_;
+  next.log_number = current_log()->number();
+  try {
+    write_segments(env_, dir_, *now, counters, state.options.metric, &next);
+  } catch (...) {
+    manifest_.next_segment = next.next_segment;
+    throw;
+  }
+  manifest_.next_segment = next.next_segment;
+  publish_manifest(env_, dir_, next);
+  manifest_ = std::move(next);
+  checkpointed_index_ = now->index;
+  note_manifest(*now);
+  log_bytes_ -= log_bytes;
+  retry_bytes_ = 0;
+  many_logs_ = false;
+  ++checkpoints_;
+  remove_obsolete_files(env_, dir_, manifest_);
+}
+
+void Storage::snapshot(EngineState& state, const std::string& dir) {
+  MutexLock lock(checkpoint_mutex_);
+  if (!read_only_) run_checkpoint(state);
+  env_.make_dir(dir);
+  if (!env_.list(dir).empty()) throw Error(ErrorCode::INVALID_ARGUMENT, "snapshot: " + dir + " is not empty");
+  for (const SegmentRef& ref : manifest_.segments) {
+    const std::string name = segment_name(ref.kind, ref.number);
+    env_.link_or_copy(join_path(dir_, name), join_path(dir, name));
+  }
+  LogStart start;
+  start.database = manifest_.database;
+  start.number = manifest_.log_number;
+  start.last_sequence = manifest_.sequence;
+  LogWriter::create(env_, dir, start)->seal();
+  Manifest copy = manifest_;
+  copy.previous_generation = 0;
+  publish_manifest(env_, dir, copy);
+}
+
+void Storage::verify(Progress* progress, const CancelToken* cancel) {
+  MutexLock lock(checkpoint_mutex_);
+  std::vector<std::shared_ptr<const SegmentReader>> files;
+  std::uint64_t blocks = 0;
+  for (const SegmentRef& ref : manifest_.segments) {
+    const std::string path = join_path(dir_, segment_name(ref.kind, ref.number));
+    files.push_back(SegmentReader::open(env_, path, ref.kind, manifest_.database, false));
+    blocks += files.back()->blocks();
+  }
+  if (progress != nullptr) progress->total = blocks;
+  for (const auto& file : files) {
+    file->verify_table();
+    for (std::uint64_t b = 0; b < file->blocks(); ++b) {
+      if (cancel != nullptr) cancel->check();
+      file->verify_block(b);
+      if (progress != nullptr) ++progress->done;
+    }
+  }
+  read_manifest(env_, dir_, manifest_.generation, false);
+  replay_logs(env_, dir_, manifest_.database, manifest_.log_number, manifest_.sequence,
+              [&](const Frame&, const std::string&) {
+                if (cancel != nullptr) cancel->check();
+              });
+}
+
+void Storage::close(EngineState& state) {
+  if (closed_.exchange(true)) return;
+  stop_sync_thread();
+  if (read_only_) return;
+  try {
+    const std::shared_ptr<LogWriter> log = current_log();
+    // Recovery did not finish: nothing was written.
+    if (log == nullptr) {
+      lock_.reset();
+      return;
+    }
+    MutexLock checkpoint(checkpoint_mutex_);
+    // A checkpoint makes the next open fast; it is left out where the log is short against what it would rewrite.
+    const bool worth = durability_ == Durability::memory || log_bytes_ > segment_bytes_ / 16 + (std::uint64_t{1} << 16);
+    if (!log->poisoned() && worth) run_checkpoint(state);
+    if (log->poisoned()) throw Error(ErrorCode::READ_ONLY, "a sync failed; what was not acknowledged may be lost");
+    const std::shared_ptr<LogWriter> last = current_log();
+    if (!last->ended()) {
+      last->seal();
+    } else {
+      last->sync();
+    }
+  } catch (...) {
+    lock_.reset();
+    throw;
+  }
+  lock_.reset();
+}
+
+Storage::Status Storage::status() const {
+  Status out;
+  MutexLock lock(log_mutex_);
+  out.durable_sequence = std::max<Sequence>(checkpoint_sequence_, log_ ? log_->durable_sequence() : 0);
+  out.log_bytes = log_bytes_;
+  out.segment_bytes = segment_bytes_;
+  out.checkpoints = checkpoints_;
+  out.replayed = replayed_;
+  out.last_error = last_error_;
+  return out;
+}
+
+}  // namespace sagedb

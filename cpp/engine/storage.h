@@ -1,0 +1,103 @@
+// The engine's side of the disk: what is logged before a commit, checkpoints, recovery, the folder's lock.
+//
+// Thread safety: log() by the holder of EngineState::writer_mutex; everything else from any thread.
+// Lock order: checkpoint_mutex_ before EngineState::writer_mutex before log_mutex_.
+// Invariants: nothing becomes visible before log() returned; after a failed sync nothing is accepted until a reopen; a failed checkpoint
+// changes nothing.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "base/cancel.h"
+#include "base/mutex.h"
+#include "engine/checkpoint.h"
+#include "storage/log_recovery.h"
+
+namespace sagedb {
+
+class WritePlan;
+class Writer;
+
+class Storage {
+ public:
+  // Locks the folder (unless read-only), creates or reads the database and resolves `options` with what is stored. Throws LOCKED,
+  // NOT_FOUND, CONFIG_MISMATCH, UNSUPPORTED_FORMAT, CORRUPTION and I/O errors.
+  static std::unique_ptr<Storage> open(Options* options);
+  ~Storage();
+
+  // Fills the new engine: segments, then the log. Before any other thread knows the engine.
+  void recover(EngineState& state, Writer& writer);
+
+  // Before a commit: the plan is in the log, and on disk in mode fsync, when it returns. Otherwise it throws and nothing has happened.
+  void log(const WritePlan& plan);
+  // Everything acknowledged before the call is on disk when it returns.
+  void flush(EngineState& state);
+
+  bool checkpoint_due(const Snapshot& now) const noexcept;
+  void checkpoint(EngineState& state);
+  // A complete database of the current state in another folder, sharing file contents where the file system can.
+  void snapshot(EngineState& state, const std::string& dir);
+  // Reads every checksum of segments, manifest and logs. Throws CORRUPTION.
+  void verify(Progress* progress, const CancelToken* cancel);
+  // Last checkpoint or seal, then releases the lock. Idempotent. Throws what kept acknowledged writes from the disk.
+  void close(EngineState& state);
+
+  struct Status {
+    Sequence durable_sequence = 0;
+    std::uint64_t log_bytes = 0;  // since the last checkpoint
+    std::uint64_t segment_bytes = 0;  // of the last checkpoint
+    std::uint64_t checkpoints = 0;
+    std::uint64_t replayed = 0;  // operations read from the log at open
+    std::string last_error;
+  };
+  Status status() const;
+
+ private:
+  Storage(Env& env, const Options& options);
+  void start_log(LogStart start);
+  void rotate(Sequence last_sequence);
+  std::shared_ptr<LogWriter> current_log() const;
+  void run_checkpoint(EngineState& state) REQUIRES(checkpoint_mutex_);
+  bool up_to_date(const Snapshot& now) const REQUIRES(checkpoint_mutex_);
+  void note_manifest(const Snapshot& of) REQUIRES(checkpoint_mutex_);
+  void sync_loop() noexcept;
+  void stop_sync_thread() noexcept;
+  void fail(const Error& error) noexcept;
+
+  Env& env_;
+  const std::string dir_;
+  const Durability durability_;
+  const bool read_only_;
+  const std::uint64_t checkpoint_bytes_;
+  std::unique_ptr<FileLock> lock_;
+  Uuid database_{};  // constant after recover()
+
+  Mutex checkpoint_mutex_{"checkpoint"};
+  Manifest manifest_ GUARDED_BY(checkpoint_mutex_);
+  std::uint64_t last_tried_ GUARDED_BY(checkpoint_mutex_) = 0;  // generation numbers are never tried twice
+  std::weak_ptr<const Index> checkpointed_index_ GUARDED_BY(checkpoint_mutex_);
+
+  mutable Mutex log_mutex_{"log"};
+  std::shared_ptr<LogWriter> log_ GUARDED_BY(log_mutex_);
+  std::string last_error_ GUARDED_BY(log_mutex_);
+
+  // For decisions and statistics.
+  std::atomic<std::uint64_t> log_bytes_{0}, segment_bytes_{0}, checkpoints_{0}, replayed_{0}, retry_bytes_{0};
+  std::atomic<Sequence> checkpoint_sequence_{0};
+  std::atomic<bool> many_logs_{false};
+  std::atomic<const Generation*> checkpointed_generation_{nullptr};
+
+  // Mode async: syncs shortly after writes.
+  std::mutex sync_mutex_;
+  std::condition_variable sync_cv_;
+  bool unsynced_ = false;  // guarded by sync_mutex_, as below
+  bool stopping_ = false;
+  std::thread sync_thread_;
+  std::atomic<bool> closed_{false};
+};
+
+}  // namespace sagedb

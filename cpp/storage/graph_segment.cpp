@@ -1,0 +1,115 @@
+#include "storage/graph_segment.h"
+
+#include <atomic>
+
+#include "base/executor.h"
+#include "base/status.h"
+#include "storage/endian.h"
+
+namespace sagedb {
+namespace {
+
+constexpr std::size_t kCounts = 64;
+constexpr std::size_t kMaxLevels = 64;
+
+void put_vector(SegmentWriter& out, const std::vector<std::uint32_t>& v) {
+  out.append(v.data(), v.size() * sizeof(std::uint32_t));
+}
+
+std::vector<std::uint32_t> get_vector(ByteReader& in, std::uint64_t count) {
+  const char* data = in.get_bytes(count * sizeof(std::uint32_t));
+  std::vector<std::uint32_t> out(count);
+  if (count > 0) std::memcpy(out.data(), data, count * sizeof(std::uint32_t));
+  return out;
+}
+
+[[noreturn]] void corrupt(const SegmentReader& file, const char* what) {
+  throw Error(ErrorCode::CORRUPTION, file.path() + ": " + what + " out of range");
+}
+
+// Every entry is below `bound`, or kNoRow where that is allowed.
+bool in_range(const std::uint32_t* v, std::size_t count, std::uint32_t bound, bool optional) {
+  bool good = true;
+  for (std::size_t i = 0; i < count; ++i) good &= v[i] < bound || (optional && v[i] == kNoRow);
+  return good;
+}
+
+void check(const GraphData& g, const SegmentReader& file, int threads) {
+  std::atomic<bool> good{true};
+  parallel_for(g.rows, 16384, threads, [&](std::size_t begin, std::size_t end, int) {
+    const Row first = static_cast<Row>(begin);
+    if (!in_range(g.base.links(first), (end - begin) * g.base.width(), g.rows, true) ||
+        !in_range(g.base.parent(first), end - begin, g.rows, true))
+      good.store(false, std::memory_order_relaxed);
+  });
+  if (!good) corrupt(file, "a link");
+  std::uint32_t below = g.rows;
+  for (const UpperLevel& level : g.upper) {
+    const auto count = static_cast<std::uint32_t>(level.row.size());
+    if (!in_range(level.row.data(), count, g.rows, false) || !in_range(level.down.data(), count, below, false) ||
+        !in_range(level.links.data(), level.links.size(), count, true))
+      corrupt(file, "an upper level");
+    below = count;
+  }
+  if (!in_range(g.fragile.data(), g.fragile.size(), g.rows, false)) corrupt(file, "a fragile row");
+  if (g.rows > 0 ? g.entry >= g.rows || below == 0 : g.entry != kNoRow) corrupt(file, "the entry");
+}
+
+}  // namespace
+
+void write_graph(const GraphIndex& graph, SegmentWriter& out) {
+  const GraphData& g = graph.data();
+  std::uint8_t counts[kCounts] = {};
+  put_le(counts, g.M);
+  put_le(counts + 4, g.rows);
+  put_le(counts + 8, g.entry);
+  put_le(counts + 12, g.base.width());
+  put_le(counts + 16, static_cast<std::uint32_t>(g.upper.size()));
+  put_le(counts + 20, static_cast<std::uint32_t>(g.fragile.size()));
+  out.append(counts, sizeof counts);
+  out.append(g.base.links(0), std::size_t{g.rows} * g.base.width() * sizeof(Row));
+  out.append(g.base.parent(0), std::size_t{g.rows} * sizeof(Row));
+  for (const UpperLevel& level : g.upper) {
+    const auto count = static_cast<std::uint32_t>(level.row.size());
+    out.append(&count, sizeof count);
+    put_vector(out, level.row);
+    put_vector(out, level.down);
+    put_vector(out, level.links);
+  }
+  put_vector(out, g.fragile);
+}
+
+std::shared_ptr<const GraphIndex> read_graph(const SegmentReader& file, int threads) {
+  file.verify();
+  ByteReader in(file.payload(), file.payload_size(), file.path().c_str());
+  const auto* counts = in.get_bytes(kCounts);
+  GraphData g(get_le<std::uint32_t>(counts));
+  g.rows = get_le<std::uint32_t>(counts + 4);
+  g.entry = get_le<std::uint32_t>(counts + 8);
+  const auto levels = get_le<std::uint32_t>(counts + 16);
+  const auto fragile = get_le<std::uint32_t>(counts + 20);
+  if (g.M < 2 || g.M > 128 || g.base.width() != get_le<std::uint32_t>(counts + 12)) corrupt(file, "M");
+  if (g.rows > kMaxGraphRows || levels > kMaxLevels) corrupt(file, "a count");
+  const std::size_t width = g.base.width();
+  const char* links = in.get_bytes(std::uint64_t{g.rows} * width * sizeof(Row));
+  const char* parents = in.get_bytes(std::uint64_t{g.rows} * sizeof(Row));
+  g.base.reset(g.rows);
+  parallel_for(g.rows, 16384, threads, [&](std::size_t begin, std::size_t end, int) {
+    const Row first = static_cast<Row>(begin);
+    std::memcpy(g.base.links(first), links + begin * width * sizeof(Row), (end - begin) * width * sizeof(Row));
+    std::memcpy(g.base.parent(first), parents + begin * sizeof(Row), (end - begin) * sizeof(Row));
+  });
+  for (std::uint32_t l = 0; l < levels; ++l) {
+    const auto count = in.get<std::uint32_t>();
+    UpperLevel level;
+    level.row = get_vector(in, count);
+    level.down = get_vector(in, count);
+    level.links = get_vector(in, std::uint64_t{count} * g.M);
+    g.upper.push_back(std::move(level));
+  }
+  g.fragile = get_vector(in, fragile);
+  check(g, file, threads);
+  return std::make_shared<GraphIndex>(std::move(g));
+}
+
+}  // namespace sagedb

@@ -1,0 +1,332 @@
+// A database with a path: what was acknowledged is there after every kind of reopen.
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "storage/file_header.h"
+#include "support/durable_fixture.h"
+
+namespace sagedb {
+namespace {
+
+using namespace sagedb::testing;
+using test::SimEnv;
+using test::SimOp;
+
+struct Case {
+  Metric metric;
+  VectorType vectors;
+  IndexKind kind;
+  std::uint32_t dimension;
+};
+
+class Reopen : public ::testing::TestWithParam<Case> {
+ protected:
+  Options options(Env& env) const {
+    Options o = durable_options(env, GetParam().dimension, GetParam().metric, GetParam().kind);
+    o.vectors = GetParam().vectors;
+    o.rebuild_threshold = 100;
+    return o;
+  }
+};
+
+// Property: after each reopen, with and without checkpoints, builds and compactions before it, the content is the same, assigned ids
+// go on rising, sequences and versions do not fall, and searches find every row.
+TEST_P(Reopen, GivesTheSameContent) {
+  SimEnv env;
+  std::mt19937_64 rng(11);
+  Content content;
+  Sequence sequence = 0;
+  std::uint64_t version = 0;
+  for (int round = 0; round < 8; ++round) {
+    auto db = SageDB::open(options(env));
+    ASSERT_EQ(content_of(*db), content) << "round " << round;
+    EXPECT_EQ(db->stats().sequence, sequence);
+    EXPECT_GE(db->index_version(), round % 2 == 1 ? version : 0);
+    for (int i = 0; i < 60; ++i) {
+      std::vector<WriteOp> ops = random_ops(rng, GetParam().dimension, 300);
+      for (const OpResult& r : db->apply(ops)) expect_ok(r);
+    }
+    if (round % 3 == 1) db->build_index(nullptr, nullptr);
+    if (round % 4 == 2) db->optimize(nullptr, nullptr);
+    if (round % 2 == 0) db->checkpoint();
+    std::vector<WriteOp> ops = random_ops(rng, GetParam().dimension, 300);
+    db->apply(ops);
+    const auto items = db->find(nullptr, 5, 0, true);
+    for (const Item& item : items) {
+      const SearchResult r = search_one(*db, item.vector, 1, 100);
+      ASSERT_EQ(r.hits.size(), 1u);
+      if (GetParam().metric == Metric::l2) EXPECT_NEAR(r.hits[0].score, 0, 1e-2);
+    }
+    content = content_of(*db);
+    sequence = db->stats().sequence;
+    version = db->index_version();
+    EXPECT_EQ(db->stats().durable_sequence, sequence) << "mode fsync";
+    db->verify(nullptr, nullptr);
+    if (round % 2 == 0) db->close();  // else by the destructor
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, Reopen,
+                         ::testing::Values(Case{Metric::l2, VectorType::float32, IndexKind::flat, 3},
+                                           Case{Metric::cosine, VectorType::float32, IndexKind::hnsw, 40},
+                                           Case{Metric::ip, VectorType::float16, IndexKind::hnsw, 33},
+                                           Case{Metric::cosine, VectorType::float16, IndexKind::automatic, 5}));
+
+// Property: an open after a checkpoint serves the stored graph: nothing is built again, and results are the same.
+TEST(Durability, TheGraphIsStored) {
+  SimEnv env;
+  Options o = durable_options(env, 48, Metric::cosine, IndexKind::hnsw);
+  o.rebuild_threshold = 1u << 20;
+  std::mt19937_64 rng(3);
+  std::vector<Vector> queries;
+  for (int i = 0; i < 20; ++i) queries.push_back(random_vector(rng, 48));
+  std::vector<std::vector<Hit>> before;
+  {
+    auto db = SageDB::open(o);
+    std::vector<Vector> vectors;
+    for (int i = 0; i < 2000; ++i) vectors.push_back(random_vector(rng, 48));
+    expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, vectors)));
+    db->build_index(nullptr, nullptr);
+    for (const Vector& q : queries) before.push_back(search_one(*db, q, 10, 64).hits);
+    db->close();
+  }
+  auto db = SageDB::open(o);
+  EXPECT_EQ(db->stats().indexed_rows, 2000u);
+  EXPECT_EQ(db->stats().replayed, 0u);
+  EXPECT_EQ(db->stats().index_rebuilds, 0u);
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    const std::vector<Hit> after = search_one(*db, queries[i], 10, 64).hits;
+    ASSERT_EQ(after.size(), before[i].size());
+    for (std::size_t j = 0; j < after.size(); ++j) EXPECT_EQ(key_of(after[j].id), key_of(before[i][j].id));
+  }
+  // The mapped part grows on like any other.
+  std::vector<Vector> more;
+  for (int i = 0; i < 500; ++i) more.push_back(random_vector(rng, 48));
+  const OpResult added = apply_one(*db, op_of(WriteOp::Kind::add, more));
+  EXPECT_EQ(added.first_assigned, 2001);
+  db->build_index(nullptr, nullptr);
+  EXPECT_EQ(db->stats().indexed_rows, 2500u);
+  db->verify(nullptr, nullptr);
+  EXPECT_EQ(key_of(search_one(*db, more[77], 1, 64).hits.at(0).id), "2078");
+}
+
+// Property: of an existing path what is stored holds: left open it is taken, contradicted it is an error that names both.
+TEST(Durability, ConfigurationIsStored) {
+  SimEnv env;
+  Options o = durable_options(env, 6, Metric::cosine, IndexKind::hnsw);
+  o.index.M = 24;
+  SageDB::open(o)->close();
+  const auto open_with = [&](const std::function<void(Options*)>& change) {
+    Options other = o;
+    change(&other);
+    return code_of([&] { SageDB::open(other); });
+  };
+  EXPECT_EQ(open_with([](Options* x) { x->dimension = 7; }), ErrorCode::CONFIG_MISMATCH);
+  EXPECT_EQ(open_with([](Options* x) { x->metric = Metric::l2; }), ErrorCode::CONFIG_MISMATCH);
+  EXPECT_EQ(open_with([](Options* x) { x->vectors = VectorType::float16; }), ErrorCode::CONFIG_MISMATCH);
+  EXPECT_EQ(open_with([](Options* x) { x->index.kind = IndexKind::flat; }), ErrorCode::CONFIG_MISMATCH);
+  EXPECT_EQ(open_with([](Options* x) { x->index.M = 16; }), ErrorCode::CONFIG_MISMATCH);
+  Options left_open = durable_options(env, 0, Metric::l2, IndexKind::automatic);
+  left_open.open_metric = left_open.open_vectors = left_open.open_index = true;
+  auto db = SageDB::open(left_open);
+  EXPECT_EQ(db->options().dimension, 6u);
+  EXPECT_EQ(db->options().metric, Metric::cosine);
+  EXPECT_EQ(db->options().index.kind, IndexKind::hnsw);
+  EXPECT_EQ(db->options().index.M, 24u);
+  left_open.path = "/data/new";
+  EXPECT_EQ(code_of([&] { SageDB::open(left_open); }), ErrorCode::INVALID_ARGUMENT)
+      << "a new database needs a dimension";
+}
+
+// Property: one writer; the path is free again after close(), also after an open that failed.
+TEST(Durability, OneWriter) {
+  SimEnv env;
+  const Options o = durable_options(env);
+  auto db = SageDB::open(o);
+  EXPECT_EQ(code_of([&] { SageDB::open(o); }), ErrorCode::LOCKED);
+  db->close();
+  auto again = SageDB::open(o);
+  again.reset();
+  Options wrong = o;
+  wrong.dimension = 99;
+  EXPECT_EQ(code_of([&] { SageDB::open(wrong); }), ErrorCode::CONFIG_MISMATCH);
+  EXPECT_NO_THROW(SageDB::open(o));
+}
+
+// Property: readOnly opens beside the writer, sees what was acknowledged, changes nothing on disk and refuses writes.
+TEST(Durability, ReadOnly) {
+  SimEnv env;
+  Options o = durable_options(env);
+  Options reading = o;
+  reading.read_only = true;
+  EXPECT_EQ(code_of([&] { SageDB::open(reading); }), ErrorCode::NOT_FOUND);
+  auto db = SageDB::open(o);
+  std::mt19937_64 rng(5);
+  for (int i = 0; i < 30; ++i) {
+    auto ops = random_ops(rng, 4);
+    db->apply(ops);
+    if (i == 20) db->checkpoint();
+  }
+  const std::size_t moment = env.moment();
+  {
+    auto reader = SageDB::open(reading);
+    EXPECT_EQ(content_of(*reader), content_of(*db));
+    const OpResult r = apply_one(*reader, op_of(WriteOp::Kind::add, {{1, 2, 3, 4}}));
+    ASSERT_TRUE(r.error.has_value());
+    EXPECT_EQ(r.error->code(), ErrorCode::READ_ONLY);
+    EXPECT_EQ(code_of([&] { reader->checkpoint(); }), ErrorCode::READ_ONLY);
+    // What the writer removes meanwhile stays readable.
+    const Content seen = content_of(*reader);
+    for (int i = 0; i < 3; ++i) {
+      auto ops = random_ops(rng, 4);
+      db->apply(ops);
+      db->checkpoint();
+    }
+    EXPECT_EQ(content_of(*reader), seen);
+  }
+  for (std::size_t i = moment; i < env.journal().size(); ++i)
+    EXPECT_EQ(env.journal()[i].path.find("LOCK"), std::string::npos);
+}
+
+// Property: in mode memory nothing is written until flush(), a checkpoint or close(); in mode async flush() makes everything durable.
+TEST(Durability, Modes) {
+  for (const Durability mode : {Durability::memory, Durability::async}) {
+    SimEnv env;
+    Options o = durable_options(env);
+    o.durability = mode;
+    std::mt19937_64 rng(9);
+    const auto write = [&](SageDB& db) {
+      auto ops = random_ops(rng, 4);
+      db.apply(ops);
+    };
+    Content flushed;
+    {
+      auto db = SageDB::open(o);
+      for (int i = 0; i < 10; ++i) write(*db);
+      if (mode == Durability::memory) EXPECT_EQ(db->stats().durable_sequence, 0u);
+      db->flush();
+      EXPECT_EQ(db->stats().durable_sequence, db->stats().sequence);
+      flushed = content_of(*db);
+      test::SimRandom random(4);
+      for (int i = 0; i < 50; ++i) {
+        SimEnv after(env.disk().after_power_loss(random));
+        Options p = o;
+        p.env = &after;
+        ASSERT_EQ(content_of(*SageDB::open(p)), flushed);
+      }
+      write(*db);
+      flushed = content_of(*db);
+      db->close();
+    }
+    EXPECT_EQ(content_of(*SageDB::open(o)), flushed) << "close() keeps everything";
+  }
+}
+
+// Property: concurrent durable writers share syncs, keep all their rows, and each sees its own write at once.
+TEST(Durability, GroupCommit) {
+  SimEnv env;
+  auto db = SageDB::open(durable_options(env));
+  env.set_skip([](const SimOp& op) {  // a sync takes its time, as on a real disk
+    if (op.kind == SimOp::Kind::sync) std::this_thread::sleep_for(std::chrono::microseconds(200));
+    return false;
+  });
+  const std::size_t before = env.moment();
+  constexpr int kThreads = 16, kWrites = 40;
+  std::vector<std::thread> threads;
+  std::atomic<int> failed{0};
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kWrites; ++i) {
+        const ExternalId id(static_cast<std::int64_t>(t * 1000 + i));
+        if (apply_one(*db, op_of(WriteOp::Kind::add, {{1, 2, 3, static_cast<float>(i)}}, {id})).error) ++failed;
+        if (!db->has({id})[0]) ++failed;
+      }
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  EXPECT_EQ(failed, 0);
+  EXPECT_EQ(db->size(), static_cast<std::uint64_t>(kThreads * kWrites));
+  std::size_t syncs = 0;
+  for (std::size_t i = before; i < env.journal().size(); ++i) syncs += env.journal()[i].kind == SimOp::Kind::sync;
+  std::printf("[ syncs    ] %zu for %d writes of %d threads\n", syncs, kThreads * kWrites, kThreads);
+  EXPECT_LT(syncs, static_cast<std::size_t>(kThreads * kWrites / 4));
+  const Content content = content_of(*db);
+  db.reset();
+  EXPECT_EQ(content_of(*SageDB::open(durable_options(env))), content);
+}
+
+// Property: snapshot() gives a complete, independent database while writes go on; an occupied folder is refused.
+TEST(Durability, Snapshot) {
+  SimEnv env;
+  auto db = SageDB::open(durable_options(env));
+  std::mt19937_64 rng(6);
+  for (int i = 0; i < 20; ++i) {
+    auto ops = random_ops(rng, 4);
+    db->apply(ops);
+  }
+  const Content then = content_of(*db);
+  db->snapshot("/backup/one");
+  EXPECT_EQ(code_of([&] { db->snapshot("/backup/one"); }), ErrorCode::INVALID_ARGUMENT);
+  for (int i = 0; i < 20; ++i) {
+    auto ops = random_ops(rng, 4);
+    db->apply(ops);
+    if (i % 5 == 0) db->checkpoint();
+  }
+  Options o = durable_options(env);
+  o.path = "/backup/one";
+  auto copy = SageDB::open(o);
+  EXPECT_EQ(content_of(*copy), then);
+  copy->verify(nullptr, nullptr);
+  expect_ok(apply_one(*copy, op_of(WriteOp::Kind::add, {{1, 2, 3, 4}})));
+  copy->checkpoint();
+  EXPECT_EQ(copy->size(), then.size() + 1);
+  EXPECT_NO_THROW(db->verify(nullptr, nullptr)) << "the copy's life does not touch the original";
+}
+
+// Property: a damaged graph is rebuilt, with a message; damaged vectors are found by verify(); nothing answers wrongly.
+TEST(Durability, Damage) {
+  SimEnv env;
+  Options o = durable_options(env, 40, Metric::l2, IndexKind::hnsw);
+  o.rebuild_threshold = 100;
+  std::mt19937_64 rng(8);
+  std::vector<Vector> vectors;
+  for (int i = 0; i < 500; ++i) vectors.push_back(random_vector(rng, 40));
+  {
+    auto db = SageDB::open(o);
+    const std::vector<std::string> metadata(vectors.size(), "{\"a\":1}");
+    expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, vectors, {}, metadata)));
+    db->build_index(nullptr, nullptr);
+    db->close();
+  }
+  std::size_t files = 0;
+  for (const std::string& path : env.disk().paths()) {
+    if (path.find(".seg") == std::string::npos) continue;
+    ++files;
+    test::SimDisk disk = env.disk();
+    std::string* bytes = disk.find(path);
+    (*bytes)[kHeaderSize + (bytes->size() - kHeaderSize) / 2] ^= 16;
+    SimEnv damaged(disk);
+    Options p = o;
+    p.env = &damaged;
+    try {
+      auto db = SageDB::open(p);
+      const bool graph = path.find("graph") != std::string::npos || path.find("errors") != std::string::npos;
+      const bool mapped = path.find("vectors") != std::string::npos || path.find("codes") != std::string::npos;
+      ASSERT_TRUE(graph || mapped) << path << " was not noticed at open";
+      EXPECT_EQ(code_of([&] { db->verify(nullptr, nullptr); }), ErrorCode::CORRUPTION) << path;
+      if (!graph) continue;
+      EXPECT_NE(db->stats().last_error.find("rebuilt"), std::string::npos);
+      db->build_index(nullptr, nullptr);
+      EXPECT_EQ(search_one(*db, vectors[7], 1, 100).hits.at(0).id.number(), 8);
+      db->checkpoint();
+      EXPECT_NO_THROW(db->verify(nullptr, nullptr)) << "the checkpoint replaced the damaged file";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ErrorCode::CORRUPTION) << path << e.message();
+    }
+  }
+  EXPECT_GE(files, 5u);
+}
+
+}  // namespace
+}  // namespace sagedb
