@@ -37,10 +37,21 @@ unsigned arc4random(void) {
 }
 C
 
+# And these come in older versions too.
+cat >"$compat/old_glibc.h" <<'C'
+#include <bits/c++config.h>
+#undef _GLIBCXX_USE_PTHREAD_COND_CLOCKWAIT
+#undef _GLIBCXX_USE_PTHREAD_MUTEX_CLOCKLOCK
+#undef _GLIBCXX_USE_PTHREAD_RWLOCK_CLOCKLOCK
+__asm__(".symver exp,exp@GLIBC_2.2.5");
+__asm__(".symver log,log@GLIBC_2.2.5");
+__asm__(".symver pow,pow@GLIBC_2.2.5");
+C
+
 headers=/usr/include/c++/12
 cat >"$root/c++" <<EOF
 #!/bin/sh
 exec g++-12 --sysroot=$root -nostdinc++ -isystem $headers -isystem /usr/include/x86_64-linux-gnu/c++/12 -isystem $headers/backward \\
-  -L$compat -L$root/usr/lib/x86_64-linux-gnu -Wl,$compat/newer_glibc.o "\$@"
+  -include $compat/old_glibc.h -L$compat -L$root/usr/lib/x86_64-linux-gnu -Wl,$compat/newer_glibc.o "\$@"
 EOF
 chmod +x "$root/c++"

@@ -73,7 +73,7 @@ TEST(ScratchPool, LeasesAreExclusive) {
   std::vector<std::thread> threads;
   std::atomic<int> shared{0};
   for (int t = 0; t < 8; ++t)
-    threads.emplace_back([&] {
+    threads.emplace_back([&, t] {
       for (int i = 0; i < 2000; ++i) {
         const auto lease = pool.lease();
         // A second user of the same scratch would see or break this mark.
