@@ -11,7 +11,7 @@ constexpr float kScatteredBase = 12.0f;      // one distance at a random address
 constexpr float kScatteredPerByte = 0.045f;  // and per byte of the row
 constexpr float kScanBase = 4.0f;            // one distance of an ascending scan
 constexpr float kScanPerByte = 0.03f;
-constexpr float kBridge = 110.0f;            // reading the link row of a bridged node and testing its neighbors
+constexpr float kBridge = 45.0f;            // reading the link row of a bridged node and testing its neighbors
 constexpr float kDistancesPerCandidate = 9.0f;  // new distances per expanded candidate of a beam
 constexpr float kDescent = 250.0f;           // distances of the upper levels and the approach
 

@@ -122,13 +122,15 @@ void search_restricted(const Measure& measure, const GraphData& graph, std::uint
     const bool two_hop = choice.plan == FilterPlan::two_hop;
     const double share = static_cast<double>(matching) / graph.rows;
     double wanted = two_hop ? ef : ef / share;
-    wanted = std::min(wanted * 1.05 + 2, static_cast<double>(graph.rows) + 1);
+    // A little room: a pool that falls just short of ef accepted rows would have to widen.
+    wanted = std::min(wanted * 1.25 + 8, static_cast<double>(graph.rows) + 1);
     s.pool.reset(static_cast<std::uint32_t>(wanted));
     start_beam(measure, level, s, start);
     // A traversal may cost as much as the scan that would replace it, then it gives up.
     const std::size_t budget = s.seen_count() + matching + 512;
     CandidateKey farthest = 0;
-    for (bool widened = false;; widened = true) {
+    bool hole = false;
+    for (;;) {
       if (two_hop) {
         run_two_hop(measure, level, selector, s, counters);
       } else {
@@ -136,11 +138,12 @@ void search_restricted(const Measure& measure, const GraphData& graph, std::uint
       }
       collect_accepted(s, selector, ef);
       if (s.accepted.size() == ef) {
-        // A search that had to widen stands at the rim of a hole of rows that are not accepted, where the first ef it meets are not the
-        // nearest: it is done when widening no longer changes them.
-        if (!widened || s.accepted.back() == farthest) return;
+        // A search that at first found far fewer than the filter's share promised stands at the rim of a hole of rows that are not
+        // accepted, where the first ef it meets are not the nearest: it is done when widening no longer changes them.
+        if (!hole || s.accepted.back() == farthest) return;
         farthest = s.accepted.back();
       }
+      hole |= s.accepted.size() < ef / 2;
       const bool exhausted = s.overflow.empty();
       if (exhausted && !two_hop && s.seen_count() == graph.rows) return;  // everything was measured
       if (exhausted || s.seen_count() > budget) break;
