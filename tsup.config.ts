@@ -5,6 +5,8 @@ const entries = {
   index: 'lib/index.ts',
   service: 'lib/service/index.ts',
   pipeline: 'lib/pipeline/index.ts',
+  server: 'lib/server/index.ts',
+  observability: 'lib/observability/index.ts',
 };
 
 // Every output lies directly in dist/: lib/native.ts finds the package root one folder up, from sources and from the bundle alike.

@@ -9,6 +9,7 @@ import { Reads } from './reads.js';
 import { joinRaw, type SearchReader } from './results.js';
 import { Searches } from './search.js';
 import { type SearchSpec, searchSpec } from './search-options.js';
+import type { ConnectOptions, RemoteDatabase } from './server/remote-database.js';
 import { toStats } from './stats.js';
 import type {
   AddBatchOptions,
@@ -104,6 +105,19 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     } catch (error) {
       throw fromNative(error as NativeError);
     }
+  }
+
+  /**
+   * A database that another process serves (`createServer` of `sagedb/server`): the same asynchronous methods. What answers at once here,
+   * `size`, `stats()`, `searchSync`, `handle`, is not there or gives a promise.
+   */
+  static async connect<M extends object = Metadata>(
+    url: string | URL,
+    options?: ConnectOptions,
+  ): Promise<RemoteDatabase<M>> {
+    // Loaded with the first use: a program without a server does not pay for the client.
+    const { connect } = await import('./server/remote-database.js');
+    return connect<M>(url, options);
   }
 
   get dimension(): number {

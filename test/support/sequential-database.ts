@@ -41,7 +41,7 @@ export class SequentialDatabase<M extends object = Metadata> implements VectorDa
   readonly #rows = new Map<Id, Row<M>>();
   readonly #delayMs: number;
   #searches = 0;
-  #nextId = 0;
+  #nextId = 1;
   #adds = 0;
   #sequence = 0;
   #running = 0;

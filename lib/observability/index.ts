@@ -1,0 +1,1 @@
+export { databaseMetrics, type MetricLabels, serviceMetrics } from './prometheus.js';

@@ -1,0 +1,145 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { abortedError, SAGEDB_ERROR_CODES, SageDBError, type SageDBErrorCode } from '../errors.js';
+
+export interface HttpClientOptions {
+  token: string | undefined;
+  timeoutMs: number;
+  maxConnections: number;
+  ca: string | Buffer | undefined;
+}
+
+export interface ClientRequest {
+  method: 'GET' | 'POST';
+  path: string;
+  type?: string;
+  accept: string;
+  body: readonly Buffer[];
+  signal: AbortSignal | undefined;
+  /** 0: as long as it takes. */
+  timeoutMs?: number;
+  /** Changes nothing, so that it may be sent again when the connection broke. */
+  repeatable: boolean;
+}
+
+export interface ClientResponse {
+  type: string;
+  body: Buffer;
+}
+
+/** Requests to one server over kept connections. Every failure is a `SageDBError`. */
+export class HttpClient {
+  readonly #base: URL;
+  readonly #agent: HttpAgent;
+  readonly #options: HttpClientOptions;
+  #closed = false;
+
+  constructor(base: URL, options: HttpClientOptions) {
+    this.#base = base;
+    this.#options = options;
+    const agentOptions = { keepAlive: true, maxSockets: options.maxConnections };
+    this.#agent =
+      base.protocol === 'https:' ? new HttpsAgent({ ...agentOptions, ca: options.ca }) : new HttpAgent(agentOptions);
+  }
+
+  async send(request: ClientRequest): Promise<ClientResponse> {
+    if (this.#closed) throw new SageDBError('CLOSED', 'the connection is closed');
+    if (request.signal?.aborted === true) throw abortedError(request.signal);
+    try {
+      return await this.#exchange(request);
+    } catch (error) {
+      // The server may close an idle connection in the moment in which we use it.
+      if (request.repeatable && error instanceof StaleConnection) return this.#exchange(request);
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#agent.destroy();
+  }
+
+  #exchange(request: ClientRequest): Promise<ClientResponse> {
+    const { signal } = request;
+    return new Promise((resolve, reject) => {
+      const length = request.body.reduce((sum, part) => sum + part.length, 0);
+      const send = this.#base.protocol === 'https:' ? httpsRequest : httpRequest;
+      const outgoing = send(new URL(request.path, this.#base), {
+        method: request.method,
+        agent: this.#agent,
+        headers: this.#headers(request, length),
+      });
+      const timeoutMs = request.timeoutMs ?? this.#options.timeoutMs;
+      const timer =
+        timeoutMs > 0 &&
+        setTimeout(() => fail(new SageDBError('TIMEOUT', `no answer within ${timeoutMs} ms`)), timeoutMs);
+      const onAbort = () => fail(abortedError(signal as AbortSignal));
+      const end = () => {
+        if (timer) clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      const fail = (error: Error) => {
+        end();
+        reject(error);
+        outgoing.destroy();
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      outgoing.on('error', (error: NodeJS.ErrnoException) => {
+        const reset = outgoing.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+        fail(reset ? new StaleConnection(error) : unreachable(error, this.#base));
+      });
+      outgoing.on('response', (response) => {
+        read(response).then((answer) => {
+          end();
+          resolve(answer);
+        }, fail);
+      });
+      for (const part of request.body) outgoing.write(part);
+      outgoing.end();
+    });
+  }
+
+  #headers(request: ClientRequest, length: number): Record<string, string | number> {
+    const { token } = this.#options;
+    return {
+      accept: request.accept,
+      ...(request.type === undefined ? {} : { 'content-type': request.type, 'content-length': length }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    };
+  }
+}
+
+/** A kept connection that turned out to be closed. */
+class StaleConnection extends SageDBError {
+  constructor(cause: Error) {
+    super('UNAVAILABLE', 'the server closed the connection; whether it did the request is unknown', { cause });
+  }
+}
+
+async function read(response: IncomingMessage): Promise<ClientResponse> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+  } catch (cause) {
+    throw new SageDBError('UNAVAILABLE', 'the connection broke before the answer was complete', { cause });
+  }
+  const body = Buffer.concat(chunks);
+  const status = response.statusCode ?? 0;
+  if (status >= 300) throw refusal(status, body);
+  return { type: response.headers['content-type'] ?? '', body };
+}
+
+/** The server's error with its own code, so that a program need not know whether its database is remote. */
+function refusal(status: number, body: Buffer): SageDBError {
+  try {
+    const { error } = JSON.parse(body.toString()) as { error: { code: SageDBErrorCode; message: string } };
+    if (SAGEDB_ERROR_CODES.includes(error.code)) return new SageDBError(error.code, error.message);
+  } catch {
+    // Something between us and the server answered.
+  }
+  return new SageDBError('UNAVAILABLE', `the server answered with status ${status}`);
+}
+
+function unreachable(cause: Error, base: URL): SageDBError {
+  return new SageDBError('UNAVAILABLE', `${base.origin} cannot be reached: ${cause.message}`, { cause });
+}
