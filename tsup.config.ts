@@ -4,6 +4,7 @@ import { defineConfig, type Options } from 'tsup';
 const entries = {
   index: 'lib/index.ts',
   service: 'lib/service/index.ts',
+  'pool-worker': 'lib/service/pool-worker.ts',
   pipeline: 'lib/pipeline/index.ts',
   server: 'lib/server/index.ts',
   observability: 'lib/observability/index.ts',

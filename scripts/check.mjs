@@ -6,7 +6,7 @@ import { capture, root, run, section } from './process.mjs';
 const fix = process.argv.includes('--fix');
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 
-const folders = ['cpp', 'lib', 'test', 'bench', 'scripts', 'demo', 'bin'];
+const folders = ['cpp', 'lib', 'test', 'bench', 'scripts', 'demo', 'examples', 'bin'];
 const sources = folders
   .filter((folder) => existsSync(join(root, folder)))
   .flatMap((folder) => readdirSync(join(root, folder), { recursive: true }).map((name) => `${folder}/${name}`))

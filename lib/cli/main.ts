@@ -5,8 +5,9 @@ import { bench } from './bench.js';
 import { build } from './build.js';
 import { type Command, parse, table, UsageError, usage } from './command.js';
 import { doctor } from './doctor.js';
+import { serve } from './serve.js';
 
-const commands: Command[] = [doctor, bench, build];
+const commands: Command[] = [doctor, bench, build, serve];
 
 // Exit codes: 0 done, 1 failed, 2 wrong usage.
 async function main(args: string[]): Promise<number> {

@@ -264,11 +264,9 @@ function searchCall<M extends object>(options: SearchOptions<M>): Pick<Call, 'he
   return { head, texts: { filter: filterText(filter) }, signal };
 }
 
-/** Checked like a local filter: what JSON would drop without a word must not reach a `removeWhere`. */
+/** Checked like a local filter: what plain JSON would drop without a word must not reach a `removeWhere`. */
 function filterText(filter: object | undefined): string | undefined {
-  if (filter === undefined) return undefined;
-  compileFilter(filter);
-  return JSON.stringify(filter);
+  return filter === undefined ? undefined : compileFilter(filter);
 }
 
 function headText(head: Record<string, unknown>, texts: Record<string, string | undefined>): string {

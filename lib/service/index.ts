@@ -1,11 +1,18 @@
 export type { AsyncVectorDatabase } from './database.js';
 export type { LatencySummary } from './latency.js';
 export type { PendingCallInfo } from './pending-call.js';
+export type { PoolWorkerOptions } from './pool-thread.js';
 export {
   type ExistingDatabaseOptions,
   SageDBService,
   type SageDBServiceOptions,
 } from './sage-db-service.js';
+export {
+  SageDBServicePool,
+  type SageDBServicePoolOptions,
+  type TaskContext,
+  type TaskName,
+} from './sage-db-service-pool.js';
 export {
   type CallContext,
   type CallOptions,
