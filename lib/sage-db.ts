@@ -4,6 +4,7 @@ import { checkId, checkIds } from './ids.js';
 import { runLong } from './long-job.js';
 import { stringifyMetadata } from './metadata.js';
 import { type NativeDatabase, type NativeError, type NativeOptions, native } from './native.js';
+import { operations, PublishWatch, type TracedOperation } from './observability/channels.js';
 import { booleanOf, integerIn, longOptions, openOptions, readOptions } from './options.js';
 import { Reads } from './reads.js';
 import { joinRaw, type SearchReader } from './results.js';
@@ -69,6 +70,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   readonly #searches: Searches;
   /** Running builds, to be cancelled by close(). */
   readonly #builds = new Set<{ promise: Promise<unknown>; cancel: () => void }>();
+  readonly #publications = new PublishWatch(this, () => (this.#closing ? undefined : this.stats()));
   #closing: Promise<void> | undefined;
 
   /** @internal Use `SageDB.open` or `SageDB.attach`. */
@@ -149,14 +151,14 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   add<I extends Id>(vector: VectorInput, metadata: M | undefined, options: AddOptions<I> & { id: I }): Promise<I>;
   add(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id>;
   add(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id> {
-    return this.#attempt(() => this.#put(WRITE.add, vector, metadata, options));
+    return this.#attempt(() => this.#put(WRITE.add, vector, metadata, options), operations.add);
   }
 
   upsert(vector: VectorInput, metadata?: M, options?: AddOptions<undefined>): Promise<number>;
   upsert<I extends Id>(vector: VectorInput, metadata: M | undefined, options: AddOptions<I> & { id: I }): Promise<I>;
   upsert(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id>;
   upsert(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id> {
-    return this.#attempt(() => this.#put(WRITE.upsert, vector, metadata, options));
+    return this.#attempt(() => this.#put(WRITE.upsert, vector, metadata, options), operations.upsert);
   }
 
   /**
@@ -169,12 +171,12 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
    * resolves. `onProgress` counts rows taken over; after its last call only the commit remains.
    */
   addBatch(vectors: VectorsInput, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]> {
-    return this.#attempt(() => this.#putBatch(WRITE.add, vectors, metadata, options));
+    return this.#attempt(() => this.#putBatch(WRITE.add, vectors, metadata, options), operations.addBatch);
   }
 
   /** As `addBatch`; an existing id has its whole item replaced. */
   upsertBatch(vectors: VectorsInput, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]> {
-    return this.#attempt(() => this.#putBatch(WRITE.upsert, vectors, metadata, options));
+    return this.#attempt(() => this.#putBatch(WRITE.upsert, vectors, metadata, options), operations.upsertBatch);
   }
 
   update(id: Id, patch: ItemPatch<M>): Promise<boolean> {
@@ -192,7 +194,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
         (group) => group.extend(floats, [checked], texts),
         (outcome) => outcome.affected === 1,
       );
-    });
+    }, operations.update);
   }
 
   remove(id: Id): Promise<boolean>;
@@ -207,7 +209,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
         (group) => group.extend(undefined, ids),
         (outcome) => (many ? outcome.affected : outcome.affected === 1),
       );
-    });
+    }, operations.remove);
   }
 
   removeWhere(filter: Filter<M>): Promise<number> {
@@ -219,7 +221,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
         () => {},
         (outcome) => outcome.affected,
       );
-    });
+    }, operations.removeWhere);
   }
 
   get<IV extends boolean = false>(id: Id, options?: GetOptions<IV>): Promise<Item<M, IV> | undefined> {
@@ -279,12 +281,12 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     return this.#attempt(() => {
       const spec = this.#spec(options, false, false);
       return this.#searches.one(query, spec, asRows) as Promise<SearchResult<M, IM, IV>[]>;
-    });
+    }, operations.search);
   }
 
   /** The same hits as typed arrays: for callers that need no objects. */
   searchRaw(query: VectorInput, options?: RawSearchOptions<M>): Promise<RawSearchResult> {
-    return this.#attempt(() => this.#searches.one(query, this.#spec(options, true, false), asRaw));
+    return this.#attempt(() => this.#searches.one(query, this.#spec(options, true, false), asRaw), operations.search);
   }
 
   /** Blocks the calling thread: for scripts and worker threads that prefer microseconds to a promise. */
@@ -311,14 +313,14 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     return this.#attempt(() => {
       const spec = this.#spec(options, false, false);
       return this.#searches.many(this.#source(queries), spec, asRows) as Promise<SearchResult<M, IM, IV>[][]>;
-    });
+    }, operations.batchSearch);
   }
 
   batchSearchRaw(queries: VectorsInput, options?: RawSearchOptions<M>): Promise<RawBatchSearchResult> {
     return this.#attempt(async () => {
       const spec = this.#spec(options, true, false);
       return joinRaw(await this.#searches.many(this.#source(queries), spec, asRaw), spec, this.#dimension);
-    });
+    }, operations.batchSearch);
   }
 
   /** Blocks the calling thread; uses all cores. */
@@ -333,11 +335,11 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   }
 
   buildIndex(options?: LongOptions): Promise<void> {
-    return this.#attempt(() => this.#build(false, options));
+    return this.#attempt(() => this.#build(false, options), operations.buildIndex);
   }
 
   optimize(options?: LongOptions): Promise<void> {
-    return this.#attempt(() => this.#build(true, options));
+    return this.#attempt(() => this.#build(true, options), operations.optimize);
   }
 
   /** Resolves when every write made before is as durable as this database makes it. */
@@ -346,7 +348,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
       this.#requireOpen();
       await this.#writes.drained();
       await this.#call((done) => this.#native.flush(done));
-    });
+    }, operations.flush);
   }
 
   /**
@@ -381,7 +383,12 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   }
 
   /** For methods that return a promise: what is thrown on the way becomes a rejection. */
-  #attempt<T>(work: () => Promise<T>): Promise<T> {
+  #attempt<T>(work: () => Promise<T>, operation?: TracedOperation): Promise<T> {
+    this.#publications.ensure();
+    return operation?.observed ? operation.trace(this, () => this.#tried(work)) : this.#tried(work);
+  }
+
+  #tried<T>(work: () => Promise<T>): Promise<T> {
     try {
       this.#requireOpen();
       return work();
