@@ -58,23 +58,29 @@ describe('one program', () => {
 });
 
 describe('ten at a time', () => {
-  it('ten calls overlap and the eleventh queues, over every back end that is slow enough to see', async () => {
-    const slow = new SequentialDatabase<Article>({ dimension: DIMENSION, delayMs: 40 });
+  it('ten calls overlap and the eleventh queues, in process and over a server', async () => {
+    let open: () => void = () => undefined;
+    let gate: Promise<void>;
+    const slow = new SequentialDatabase<Article>({ dimension: DIMENSION, gate: () => gate });
     const slowServer = await createServer(slow, { port: 0 });
     for (const database of [slow, () => SageDB.connect<Article>(slowServer.url)]) {
+      gate = new Promise((resolve) => {
+        open = resolve;
+      });
       slow.peakSearches = 0;
       const env = new LocalEnvironment('ten').registerService(
         'sage_db',
         () => new SageDBService<Article>({ database }),
       );
-      await env.services.start('sage_db');
       const query = new Float32Array(DIMENSION).fill(1);
       const calls = Array.from({ length: 11 }, () => env.callService('sage_db', { method: 'search' }, query));
-      await until(() => env.services.metrics().running === 10);
+      await until(() => slow.peakSearches === 10);
+      expect(env.services.metrics()).toMatchObject({ running: 10, queued: 1 });
       expect(env.services.pending().map((call) => call.state)).toEqual([
         ...Array<string>(10).fill('running'),
         'queued',
       ]);
+      open();
       await Promise.all(calls);
       expect(slow.peakSearches).toBe(10);
       expect(env.services.metrics()).toMatchObject({ peakRunning: 10, calls: 11 });

@@ -30,6 +30,8 @@ export interface SequentialOptions {
   metric?: Metric;
   /** Milliseconds that every search pretends to take, for tests of waiting. */
   delayMs?: number;
+  /** Every search waits for it: for tests of what happens meanwhile. */
+  gate?: () => Promise<unknown>;
 }
 
 export class SequentialDatabase<M extends object = Metadata> implements VectorDatabase<M> {
@@ -40,6 +42,7 @@ export class SequentialDatabase<M extends object = Metadata> implements VectorDa
   peakSearches = 0;
   readonly #rows = new Map<Id, Row<M>>();
   readonly #delayMs: number;
+  readonly #gate: SequentialOptions['gate'];
   #searches = 0;
   #nextId = 1;
   #adds = 0;
@@ -51,6 +54,7 @@ export class SequentialDatabase<M extends object = Metadata> implements VectorDa
     this.dimension = options.dimension;
     this.metric = options.metric ?? 'cosine';
     this.#delayMs = options.delayMs ?? 0;
+    this.#gate = options.gate;
   }
 
   get size(): number {
@@ -152,6 +156,7 @@ export class SequentialDatabase<M extends object = Metadata> implements VectorDa
     this.peakSearches = Math.max(this.peakSearches, ++this.#running);
     try {
       if (this.#delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#delayMs));
+      await this.#gate?.();
       return this.#scan(this.#normalised(query), options);
     } finally {
       this.#running--;
