@@ -1,6 +1,7 @@
 #include "support/variant.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <mutex>
 #include <shared_mutex>
@@ -151,6 +152,9 @@ class EngineVariant final : public Variant {
     std::vector<WriteOp> ops(1);
     ops[0].count = count;
     ops[0].vectors.assign(vectors, vectors + count * dimension_);
+    // Ids are row numbers of the base set, as the ground truth has them.
+    const std::int64_t first = next_id_.fetch_add(static_cast<std::int64_t>(count));
+    for (std::size_t i = 0; i < count; ++i) ops[0].ids.emplace_back(first + static_cast<std::int64_t>(i));
     const auto results = db_->apply(ops);
     if (results[0].error) throw *results[0].error;
   }
@@ -162,6 +166,7 @@ class EngineVariant final : public Variant {
   const std::size_t dimension_;
   const bool codes_;
   std::shared_ptr<SageDB> db_;
+  std::atomic<std::int64_t> next_id_{0};
 };
 
 }  // namespace
