@@ -18,6 +18,14 @@ export interface NativeOptions {
   quantization: string;
   rebuildThreshold: number;
   threads: number;
+  path: string;
+  durability: string;
+  readOnly: boolean;
+  /** Left open: what an existing path has stored. A dimension of 0 is left open, too. */
+  openMetric: boolean;
+  openVectors: boolean;
+  openIndex: boolean;
+  openM: boolean;
 }
 
 /** `error` is an Error whose `code` is one of the closed set. */
@@ -101,6 +109,8 @@ export interface NativeDatabase {
   ): void;
   build(optimize: boolean, task: NativeTask, callback: (error: NativeError | null) => void): void;
   flush(callback: (error: NativeError | null) => void): void;
+  snapshot(dir: string, callback: (error: NativeError | null) => void): void;
+  verify(task: NativeTask, callback: (error: NativeError | null) => void): void;
   close(callback: (error: NativeError | null) => void): void;
   stats(): NativeStats;
   size(): number;

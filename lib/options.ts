@@ -60,8 +60,19 @@ export function longOptions(options: Partial<LongOptions>, field: string): LongO
   return { signal: signalOf(options.signal, `${field}.signal`), onProgress };
 }
 
+/** A file name the operating system can take, as is. */
+export function pathOf(value: unknown, field: string): string {
+  if (typeof value !== 'string' || value === '' || value.includes('\0')) {
+    throw invalidArgument(field, 'the path of a folder', value);
+  }
+  return value;
+}
+
 export function openOptions(value: unknown): NativeOptions {
   const options = readOptions<OpenOptions>(value, 'options', [
+    'path',
+    'durability',
+    'readOnly',
     'dimension',
     'metric',
     'index',
@@ -75,8 +86,26 @@ export function openOptions(value: unknown): NativeOptions {
     'efConstruction',
     'quantization',
   ]);
+  const path = options.path === undefined ? '' : pathOf(options.path, 'options.path');
+  for (const name of ['durability', 'readOnly'] as const) {
+    if (path === '' && options[name] !== undefined) {
+      throw new SageDBError('INVALID_ARGUMENT', `options.${name}: has a meaning only together with options.path`);
+    }
+  }
+  const stored = path !== '' && options.dimension === undefined;
   return {
-    dimension: integerIn(options.dimension, 'options.dimension', 1, 65_536),
+    path,
+    durability: oneOf(options.durability ?? (path === '' ? 'memory' : 'fsync'), 'options.durability', [
+      'fsync',
+      'async',
+      'memory',
+    ]),
+    readOnly: booleanOf(options.readOnly ?? false, 'options.readOnly'),
+    openMetric: options.metric === undefined,
+    openVectors: options.vectors === undefined,
+    openIndex: index.type === undefined,
+    openM: index.M === undefined,
+    dimension: stored ? 0 : integerIn(options.dimension, 'options.dimension', 1, 65_536),
     metric: oneOf(options.metric ?? 'cosine', 'options.metric', ['l2', 'cosine', 'ip']),
     vectors: oneOf(options.vectors ?? 'float32', 'options.vectors', ['float32', 'float16']),
     indexType: oneOf(index.type ?? 'auto', 'options.index.type', ['auto', 'flat', 'hnsw']),

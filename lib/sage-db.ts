@@ -3,9 +3,9 @@ import { compileFilter, type Filter } from './filter.js';
 import { checkId, checkIds } from './ids.js';
 import { runLong } from './long-job.js';
 import { stringifyMetadata } from './metadata.js';
-import { type NativeDatabase, type NativeError, type NativeOptions, native } from './native.js';
+import { type NativeDatabase, type NativeError, type NativeOptions, type NativeTask, native } from './native.js';
 import { operations, PublishWatch, type TracedOperation } from './observability/channels.js';
-import { booleanOf, integerIn, longOptions, openOptions, readOptions } from './options.js';
+import { booleanOf, integerIn, longOptions, openOptions, pathOf, readOptions } from './options.js';
 import { Reads } from './reads.js';
 import { joinRaw, type SearchReader } from './results.js';
 import { Searches } from './search.js';
@@ -24,6 +24,7 @@ import type {
   Metadata,
   Metric,
   OpenOptions,
+  OpenPathOptions,
   RawBatchSearchResult,
   RawSearchOptions,
   RawSearchResult,
@@ -85,7 +86,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   }
 
   /** Opens a database in memory. Rejects with `INVALID_ARGUMENT`, or `UNAVAILABLE` when there is no addon for this platform. */
-  static async open<M extends object = Metadata>(options: OpenOptions): Promise<SageDB<M>> {
+  static async open<M extends object = Metadata>(options: OpenOptions | OpenPathOptions): Promise<SageDB<M>> {
     const checked: NativeOptions = openOptions(options);
     const database = await new Promise<NativeDatabase>((resolve, reject) => {
       native().open(checked, (error, result) => (error ? reject(fromNative(error)) : resolve(result)));
@@ -351,9 +352,24 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     }, operations.flush);
   }
 
+  /** With a path: writes a complete database of the current state into the empty or new folder `dir`, while reads and writes go on. */
+  snapshot(dir: string): Promise<void> {
+    return this.#attempt(async () => {
+      const checked = pathOf(dir, 'dir');
+      await this.#writes.drained();
+      await this.#call((done) => this.#native.snapshot(checked, done));
+    });
+  }
+
+  /** Reads every stored checksum and checks the index's structure. Rejects with `CORRUPTION`. */
+  verify(options?: LongOptions): Promise<void> {
+    return this.#attempt(() => this.#long(options, (task, done) => this.#native.verify(task, done)));
+  }
+
   /**
    * Refuses new calls with `CLOSED`, lets writes, reads and searches in flight finish, aborts running builds with `ABORTED`, and frees
-   * the memory. Every call returns the same promise. Not closing is safe: the memory is freed when the object is collected.
+   * the memory. With a path everything is on disk when it resolves, and the folder is free for the next open. Every call returns the same promise.
+   * Not closing is safe: the memory is freed when the object is collected.
    */
   close(): Promise<void> {
     this.#closing ??= this.#shutDown();
@@ -470,12 +486,20 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     return this.#reads.get(ids, vector);
   }
 
-  async #build(optimize: boolean, options: LongOptions | undefined): Promise<void> {
+  #build(optimize: boolean, options: LongOptions | undefined): Promise<void> {
+    return this.#long(options, (task, done) => this.#native.build(optimize, task, done));
+  }
+
+  /** A job that can be aborted and reports progress; close() cancels it. */
+  async #long(
+    options: LongOptions | undefined,
+    start: (task: NativeTask, done: (error: NativeError | null) => void) => void,
+  ): Promise<void> {
     const long = longOptions(readOptions<LongOptions>(options, 'options', ['signal', 'onProgress']), 'options');
     if (long.signal?.aborted) throw abortedError(long.signal);
     this.#requireOpen();
     const task = native().createTask();
-    const promise = runLong(task, long, (done) => this.#native.build(optimize, task, done));
+    const promise = runLong(task, long, (done) => start(task, done));
     const build = { promise, cancel: () => native().cancelTask(task) };
     this.#builds.add(build);
     try {

@@ -40,6 +40,13 @@ export function toStats(raw: NativeStats, metric: Metric): Stats {
     freshRows: number('freshRows'),
     deletedRows: number('deletedRows'),
     memory: { ...memory, total: Object.values(memory).reduce((sum, bytes) => sum + bytes, 0) },
+    storage: {
+      durableSequence: number('durableSequence'),
+      logBytes: number('logBytes'),
+      segmentBytes: number('segmentBytes'),
+      checkpoints: number('checkpoints'),
+      replayed: number('replayed'),
+    },
     build: {
       running: raw.building as boolean,
       done: number('buildDone'),

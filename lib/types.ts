@@ -38,7 +38,21 @@ export interface IndexOptions {
 }
 
 export interface OpenOptions {
-  /** Components per vector, 1 … 65,536. */
+  /**
+   * Folder of the database; made when it does not exist. Omitted: the database lives in memory only.
+   *
+   * `dimension`, `metric`, `vectors`, `index.type` and `index.M` are stored in it: for an existing one they may be left out, and an option that
+   * contradicts is refused with `CONFIG_MISMATCH`. One process writes; a second open of the folder rejects with `LOCKED`.
+   */
+  path?: string;
+  /**
+   * With `path`: when a write is acknowledged. `fsync` (default): when it survives a loss of power. `async`: when it survives the death of the
+   * process; power loss may take about the last 50 ms. `memory`: at once; only `flush()` and `close()` write.
+   */
+  durability?: 'fsync' | 'async' | 'memory';
+  /** With `path`: reads the state at the open, beside a writer, takes no lock and writes nothing. */
+  readOnly?: boolean;
+  /** Components per vector, 1 … 65,536. Required unless `path` is an existing database. */
   dimension: number;
   /** Default `cosine`. */
   metric?: Metric;
@@ -50,6 +64,9 @@ export interface OpenOptions {
   /** Threads for batches and builds. Default: every processor this process may use. */
   threads?: number;
 }
+
+/** For a path, which may hold a database that knows its dimension. */
+export type OpenPathOptions = Omit<OpenOptions, 'dimension'> & { path: string; dimension?: number };
 
 export interface AddOptions<I extends Id | undefined = Id | undefined> {
   /** Omitted: the next free number. */
@@ -223,6 +240,19 @@ export interface Stats {
     ids: number;
     scratch: number;
     total: number;
+  };
+  /** With a path. */
+  storage: {
+    /** Every mutation up to this `sequence` survives a loss of power. */
+    durableSequence: number;
+    /** Log since the last checkpoint: what an open after a crash replays. */
+    logBytes: number;
+    /** Size of the last checkpoint's files. */
+    segmentBytes: number;
+    /** Checkpoints written since the open. */
+    checkpoints: number;
+    /** Mutations that the open replayed from the log. */
+    replayed: number;
   };
   build: {
     running: boolean;

@@ -78,9 +78,12 @@ Napi::Value attach(const Napi::CallbackInfo& info) {
 
 const char* metric_name(Metric metric) {
   switch (metric) {
-    case Metric::l2: return "l2";
-    case Metric::ip: return "ip";
-    case Metric::cosine: return "cosine";
+    case Metric::l2:
+      return "l2";
+    case Metric::ip:
+      return "ip";
+    case Metric::cosine:
+      return "cosine";
   }
   return "";
 }
@@ -94,7 +97,8 @@ Napi::Function Database::define(Napi::Env env) {
        InstanceMethod<&Database::get>("get"), InstanceMethod<&Database::has>("has"),
        InstanceMethod<&Database::count>("count"), InstanceMethod<&Database::find>("find"),
        InstanceMethod<&Database::apply>("apply"), InstanceMethod<&Database::build>("build"),
-       InstanceMethod<&Database::flush>("flush"), InstanceMethod<&Database::close>("close"),
+       InstanceMethod<&Database::flush>("flush"), InstanceMethod<&Database::snapshot>("snapshot"),
+       InstanceMethod<&Database::verify>("verify"), InstanceMethod<&Database::close>("close"),
        InstanceMethod<&Database::stats>("stats"), InstanceMethod<&Database::size>("size"),
        InstanceMethod<&Database::index_version>("indexVersion"), InstanceMethod<&Database::handle>("handle"),
        InstanceMethod<&Database::dimension>("dimension"), InstanceMethod<&Database::metric>("metric")});
@@ -256,6 +260,24 @@ Napi::Value Database::flush(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value Database::snapshot(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    builder().submit(std::make_unique<EngineJob>(
+        callback_of(info[1]), engine(), memory_, nullptr,
+        [dir = read_text(info.Env(), info[0], "dir")](SageDB& engine, Task&) { engine.snapshot(dir); }));
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value Database::verify(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    builder().submit(
+        std::make_unique<EngineJob>(callback_of(info[1]), engine(), memory_, read_task(info[0]),
+                                    [](SageDB& engine, Task& task) { engine.verify(&task.cancel, &task.progress); }));
+    return info.Env().Undefined();
+  });
+}
+
 Napi::Value Database::close(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Napi::Function callback = callback_of(info[0]);
@@ -263,8 +285,8 @@ Napi::Value Database::close(const Napi::CallbackInfo& info) {
     JobThread& thread = writer();
     memory_->forget(info.Env());
     const bool owner = owner_;
-    thread.submit(std::make_unique<EngineJob>(callback, std::move(engine_), std::make_shared<MemoryReport>(false), nullptr,
-                                              [owner](SageDB& engine, Task&) {
+    thread.submit(std::make_unique<EngineJob>(callback, std::move(engine_), std::make_shared<MemoryReport>(false),
+                                              nullptr, [owner](SageDB& engine, Task&) {
                                                 if (owner) engine.close();
                                               }));
     return info.Env().Undefined();

@@ -20,7 +20,8 @@ Span read_typed(const Napi::Value& value, const char* field, napi_typedarray_typ
   napi_typedarray_type type;
   std::size_t length = 0;
   void* data = nullptr;
-  if (napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr) != napi_ok || type != wanted) {
+  if (napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr) != napi_ok ||
+      type != wanted) {
     bad(field, expected);
   }
   // A detached array has length 0 and may have no memory at all.
@@ -43,6 +44,13 @@ std::int64_t integer_of(double number) {
 
 std::string option_text(const Napi::Object& object, const char* name) {
   return read_text(object.Env(), object.Get(name), name);
+}
+
+Durability durability_of(const std::string& name) {
+  if (name == "fsync") return Durability::fsync;
+  if (name == "async") return Durability::async;
+  if (name == "memory") return Durability::memory;
+  bad("durability", "'fsync', 'async' or 'memory'");
 }
 
 Metric metric_of(const std::string& name) {
@@ -79,7 +87,8 @@ DoubleSpan read_doubles(const Napi::Value& value, const char* field) {
 std::uint64_t read_count(const Napi::Value& value, const char* field, std::uint64_t max) {
   double number = -1;
   napi_get_value_double(value.Env(), value, &number);
-  if (!(number >= 0 && number <= static_cast<double>(max)) || number != std::trunc(number)) bad(field, "a whole number in range");
+  if (!(number >= 0 && number <= static_cast<double>(max)) || number != std::trunc(number))
+    bad(field, "a whole number in range");
   return static_cast<std::uint64_t>(number);
 }
 
@@ -156,7 +165,13 @@ Options read_options(const Napi::Value& value) {
   options.rebuild_threshold =
       static_cast<std::uint32_t>(read_count(object.Get("rebuildThreshold"), "rebuildThreshold", 0xFFFFFFFFu));
   options.threads = static_cast<int>(read_count(object.Get("threads"), "threads", 1024));
-  options.durability = Durability::memory;
+  options.path = option_text(object, "path");
+  options.durability = durability_of(option_text(object, "durability"));
+  options.read_only = object.Get("readOnly").ToBoolean();
+  options.open_metric = object.Get("openMetric").ToBoolean();
+  options.open_vectors = object.Get("openVectors").ToBoolean();
+  options.open_index = object.Get("openIndex").ToBoolean();
+  options.open_M = object.Get("openM").ToBoolean();
   return options;
 }
 

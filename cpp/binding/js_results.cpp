@@ -207,6 +207,11 @@ Napi::Value stats_to_js(Napi::Env env, const Stats& stats) {
   o.Set("building", stats.building);
   o.Set("indexKind", stats.index_kind);
   o.Set("kernels", stats.kernels);
+  number("durableSequence", stats.durable_sequence);
+  number("logBytes", stats.log_bytes);
+  number("segmentBytes", stats.segment_bytes);
+  number("checkpoints", stats.checkpoints);
+  number("replayed", stats.replayed);
   o.Set("lastError", stats.last_error);
   number("calibratedRows", static_cast<double>(stats.calibrated_rows));
   number("calibratedQueries", static_cast<double>(stats.calibrated_queries));

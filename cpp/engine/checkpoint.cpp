@@ -181,7 +181,7 @@ void resolve_config(const Manifest& m, const std::string& path, Options* o) {
           quoted(kVectorNames[static_cast<int>(o->vectors)]), &o->vectors);
   resolve(path, "index.type", !o->open_index, kind, quoted(kIndexNames[static_cast<int>(kind)]),
           quoted(kIndexNames[static_cast<int>(o->index.kind)]), &o->index.kind);
-  resolve(path, "index.M", !o->open_index, M, std::to_string(M), std::to_string(o->index.M), &o->index.M);
+  resolve(path, "index.M", !o->open_M, M, std::to_string(M), std::to_string(o->index.M), &o->index.M);
 }
 
 void write_segments(Env& env, const std::string& dir, const Snapshot& s, const IdCounters& counters, Metric metric,

@@ -36,7 +36,7 @@ struct Options {
   Durability durability = Durability::fsync;
   bool read_only = false;
   // Left open: what an existing path has stored. A dimension of 0 is left open, too.
-  bool open_metric = false, open_vectors = false, open_index = false;
+  bool open_metric = false, open_vectors = false, open_index = false, open_M = false;
   std::uint64_t checkpoint_bytes = std::uint64_t{64} << 20;  // log that starts a checkpoint, at least
   Env* env = nullptr;  // null: the operating system's files
 };

@@ -106,6 +106,13 @@ async function spied() {
     quantization: 'auto',
     rebuildThreshold: 1000,
     threads: 0,
+    path: '',
+    durability: 'memory',
+    readOnly: false,
+    openMetric: false,
+    openVectors: false,
+    openIndex: false,
+    openM: false,
   };
   const database = await new Promise<NativeDatabase>((resolve, reject) => {
     native().open(options, (error, result) => (error ? reject(error) : resolve(result)));

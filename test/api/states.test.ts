@@ -28,6 +28,7 @@ const methods: [string, (db: SageDB<Meta>) => unknown][] = [
   ['buildIndex', (db) => db.buildIndex()],
   ['optimize', (db) => db.optimize()],
   ['flush', (db) => db.flush()],
+  ['verify', (db) => db.verify()],
 ];
 const immediate: [string, (db: SageDB<Meta>) => unknown][] = [
   ['searchSync', (db) => db.searchSync(vector)],
@@ -39,7 +40,7 @@ const immediate: [string, (db: SageDB<Meta>) => unknown][] = [
 
 test('the lists above name every public method', () => {
   const names = new Set([...methods, ...immediate].map(([name]) => name.split(' ')[0]));
-  for (const other of ['constructor', 'dimension', 'metric', 'handle', 'close']) names.add(other);
+  for (const other of ['constructor', 'dimension', 'metric', 'handle', 'close', 'snapshot']) names.add(other);
   expect(new Set(Object.getOwnPropertyNames(SageDB.prototype))).toEqual(names);
 });
 

@@ -128,7 +128,7 @@ TEST(Durability, ConfigurationIsStored) {
   EXPECT_EQ(open_with([](Options* x) { x->index.kind = IndexKind::flat; }), ErrorCode::CONFIG_MISMATCH);
   EXPECT_EQ(open_with([](Options* x) { x->index.M = 16; }), ErrorCode::CONFIG_MISMATCH);
   Options left_open = durable_options(env, 0, Metric::l2, IndexKind::automatic);
-  left_open.open_metric = left_open.open_vectors = left_open.open_index = true;
+  left_open.open_metric = left_open.open_vectors = left_open.open_index = left_open.open_M = true;
   auto db = SageDB::open(left_open);
   EXPECT_EQ(db->options().dimension, 6u);
   EXPECT_EQ(db->options().metric, Metric::cosine);

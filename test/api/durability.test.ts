@@ -1,0 +1,130 @@
+// Property: with a path, what was acknowledged is there after close, after kill -9 at any moment, and after the next kill during recovery.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { SageDB } from '../../lib/index.js';
+import { expectCode, random, randomFlat } from '../support/vectors.js';
+
+const CYCLES = Number(process.env.SAGEDB_KILL_CYCLES ?? 6);
+const child = fileURLToPath(new URL('../support/durable-child.ts', import.meta.url));
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sagedb-'));
+  path = join(folder, 'db');
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('a database with a path', () => {
+  test('is the same after close and open; options may be left out then', async () => {
+    const db = await SageDB.open<{ n: number }>({ path, dimension: 16, metric: 'l2', index: { type: 'hnsw' } });
+    const vectors = randomFlat(random(1), 500, 16);
+    await db.addBatch(
+      vectors,
+      Array.from({ length: 500 }, (_, n) => ({ n })),
+    );
+    await db.remove([3, 5]);
+    await db.update(7, { metadata: { n: -7 } });
+    await db.buildIndex();
+    const query = vectors.subarray(16 * 41, 16 * 42);
+    const before = await db.search(query, { k: 5 });
+    expect(db.stats().storage.durableSequence).toBe(db.stats().sequence);
+    await db.close();
+
+    await using again = await SageDB.open<{ n: number }>({ path });
+    expect(again.size).toBe(498);
+    expect(again.dimension).toBe(16);
+    expect(await again.search(query, { k: 5 })).toEqual(before);
+    expect((await again.get(7))?.metadata).toEqual({ n: -7 });
+    expect(await again.has(3)).toBe(false);
+    // A short log is replayed at the next open; a long one becomes a checkpoint at close().
+    expect(again.stats().storage.replayed).toBe(3);
+    expect(await again.add(query, { n: 1 })).toBe(501);
+    await again.verify();
+  });
+
+  test('one writer; readOnly beside it', async () => {
+    await using db = await SageDB.open({ path, dimension: 2 });
+    await db.add([1, 2]);
+    await expectCode(() => SageDB.open({ path, dimension: 2 }), 'LOCKED');
+    await using reader = await SageDB.open({ path, readOnly: true });
+    expect(reader.size).toBe(1);
+    await expectCode(() => reader.add([1, 2]), 'READ_ONLY');
+  });
+
+  test('what is stored holds, and errors name both sides', async () => {
+    await (await SageDB.open({ path, dimension: 2, metric: 'cosine' })).close();
+    await expectCode(() => SageDB.open({ path, dimension: 3 }), 'CONFIG_MISMATCH');
+    await expect(SageDB.open({ path, metric: 'ip' })).rejects.toThrow(/metric.*'cosine'.*'ip'/);
+    await expectCode(() => SageDB.open({ path: join(folder, 'none'), readOnly: true }), 'NOT_FOUND');
+    await expectCode(() => SageDB.open({ path: join(folder, 'none') }), 'INVALID_ARGUMENT');
+    await expectCode(() => SageDB.open({ path: '', dimension: 2 }), 'INVALID_ARGUMENT');
+    await expectCode(() => SageDB.open({ dimension: 2, durability: 'fsync' }), 'INVALID_ARGUMENT');
+    await expectCode(() => SageDB.open({} as never), 'INVALID_ARGUMENT');
+  });
+
+  test('damage is a typed error', async () => {
+    const db = await SageDB.open<{ n: number }>({ path, dimension: 2 });
+    await db.add([1, 2], { n: 1 });
+    await db.close();
+    const log = readdirSync(path)
+      .filter((name) => name.endsWith('.log'))
+      .sort()
+      .at(-1) as string;
+    const bytes = readFileSync(join(path, log));
+    bytes[4096 + 60] = (bytes[4096 + 60] as number) ^ 1;
+    writeFileSync(join(path, log), bytes);
+    await expectCode(() => SageDB.open({ path }), 'CORRUPTION');
+  });
+
+  test('snapshot() is a database of its own', async () => {
+    await using db = await SageDB.open({ path, dimension: 2 });
+    await db.add([1, 2]);
+    await db.snapshot(join(folder, 'copy'));
+    await db.add([2, 1]);
+    await using copy = await SageDB.open({ path: join(folder, 'copy') });
+    expect(copy.size).toBe(1);
+    await expectCode(() => db.snapshot(join(folder, 'copy')), 'INVALID_ARGUMENT');
+  });
+});
+
+/** Runs the child until it has acknowledged something, kills it after `milliseconds`, and gives the last acknowledged number. */
+async function runAndKill(durability: string, first: number, milliseconds: number): Promise<number> {
+  const process_ = spawn(process.execPath, ['--import', 'tsx', child, path, durability, String(first)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let last = -1;
+  for await (const line of createInterface({ input: process_.stdout })) {
+    if (line === 'open') setTimeout(() => process_.kill('SIGKILL'), milliseconds);
+    if (line.startsWith('ack ')) last = Number(line.slice(4));
+  }
+  if (process_.signalCode === null && process_.exitCode === null) await once(process_, 'exit');
+  expect(process_.signalCode).toBe('SIGKILL');
+  return last;
+}
+
+describe.each(['fsync', 'async'])('kill -9, durability %s', (durability) => {
+  test('no acknowledged write is lost, none is half there', { timeout: 60_000 * CYCLES }, async () => {
+    const seed = Math.trunc(Math.random() * 2 ** 31);
+    console.log(`seed ${seed}`);
+    const rng = random(seed);
+    let acknowledged = -1;
+    for (let cycle = 0; cycle < CYCLES; cycle++) {
+      acknowledged = Math.max(acknowledged, await runAndKill(durability, acknowledged + 2, rng() * 200));
+      const db = await SageDB.open<{ n: number }>({ path });
+      const counter = (await db.get('counter'))?.metadata.n ?? -1;
+      expect(counter).toBeGreaterThanOrEqual(acknowledged);
+      if (counter >= 0) expect(await db.has(`row-${counter}`)).toBe(true);
+      await db.verify();
+      acknowledged = counter;
+      await db.close();
+    }
+    expect(acknowledged).toBeGreaterThanOrEqual(0);
+  });
+});
