@@ -6,6 +6,8 @@ import { SageDBError } from './errors.js';
 
 /** What the addon gives back for work in flight; opaque. */
 export type NativeTask = { readonly __task: unique symbol };
+/** A walk over the items of one snapshot; freed when it is collected. */
+export type NativeCursor = { readonly __cursor: unique symbol };
 export type NativeItems = { readonly __items: unique symbol };
 
 export interface NativeOptions {
@@ -95,6 +97,22 @@ export interface NativeDatabase {
     filter: string | undefined,
     limit: number,
     offset: number,
+    order: readonly string[] | undefined,
+    descending: readonly boolean[] | undefined,
+    includeVector: boolean,
+    callback: (error: NativeError | null, found: Uint8Array, items: NativeItems, pieces: number) => void,
+  ): void;
+  openCursor(
+    filter: string | undefined,
+    limit: number,
+    offset: number,
+    order: readonly string[] | undefined,
+    descending: readonly boolean[] | undefined,
+    callback: (error: NativeError | null, found: Uint8Array, cursor: NativeCursor) => void,
+  ): void;
+  next(
+    cursor: NativeCursor,
+    count: number,
     includeVector: boolean,
     callback: (error: NativeError | null, found: Uint8Array, items: NativeItems, pieces: number) => void,
   ): void;

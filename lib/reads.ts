@@ -1,6 +1,8 @@
 import { fromNative, type SageDBError } from './errors.js';
+import type { FindSpec } from './find-options.js';
 import { type LaneUser, readLane } from './lanes.js';
-import { type NativeDatabase, type NativeItems, native } from './native.js';
+import { type NativeCursor, type NativeDatabase, type NativeItems, native } from './native.js';
+import { selectPaths } from './paths.js';
 import { itemsOf } from './results.js';
 import { atEndOfTurn, TimeSlice } from './turn.js';
 import type { Id } from './types.js';
@@ -41,16 +43,44 @@ export class Reads implements LaneUser {
     return this.#track(this.#alone((resolve) => this.#database.count(filter, resolve)));
   }
 
-  find(filter: string | undefined, limit: number, offset: number, includeVector: boolean): Promise<AnyItem[]> {
+  find(filter: string | undefined, spec: FindSpec): Promise<AnyItem[]> {
     const read = async () => {
-      const [, items, pieces] = await this.#alone<[Uint8Array, NativeItems, number]>((done) => {
-        this.#database.find(filter, limit, offset, includeVector, (error, found, list, count) =>
-          done(error, [found, list, count]),
+      const [items, pieces] = await this.#alone<[NativeItems, number]>((done) => {
+        const { limit, offset, order, descending, vector } = spec;
+        this.#database.find(filter, limit, offset, order, descending, vector, (error, _found, list, count) =>
+          done(error, [list, count]),
         );
       });
-      return this.#take(items, pieces, includeVector);
+      return selected(await this.#take(items, pieces, spec.vector), spec);
     };
     return this.#track(read());
+  }
+
+  /** All items of one snapshot, page after page; `requireOpen` throws once the database is closed. */
+  async *iterate(
+    filter: string | undefined,
+    spec: FindSpec & { page: number },
+    requireOpen: () => void,
+  ): AsyncGenerator<AnyItem, void, undefined> {
+    const { limit, offset, order, descending, vector } = spec;
+    requireOpen();
+    const cursor = await this.#track(
+      this.#alone<NativeCursor>((done) => {
+        this.#database.openCursor(filter, limit, offset, order, descending, (error, _, opened) => done(error, opened));
+      }),
+    );
+    const page = async () => {
+      const [items, pieces] = await this.#alone<[NativeItems, number]>((done) => {
+        this.#database.next(cursor, spec.page, vector, (error, _, list, count) => done(error, [list, count]));
+      });
+      return selected(await this.#take(items, pieces, vector), spec);
+    };
+    for (;;) {
+      requireOpen();
+      const items = await this.#track(page());
+      yield* items;
+      if (items.length < spec.page) return;
+    }
   }
 
   /** Resolves when every read made so far is settled. */
@@ -141,4 +171,10 @@ export class Reads implements LaneUser {
     let next = 0;
     return Array.from(found, (byte) => (byte === 1 ? present[next++] : undefined));
   }
+}
+
+function selected(items: AnyItem[], spec: FindSpec): AnyItem[] {
+  const { select } = spec;
+  if (select !== undefined) for (const item of items) item.metadata = selectPaths(item.metadata, select);
+  return items;
 }

@@ -1,11 +1,13 @@
 import { abortedError, closedError, fromNative, invalidArgument, SageDBError } from './errors.js';
 import { compileFilter, type Filter } from './filter.js';
+import { findSpec, iterateSpec } from './find-options.js';
 import { checkId, checkIds } from './ids.js';
+import { type SearchContext, searchItems } from './item-search.js';
 import { runLong } from './long-job.js';
 import { stringifyMetadata } from './metadata.js';
 import { type NativeDatabase, type NativeError, type NativeOptions, type NativeTask, native } from './native.js';
 import { operations, PublishWatch, type TracedOperation } from './observability/channels.js';
-import { booleanOf, integerIn, longOptions, openOptions, pathOf, readOptions } from './options.js';
+import { booleanOf, longOptions, openOptions, pathOf, readOptions } from './options.js';
 import { Reads } from './reads.js';
 import { joinRaw, type SearchReader } from './results.js';
 import { Searches } from './search.js';
@@ -15,11 +17,13 @@ import { toStats } from './stats.js';
 import type {
   AddBatchOptions,
   AddOptions,
+  ExampleQuery,
   FindOptions,
   GetOptions,
   Id,
   Item,
   ItemPatch,
+  IterateOptions,
   LongOptions,
   Metadata,
   Metric,
@@ -28,6 +32,7 @@ import type {
   RawBatchSearchResult,
   RawSearchOptions,
   RawSearchResult,
+  RefinedSearchOptions,
   SearchOptions,
   SearchResult,
   Stats,
@@ -69,6 +74,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   readonly #writes: WriteQueue;
   readonly #reads: Reads;
   readonly #searches: Searches;
+  readonly #items: SearchContext;
   /** Running builds, to be cancelled by close(). */
   readonly #builds = new Set<{ promise: Promise<unknown>; cancel: () => void }>();
   readonly #publications = new PublishWatch(this, () => (this.#closing ? undefined : this.stats()));
@@ -83,6 +89,14 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     this.#writes = new WriteQueue(database);
     this.#reads = new Reads(database, this.#dimension);
     this.#searches = new Searches(database, this.#dimension, this.#metric === 'cosine');
+    this.#items = {
+      metric: this.#metric,
+      dimension: this.#dimension,
+      requireOpen: () => this.#requireOpen(),
+      search: (vector, spec) => this.#searches.one(vector, spec, asRows),
+      get: (ids) => this.#reads.get(ids, true),
+      copy: (vector) => this.#floats(vector as VectorInput, 'query').slice(),
+    };
   }
 
   /** Opens a database in memory. Rejects with `INVALID_ARGUMENT`, or `UNAVAILABLE` when there is no addon for this platform. */
@@ -257,32 +271,48 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     });
   }
 
-  /** Items that match, in the order of their latest change. */
+  /** Items that match, in the order of their latest change unless `orderBy` says otherwise. */
   find<IV extends boolean = false>(filter: Filter<M>, options?: FindOptions<IV>): Promise<Item<M, IV>[]> {
     return this.#attempt(() => {
-      const o = readOptions<FindOptions>(options, 'options', ['limit', 'offset', 'includeVector']);
-      const max = Number.MAX_SAFE_INTEGER;
-      const limit = o.limit === undefined ? max : integerIn(o.limit, 'options.limit', 0, max);
-      const offset = o.offset === undefined ? 0 : integerIn(o.offset, 'options.offset', 0, max);
-      const vector = o.includeVector === undefined ? false : booleanOf(o.includeVector, 'options.includeVector');
+      const spec = findSpec(options);
       const text = this.#filter(filter);
       this.#requireOpen();
-      return this.#reads.find(text, limit, offset, vector) as Promise<Item<M, IV>[]>;
+      return this.#reads.find(text, spec) as Promise<Item<M, IV>[]>;
     });
+  }
+
+  /**
+   * Every matching item, one after the other, all from the snapshot of the first step: later writes do not show. Memory stays at a page;
+   * the snapshot is let go when the iterator is.
+   *
+   * ```ts
+   * for await (const item of db.iterate({ year: { $gte: 2020 } })) console.log(item.id);
+   * ```
+   */
+  async *iterate<IV extends boolean = false>(
+    filter?: Filter<M>,
+    options?: IterateOptions<IV>,
+  ): AsyncGenerator<Item<M, IV>, void, undefined> {
+    this.#requireOpen();
+    const spec = iterateSpec(options);
+    const text = filter === undefined ? undefined : this.#filter(filter);
+    yield* this.#reads.iterate(text, spec, () => this.#requireOpen()) as AsyncGenerator<Item<M, IV>, void, undefined>;
   }
 
   /**
    * The k nearest items, best first; equal scores in the order of their ids (numbers before strings).
    * Searches made while others are under way are answered together, from one snapshot, on all cores.
+   *
+   * The query is a vector, or items to be like: `{ id }`, `{ positive: ids, negative: ids }`.
    */
   search<IM extends boolean = true, IV extends boolean = false>(
-    query: VectorInput,
-    options?: SearchOptions<M, IM, IV>,
+    query: VectorInput | ExampleQuery,
+    options?: RefinedSearchOptions<M, IM, IV>,
   ): Promise<SearchResult<M, IM, IV>[]> {
-    return this.#attempt(() => {
-      const spec = this.#spec(options, false, false);
-      return this.#searches.one(query, spec, asRows) as Promise<SearchResult<M, IM, IV>[]>;
-    }, operations.search);
+    return this.#attempt(
+      () => searchItems(query, options, this.#items) as Promise<SearchResult<M, IM, IV>[]>,
+      operations.search,
+    );
   }
 
   /** The same hits as typed arrays: for callers that need no objects. */

@@ -26,7 +26,7 @@ export interface SearchSpec {
   signal: AbortSignal | undefined;
 }
 
-const NAMES = [
+export const NAMES = [
   'k',
   'filter',
   'ef',
@@ -55,7 +55,11 @@ const PLAIN_RAW: SearchSpec = { ...PLAIN, metadata: false };
 /** `raw`: metadata only when asked for. `sync`: no signal, because nothing could fire it. */
 export function searchSpec(value: unknown, metric: Metric, raw: boolean, sync: boolean): SearchSpec {
   if (value === undefined) return raw ? PLAIN_RAW : PLAIN;
-  const o = readOptions<SearchOptions>(value, 'options', sync ? SYNC_NAMES : NAMES);
+  return specOf(readOptions<SearchOptions>(value, 'options', sync ? SYNC_NAMES : NAMES), metric, raw);
+}
+
+/** Of options that readOptions() copied. */
+export function specOf(o: Partial<SearchOptions>, metric: Metric, raw: boolean): SearchSpec {
   if (o.ef !== undefined && o.recall !== undefined) {
     throw new SageDBError('INVALID_ARGUMENT', 'options.recall: expected ef or recall, got both');
   }

@@ -108,6 +108,25 @@ export interface FindOptions<IV extends boolean = boolean> extends GetOptions<IV
   limit?: number;
   /** Matching items to skip. Default 0. */
   offset?: number;
+  /**
+   * A path (`'year'`), paths with directions (`{ year: 'desc', title: 'asc' }`), or a list of them (`[['year', 'desc'], 'title']`).
+   * Missing and null come first, then numbers, strings, objects, arrays, booleans; ties in the order of the latest change.
+   * Default: the order of the latest change.
+   */
+  orderBy?: SortOrder;
+  /** Paths of the metadata to return; the others are left out. Default: all. */
+  select?: readonly string[];
+}
+
+export type SortDirection = 'asc' | 'desc';
+export type SortOrder =
+  | string
+  | { readonly [path: string]: SortDirection }
+  | readonly (string | readonly [path: string, direction: SortDirection])[];
+
+export interface IterateOptions<IV extends boolean = boolean> extends FindOptions<IV> {
+  /** Items read at a time, 1 … 100,000. Default 256. */
+  pageSize?: number;
 }
 
 type VectorPart<IV extends boolean> = [IV] extends [true]
@@ -166,6 +185,44 @@ export interface SearchOptions<M extends object = Metadata, IM extends boolean =
   /** Aborts the search: the promise rejects with `ABORTED`, `cause` is `signal.reason`. */
   signal?: AbortSignal;
 }
+
+/** What `search` can do with the hits beyond ranking them; in this order. */
+export interface RefineOptions {
+  /**
+   * Path of a metadata field; at most `groupSize` hits of one value are kept, so that the chunks of one document do not fill the list.
+   * Hits without the field stand for themselves. The search is widened until there are k hits.
+   */
+  groupBy?: string;
+  /** Default 1. */
+  groupSize?: number;
+  /** 0 … 1: how much hits that resemble better ones are put back (maximal marginal relevance). 0: not at all. */
+  diversity?: number;
+  /** Hits that `diversity` and `rerank` choose from, at least k + offset. Default: the larger of 50 and 4 (k + offset). */
+  candidates?: number;
+  /** Hits to skip. Default 0. */
+  offset?: number;
+}
+
+export interface RefinedSearchOptions<
+  M extends object = Metadata,
+  IM extends boolean = boolean,
+  IV extends boolean = boolean,
+> extends SearchOptions<M, IM, IV>,
+    RefineOptions {
+  /**
+   * Gets the candidates with their metadata, best first, and gives those to keep in a better order, possibly with other scores.
+   * An error it throws rejects the search.
+   */
+  rerank?: (
+    hits: SearchResult<M, true, IV>[],
+  ) => readonly SearchResult<M, true, IV>[] | Promise<readonly SearchResult<M, true, IV>[]>;
+}
+
+/**
+ * A search by stored items instead of a vector. The examples themselves are never among the hits. Negative examples push away:
+ * the query is p + (p − n) of the means.
+ */
+export type ExampleQuery = { id: Id } | { positive: readonly Id[]; negative?: readonly Id[] };
 
 /** `includeMetadata` and `includeVector` are false unless asked for. */
 export interface RawSearchOptions<M extends object = Metadata> extends SearchOptions<M> {}

@@ -96,6 +96,7 @@ Napi::Function Database::define(Napi::Env env) {
       {InstanceMethod<&Database::search>("search"), InstanceMethod<&Database::search_sync>("searchSync"),
        InstanceMethod<&Database::get>("get"), InstanceMethod<&Database::has>("has"),
        InstanceMethod<&Database::count>("count"), InstanceMethod<&Database::find>("find"),
+       InstanceMethod<&Database::open_cursor>("openCursor"), InstanceMethod<&Database::next>("next"),
        InstanceMethod<&Database::apply>("apply"), InstanceMethod<&Database::build>("build"),
        InstanceMethod<&Database::flush>("flush"), InstanceMethod<&Database::snapshot>("snapshot"),
        InstanceMethod<&Database::verify>("verify"), InstanceMethod<&Database::close>("close"),
@@ -207,11 +208,43 @@ Napi::Value Database::find(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     ReadRequest request;
     request.kind = ReadRequest::Kind::find;
-    request.filter = filter_of(info[0]);
-    request.limit = read_count(info[1], "limit", kMaxSafeInteger);
-    request.offset = read_count(info[2], "offset", kMaxSafeInteger);
-    request.include_vector = info[3].ToBoolean();
-    (new ReadWorker(callback_of(info[4]), engine(), std::move(request)))->Queue();
+    request.include_vector = info[5].ToBoolean();
+    start_find(info, std::move(request), callback_of(info[6]));
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value Database::open_cursor(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    ReadRequest request;
+    request.kind = ReadRequest::Kind::open_cursor;
+    start_find(info, std::move(request), callback_of(info[5]));
+    return info.Env().Undefined();
+  });
+}
+
+// filter, limit, offset, order (paths), descending (Uint8Array, one per path)
+void Database::start_find(const Napi::CallbackInfo& info, ReadRequest request, const Napi::Function& callback) {
+  request.filter = filter_of(info[0]);
+  request.find.limit = read_count(info[1], "limit", kMaxSafeInteger);
+  request.find.offset = read_count(info[2], "offset", kMaxSafeInteger);
+  std::vector<std::string> paths;
+  if (!info[3].IsUndefined()) read_texts(info[3], "order", paths);
+  for (std::uint32_t i = 0; i < paths.size(); ++i) {
+    const Napi::Value descending = info[4].IsObject() ? info[4].As<Napi::Object>().Get(i) : info.Env().Undefined();
+    request.find.order.push_back({std::move(paths[i]), descending.ToBoolean()});
+  }
+  (new ReadWorker(callback, engine(), std::move(request)))->Queue();
+}
+
+Napi::Value Database::next(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    ReadRequest request;
+    request.kind = ReadRequest::Kind::next;
+    request.cursor = read_cursor(info[0]);
+    request.limit = read_count(info[1], "count", kMaxSafeInteger);
+    request.include_vector = info[2].ToBoolean();
+    (new ReadWorker(callback_of(info[3]), engine(), std::move(request)))->Queue();
     return info.Env().Undefined();
   });
 }

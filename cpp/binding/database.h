@@ -12,6 +12,7 @@
 #include "binding/addon_data.h"
 #include "binding/job_thread.h"
 #include "binding/memory_report.h"
+#include "binding/read_worker.h"
 #include "engine/sage_db.h"
 
 namespace sagedb {
@@ -32,11 +33,15 @@ class Database : public Napi::ObjectWrap<Database> {
   Napi::Value search(const Napi::CallbackInfo& info);
   Napi::Value search_sync(const Napi::CallbackInfo& info);
   // get(ids, includeVector, callback), has(ids, callback), count(filter, callback),
-  // find(filter, limit, offset, includeVector, callback).
+  // find(filter, limit, offset, order, descending, includeVector, callback),
+  // openCursor(filter, limit, offset, order, descending, callback), next(cursor, count, includeVector, callback).
   Napi::Value get(const Napi::CallbackInfo& info);
   Napi::Value has(const Napi::CallbackInfo& info);
   Napi::Value count(const Napi::CallbackInfo& info);
   Napi::Value find(const Napi::CallbackInfo& info);
+  Napi::Value open_cursor(const Napi::CallbackInfo& info);
+  Napi::Value next(const Napi::CallbackInfo& info);
+  void start_find(const Napi::CallbackInfo& info, ReadRequest request, const Napi::Function& callback);
   // apply(groups, callback).
   Napi::Value apply(const Napi::CallbackInfo& info);
   // build(optimize, task, callback), flush(callback), close(callback).

@@ -10,6 +10,10 @@ namespace {
 
 constexpr napi_type_tag kItemsTag = {0x5a6edb17e3500002ULL, 0x41c87f9a0be2d613ULL};
 
+constexpr napi_type_tag kCursorTag = {0x5a6edb17e3500003ULL, 0x7d0a94c2615f38ebULL};
+
+using SharedCursor = std::shared_ptr<Cursor>;
+
 }  // namespace
 
 ReadWorker::ReadWorker(const Napi::Function& callback, std::shared_ptr<const SageDB> engine, ReadRequest request)
@@ -43,8 +47,17 @@ void ReadWorker::read() {
       count_ = engine_->count(filter.get());
       break;
     case ReadRequest::Kind::find:
-      items_ = std::make_unique<PackedItems>(
-          engine_->find(filter.get(), request_.limit, request_.offset, request_.include_vector));
+      request_.find.filter = std::move(filter);
+      request_.cursor = engine_->open_cursor(request_.find);
+      items_ = std::make_unique<PackedItems>(engine_->next(*request_.cursor, request_.find.limit, request_.include_vector));
+      request_.cursor.reset();
+      break;
+    case ReadRequest::Kind::open_cursor:
+      request_.find.filter = std::move(filter);
+      request_.cursor = engine_->open_cursor(request_.find);
+      break;
+    case ReadRequest::Kind::next:
+      items_ = std::make_unique<PackedItems>(engine_->next(*request_.cursor, request_.limit, request_.include_vector));
       break;
   }
 }
@@ -59,6 +72,13 @@ void ReadWorker::OnOK() {
   const Napi::Value value = request_.kind == ReadRequest::Kind::count
                                 ? Napi::Value(Napi::Number::New(env, static_cast<double>(count_)))
                                 : bytes_to_js(env, found_);
+  if (request_.kind == ReadRequest::Kind::open_cursor) {
+    auto* held = new SharedCursor(std::move(request_.cursor));
+    auto cursor = Napi::External<SharedCursor>::New(env, held, [](Napi::Env, SharedCursor* p) { delete p; });
+    cursor.TypeTag(&kCursorTag);
+    Callback().Call({env.Null(), value, cursor});
+    return;
+  }
   if (!items_) {
     Callback().Call({env.Null(), value});
     return;
@@ -68,6 +88,13 @@ void ReadWorker::OnOK() {
   items_.release();
   external.TypeTag(&kItemsTag);
   Callback().Call({env.Null(), value, external, Napi::Number::New(env, pieces)});
+}
+
+std::shared_ptr<Cursor> read_cursor(const Napi::Value& value) {
+  if (!value.IsExternal()) throw Error(ErrorCode::INVALID_ARGUMENT, "cursor: expected a cursor");
+  const auto external = value.As<Napi::External<SharedCursor>>();
+  if (!external.CheckTypeTag(&kCursorTag)) throw Error(ErrorCode::INVALID_ARGUMENT, "cursor: expected a cursor");
+  return *external.Data();
 }
 
 Napi::Value take_items(const Napi::CallbackInfo& info) {

@@ -15,19 +15,20 @@
 namespace sagedb {
 
 struct ReadRequest {
-  enum class Kind : std::uint8_t { get, has, count, find };
+  enum class Kind : std::uint8_t { get, has, count, find, open_cursor, next };
   Kind kind = Kind::get;
   std::vector<ExternalId> ids;  // get, has
-  std::string filter;           // count, find; empty: every item
-  std::uint64_t limit = 0;      // find
-  std::uint64_t offset = 0;     // find
-  bool include_vector = false;  // get, find
+  std::string filter;           // count, find, open_cursor; empty: every item
+  FindRequest find;             // find, open_cursor; its filter comes from the text
+  std::shared_ptr<Cursor> cursor;  // next
+  std::uint64_t limit = 0;         // next
+  bool include_vector = false;  // get, find, next
 };
 
 class ReadWorker : public Napi::AsyncWorker {
  public:
   // callback(error, value, items, pieces). value: Uint8Array per id (get, has) or the number of items (count);
-  // items: External of PackedItems (get, find).
+  // items: External of PackedItems (get, find, next) or of a cursor (open_cursor).
   ReadWorker(const Napi::Function& callback, std::shared_ptr<const SageDB> engine, ReadRequest request);
 
  protected:
@@ -44,6 +45,9 @@ class ReadWorker : public Napi::AsyncWorker {
   std::unique_ptr<PackedItems> items_;
   std::optional<Error> error_;
 };
+
+// The cursor inside the External that open_cursor gave.
+std::shared_ptr<Cursor> read_cursor(const Napi::Value& value);
 
 // takeItems(external, piece) -> {ids, strings, metadata, vectors}.
 Napi::Value take_items(const Napi::CallbackInfo& info);

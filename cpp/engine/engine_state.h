@@ -10,6 +10,7 @@
 
 #include "base/fifo_mutex.h"
 #include "base/mutex.h"
+#include "engine/filter_cache.h"
 #include "engine/publisher.h"
 #include "engine/query_sample.h"
 #include "engine/sage_db.h"
@@ -65,6 +66,7 @@ struct EngineState {
   Counters counters;
   mutable QuerySample sample;
   mutable ScratchPool scratch;
+  mutable FilterCache filters;
 
   // `auto` and `hnsw` both build the graph; `auto` waits for the threshold.
   bool wants_codes() const noexcept {

@@ -46,15 +46,35 @@ std::vector<bool> Reader::has(const std::vector<ExternalId>& ids) const {
   return out;
 }
 
-std::vector<Item> Reader::find(const Filter* filter, std::uint64_t limit, std::uint64_t offset, bool include_vector) const {
-  const std::shared_ptr<const Snapshot> snapshot = state_.publisher.current();
-  const std::vector<RecordNo> records = matching_records(*snapshot, filter);
+std::shared_ptr<Cursor> Reader::open(const FindRequest& request) const {
+  auto cursor = std::make_shared<Cursor>();
+  cursor->snapshot = state_.publisher.current();
+  cursor->records = matching_records(*cursor->snapshot, request.filter.get());
+  const std::size_t total = cursor->records.size();
+  const std::size_t first = std::min<std::uint64_t>(request.offset, total);
+  const std::size_t last = first + std::min<std::uint64_t>(request.limit, total - first);
+  sort_records(*cursor->snapshot, request.order, last, cursor->records);
+  cursor->records.resize(last);
+  cursor->next = first;
+  return cursor;
+}
+
+std::vector<Item> Reader::next(Cursor& cursor, std::uint64_t count, bool include_vector) const {
+  const std::size_t last = cursor.next + std::min<std::uint64_t>(count, cursor.records.size() - cursor.next);
   std::vector<Item> out;
-  if (offset >= records.size()) return out;
-  const std::uint64_t last = offset + std::min<std::uint64_t>(limit, records.size() - offset);
-  out.reserve(last - offset);
-  for (std::uint64_t i = offset; i < last; ++i) out.push_back(read(*snapshot, records[i], true, include_vector));
+  out.reserve(last - cursor.next);
+  for (; cursor.next < last; ++cursor.next)
+    out.push_back(read(*cursor.snapshot, cursor.records[cursor.next], true, include_vector));
   return out;
+}
+
+std::vector<Item> Reader::find(const Filter* filter, std::uint64_t limit, std::uint64_t offset, bool include_vector) const {
+  FindRequest request;
+  request.filter = std::shared_ptr<const Filter>(std::shared_ptr<const Filter>(), filter);  // not owned: lives as long as the call
+  request.limit = limit;
+  request.offset = offset;
+  const std::shared_ptr<Cursor> cursor = open(request);
+  return next(*cursor, limit, include_vector);
 }
 
 std::size_t Reader::id_bytes() const {

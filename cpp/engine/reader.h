@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/cursor.h"
 #include "engine/engine_state.h"
 #include "engine/row_set.h"
 
@@ -17,6 +18,8 @@ class Reader {
   explicit Reader(EngineState& state) : state_(state) {}
   std::vector<std::optional<Item>> get(const std::vector<ExternalId>& ids, bool include_metadata, bool include_vector) const;
   std::vector<bool> has(const std::vector<ExternalId>& ids) const;
+  std::shared_ptr<Cursor> open(const FindRequest& request) const;
+  std::vector<Item> next(Cursor& cursor, std::uint64_t count, bool include_vector) const;
   // Items in the order of their newest write.
   std::vector<Item> find(const Filter* filter, std::uint64_t limit, std::uint64_t offset, bool include_vector) const;
   std::size_t id_bytes() const;

@@ -113,6 +113,16 @@ std::uint64_t SageDB::count(const Filter* filter) const {
   return count_matches(*impl_->state->publisher.current(), filter);
 }
 
+std::shared_ptr<Cursor> SageDB::open_cursor(const FindRequest& request) const {
+  CallGate::Pass pass(impl_->gate);
+  return impl_->reader.open(request);
+}
+
+std::vector<Item> SageDB::next(Cursor& cursor, std::uint64_t count, bool include_vector) const {
+  CallGate::Pass pass(impl_->gate);
+  return impl_->reader.next(cursor, count, include_vector);
+}
+
 std::vector<Item> SageDB::find(const Filter* filter, std::uint64_t limit, std::uint64_t offset,
                                bool include_vector) const {
   CallGate::Pass pass(impl_->gate);

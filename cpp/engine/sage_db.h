@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/types.h"
+#include "engine/record_order.h"
 #include "filter/filter.h"
 #include "index/index.h"
 #include "store/external_id.h"
@@ -87,6 +89,16 @@ struct SearchResult {
   std::uint64_t sequence = 0;  // its commit sequence
 };
 
+struct Cursor;
+
+// Matching items in the order of their newest write, or of metadata fields.
+struct FindRequest {
+  std::shared_ptr<const Filter> filter;  // null: every item
+  std::vector<SortKey> order;            // see engine/record_order.h
+  std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t offset = 0;
+};
+
 struct Item {
   ExternalId id;
   std::string metadata;  // JSON text
@@ -138,6 +150,9 @@ class SageDB {
   std::vector<bool> has(const std::vector<ExternalId>& ids) const;
   std::uint64_t count(const Filter* filter) const;
   // Items that match, ascending by id order of insertion; filter may be null.
+  std::shared_ptr<Cursor> open_cursor(const FindRequest& request) const;
+  // The next `count` items at most; none at the end. One caller at a time per cursor.
+  std::vector<Item> next(Cursor& cursor, std::uint64_t count, bool include_vector) const;
   std::vector<Item> find(const Filter* filter, std::uint64_t limit, std::uint64_t offset, bool include_vector) const;
 
   // Indexes every row that is acknowledged at the call and waits for it. Throws ABORTED, BUILD_FAILED.

@@ -57,7 +57,7 @@ Searcher::FilterMap Searcher::evaluate_filters(const Snapshot& snapshot, const S
     if (filter == nullptr || map.count(filter) > 0) continue;
     FilterRows& entry = map[filter];
     try {
-      entry.rows = matching_rows(snapshot, *filter);
+      entry.rows = state_.filters.rows(snapshot, *filter);
     } catch (...) {
       entry.error = current_error();
     }
@@ -98,7 +98,7 @@ void Searcher::search_one(const Snapshot& snapshot, const FilterMap& filters, co
   if (request.filter) {
     const FilterRows& entry = filters.at(request.filter.get());
     if (entry.error) throw *entry.error;
-    allowed = &entry.rows;
+    allowed = entry.rows.get();
   }
   const Query query(request.vector, snapshot.space(state_.options.metric));
   if (allowed == nullptr && !request.exact) state_.sample.offer(request.vector);

@@ -22,7 +22,7 @@ class Searcher {
  private:
   // Filters of a batch, each evaluated once.
   struct FilterRows {
-    RowSet rows;
+    std::shared_ptr<const RowSet> rows;
     std::optional<Error> error;
   };
   using FilterMap = std::map<const Filter*, FilterRows>;

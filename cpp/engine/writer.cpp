@@ -169,6 +169,11 @@ void Writer::commit(WritePlan& plan, bool replaying) {
   // The last thing that can fail.
   if (state_->storage && !replaying) state_->storage->log(plan);
   install(plan, std::move(publication), replaying);
+  try {
+    plan.base()->generation->metadata.settle();
+  } catch (...) {
+    // Out of memory: filters stay right without it, only slower; a later commit tries again.
+  }
 }
 
 void Writer::describe(const WritePlan& plan, Snapshot* next) {

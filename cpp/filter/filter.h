@@ -21,6 +21,8 @@ class Filter {
   virtual ~Filter() = default;
   // Throws INVALID_FILTER naming the path and operator.
   static std::shared_ptr<const Filter> parse(std::string_view json);
+  // What was parsed.
+  virtual std::string_view text() const noexcept = 0;
 };
 
 // Bitmap over records [0, size).

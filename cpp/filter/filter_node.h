@@ -54,6 +54,9 @@ struct FilterNode {
 
 class FilterTree final : public Filter {
  public:
+  std::string_view text() const noexcept override { return json; }
+
+  std::string json;
   FilterNode root;
   std::uint32_t slots = 0;  // predicates on record paths
   static const FilterTree& of(const Filter& filter) { return static_cast<const FilterTree&>(filter); }

@@ -231,6 +231,7 @@ std::shared_ptr<const Filter> Filter::parse(std::string_view json) {
   try {
     const JsonValue value = parse_json(json, ErrorCode::INVALID_FILTER, "filter");
     auto tree = std::make_shared<FilterTree>();
+    tree->json = json;
     tree->root = FilterParser(tree->slots).filter(value, "filter");
     return tree;
   } catch (const std::bad_alloc&) {

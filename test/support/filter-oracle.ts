@@ -32,6 +32,12 @@ function compares(op: string, v: Data, operand: Data): boolean {
   return op === '$gt' ? a > b : op === '$gte' ? a >= b : op === '$lt' ? a < b : a <= b;
 }
 
+/** By whole characters: half of a surrogate pair is no substring of it. */
+function hasSubstring(text: string, part: string): boolean {
+  const characters = (s: string) => Array.from(s, (c) => `<${c.codePointAt(0)}>`).join('');
+  return characters(text).includes(characters(part));
+}
+
 /** `field`: v is a field's value, whose elements count too when it is an array; otherwise v stands for itself. */
 function operation(op: string, operand: Data, v: Data, field: boolean): boolean {
   const opened = field && isArray(v) ? v : [];
@@ -55,7 +61,7 @@ function operation(op: string, operand: Data, v: Data, field: boolean): boolean 
     case '$lte':
       return compares(op, v, operand) || opened.some((e) => compares(op, e, operand));
     case '$contains':
-      if (typeof v === 'string') return typeof operand === 'string' && v.includes(operand);
+      if (typeof v === 'string') return typeof operand === 'string' && hasSubstring(v, operand);
       return isArray(v) && v.some((e) => equal(e, operand));
     case '$not':
       return !operations(operand as Fields, v, field);

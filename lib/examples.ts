@@ -1,0 +1,69 @@
+// More like this: query vectors made from items that are stored already.
+import { invalidArgument, SageDBError, show } from './errors.js';
+import { checkId, checkIds } from './ids.js';
+import { readOptions } from './options.js';
+import type { ExampleQuery, Id, Metric } from './types.js';
+
+export interface Examples {
+  positive: Id[];
+  negative: Id[];
+}
+
+/** Undefined when the query is a vector. */
+export function examplesOf(query: unknown): Examples | undefined {
+  if (typeof query !== 'object' || query === null || Array.isArray(query) || ArrayBuffer.isView(query))
+    return undefined;
+  const q = readOptions<{ id: Id; positive: Id[]; negative: Id[] }>(query as ExampleQuery, 'query', [
+    'id',
+    'positive',
+    'negative',
+  ]);
+  if (q.id !== undefined) {
+    if (q.positive !== undefined || q.negative !== undefined) {
+      throw new SageDBError('INVALID_ARGUMENT', 'query: expected id, or positive and negative, got both');
+    }
+    return { positive: [checkId(q.id, 'query.id')], negative: [] };
+  }
+  const positive = listOf(q.positive, 'query.positive');
+  if (positive.length === 0) throw invalidArgument('query.positive', 'at least one id', q.positive);
+  return { positive, negative: listOf(q.negative, 'query.negative') };
+}
+
+function listOf(value: unknown, field: string): Id[] {
+  if (value === undefined) return [];
+  return checkIds(value, field);
+}
+
+/**
+ * The mean of the positive examples, moved away from the mean of the negative ones by their difference: p + (p - n). Under cosine every
+ * example counts by its direction alone.
+ */
+export function exampleVector(
+  examples: Examples,
+  items: readonly ({ vector?: Float32Array } | undefined)[],
+  metric: Metric,
+  dimension: number,
+): Float32Array {
+  const vectors = items.map((item, i) => {
+    if (item?.vector !== undefined) return item.vector;
+    throw new SageDBError(
+      'NOT_FOUND',
+      `query: there is no item with the id ${show([...examples.positive, ...examples.negative][i])}`,
+    );
+  });
+  const p = mean(vectors.slice(0, examples.positive.length), metric, dimension);
+  if (examples.negative.length === 0) return p;
+  const n = mean(vectors.slice(examples.positive.length), metric, dimension);
+  return p.map((x, d) => 2 * x - (n[d] as number));
+}
+
+function mean(vectors: readonly Float32Array[], metric: Metric, dimension: number): Float32Array {
+  const sum = new Float64Array(dimension);
+  for (const vector of vectors) {
+    let squares = 0;
+    for (const x of vector) squares += x * x;
+    const scale = metric === 'cosine' ? 1 / Math.sqrt(squares) : 1;
+    for (let d = 0; d < dimension; d++) sum[d] = (sum[d] as number) + (vector[d] as number) * scale;
+  }
+  return Float32Array.from(sum, (x) => x / vectors.length);
+}
