@@ -1,3 +1,4 @@
+import { findDuplicates } from './duplicates.js';
 import { abortedError, closedError, fromNative, invalidArgument, SageDBError } from './errors.js';
 import { compileFilter, type Filter } from './filter.js';
 import { findSpec, iterateSpec } from './find-options.js';
@@ -17,6 +18,7 @@ import { toStats } from './stats.js';
 import type {
   AddBatchOptions,
   AddOptions,
+  DuplicateOptions,
   ExampleQuery,
   FindOptions,
   GetOptions,
@@ -363,6 +365,11 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
       const spec = this.#spec(options, false, true);
       return this.#searches.manySync(this.#source(queries), spec, asRows) as SearchResult<M, IM, IV>[][];
     });
+  }
+
+  /** Groups of items within `radius` of each other, directly or through others of the group, among all items or those of a filter. */
+  findDuplicates(options: DuplicateOptions<M>): Promise<Id[][]> {
+    return this.#attempt(() => findDuplicates(this as never, options));
   }
 
   buildIndex(options?: LongOptions): Promise<void> {

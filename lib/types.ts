@@ -224,6 +224,19 @@ export interface RefinedSearchOptions<
  */
 export type ExampleQuery = { id: Id } | { positive: readonly Id[]; negative?: readonly Id[] };
 
+export interface DuplicateOptions<M extends object = Metadata> extends LongOptions {
+  /** `l2`: items at this distance at most are duplicates; `cosine` and `ip`: of this score at least. */
+  radius: number;
+  /** Only items whose metadata match. */
+  filter?: Filter<M>;
+  /** How many duplicates of one item are looked at, 1 … 1,000. Default 16; groups join through common members, so larger ones are found too. */
+  neighbors?: number;
+  /** As in a search. */
+  recall?: number;
+  /** As in a search: nothing is missed, in quadratic time. */
+  exact?: boolean;
+}
+
 /** `includeMetadata` and `includeVector` are false unless asked for. */
 export interface RawSearchOptions<M extends object = Metadata> extends SearchOptions<M> {}
 
