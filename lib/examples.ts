@@ -9,10 +9,21 @@ export interface Examples {
   negative: Id[];
 }
 
-/** Undefined when the query is a vector. */
+const NAMES = ['id', 'positive', 'negative'] as const;
+
+function namesExamples(query: object): boolean {
+  try {
+    return NAMES.some((name) => Object.hasOwn(query, name));
+  } catch {
+    return false; // a hostile proxy: the reader of vectors says what is wrong with it
+  }
+}
+
+/** Undefined when the query is not about examples, and so has to be a vector. */
 export function examplesOf(query: unknown): Examples | undefined {
   if (typeof query !== 'object' || query === null || Array.isArray(query) || ArrayBuffer.isView(query))
     return undefined;
+  if (!namesExamples(query)) return undefined;
   const q = readOptions<{ id: Id; positive: Id[]; negative: Id[] }>(query as ExampleQuery, 'query', [
     'id',
     'positive',

@@ -138,7 +138,8 @@ describe('examples', () => {
     [{ negative: [1] }, 'INVALID_ARGUMENT'],
     [{ id: 1, positive: [1] }, 'INVALID_ARGUMENT'],
     [{ id: 1.5 }, 'INVALID_ID'],
-    [{ ids: [1] }, 'INVALID_ARGUMENT'],
+    [{ ids: [1] }, 'INVALID_VECTOR'],
+    [{ id: 1, k: 5 }, 'INVALID_ARGUMENT'],
   ])('refuses %j with %s', async (query, code) => {
     await line(['x', 'x']);
     await expectCode(() => db.search(query as { id: number }), code as 'NOT_FOUND');
