@@ -5,7 +5,6 @@ import { findSpec, iterateSpec } from './find-options.js';
 import { checkId, checkIds } from './ids.js';
 import { type SearchContext, searchItems } from './item-search.js';
 import { runLong } from './long-job.js';
-import { stringifyMetadata } from './metadata.js';
 import { type NativeDatabase, type NativeError, type NativeOptions, type NativeTask, native } from './native.js';
 import { operations, PublishWatch, type TracedOperation } from './observability/channels.js';
 import { booleanOf, longOptions, openOptions, pathOf, readOptions } from './options.js';
@@ -43,9 +42,9 @@ import type {
   VectorInput,
   VectorsInput,
 } from './types.js';
-import { requireGoodRows, steadyVector, VectorSource } from './vectors.js';
-import { addBatch } from './write-batch.js';
-import { type Outcome, WRITE, WriteQueue } from './write-queue.js';
+import { goodFloats, VectorSource } from './vectors.js';
+import { WRITE, WriteQueue } from './write-queue.js';
+import { put, putBatch, remove, removeWhere, update, type WriteContext } from './writes.js';
 
 /** Node 20.0 – 20.4 have no such symbol; `await using` compiled for them looks for this one. */
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
@@ -74,6 +73,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   readonly #dimension: number;
   readonly #metric: Metric;
   readonly #writes: WriteQueue;
+  readonly #writing: WriteContext;
   readonly #reads: Reads;
   readonly #searches: Searches;
   readonly #items: SearchContext;
@@ -89,6 +89,12 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     this.#dimension = database.dimension();
     this.#metric = database.metric() as Metric;
     this.#writes = new WriteQueue(database);
+    this.#writing = {
+      queue: this.#writes,
+      dimension: this.#dimension,
+      cosine: this.#metric === 'cosine',
+      requireOpen: () => this.#requireOpen(),
+    };
     this.#reads = new Reads(database, this.#dimension);
     this.#searches = new Searches(database, this.#dimension, this.#metric === 'cosine');
     this.#items = {
@@ -97,7 +103,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
       requireOpen: () => this.#requireOpen(),
       search: (vector, spec) => this.#searches.one(vector, spec, asRows),
       get: (ids) => this.#reads.get(ids, true),
-      copy: (vector) => this.#floats(vector as VectorInput, 'query').slice(),
+      copy: (vector) => this.#query(vector as VectorInput).slice(),
     };
   }
 
@@ -168,14 +174,14 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   add<I extends Id>(vector: VectorInput, metadata: M | undefined, options: AddOptions<I> & { id: I }): Promise<I>;
   add(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id>;
   add(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id> {
-    return this.#attempt(() => this.#put(WRITE.add, vector, metadata, options), operations.add);
+    return this.#attempt(() => put(this.#writing, WRITE.add, vector, metadata, options), operations.add);
   }
 
   upsert(vector: VectorInput, metadata?: M, options?: AddOptions<undefined>): Promise<number>;
   upsert<I extends Id>(vector: VectorInput, metadata: M | undefined, options: AddOptions<I> & { id: I }): Promise<I>;
   upsert(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id>;
   upsert(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id> {
-    return this.#attempt(() => this.#put(WRITE.upsert, vector, metadata, options), operations.upsert);
+    return this.#attempt(() => put(this.#writing, WRITE.upsert, vector, metadata, options), operations.upsert);
   }
 
   /**
@@ -188,57 +194,29 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
    * resolves. `onProgress` counts rows taken over; after its last call only the commit remains.
    */
   addBatch(vectors: VectorsInput, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]> {
-    return this.#attempt(() => this.#putBatch(WRITE.add, vectors, metadata, options), operations.addBatch);
+    return this.#attempt(() => putBatch(this.#writing, WRITE.add, vectors, metadata, options), operations.addBatch);
   }
 
   /** As `addBatch`; an existing id has its whole item replaced. */
   upsertBatch(vectors: VectorsInput, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]> {
-    return this.#attempt(() => this.#putBatch(WRITE.upsert, vectors, metadata, options), operations.upsertBatch);
+    return this.#attempt(
+      () => putBatch(this.#writing, WRITE.upsert, vectors, metadata, options),
+      operations.upsertBatch,
+    );
   }
 
   update(id: Id, patch: ItemPatch<M>): Promise<boolean> {
-    return this.#attempt(() => {
-      const checked = checkId(id);
-      const { vector, metadata } = readOptions<ItemPatch<M>>(patch, 'patch', ['vector', 'metadata']);
-      if (vector === undefined && metadata === undefined) {
-        throw new SageDBError('INVALID_ARGUMENT', 'patch: expected a vector, metadata or both, got neither');
-      }
-      const floats = vector === undefined ? undefined : this.#floats(vector);
-      const texts = metadata === undefined ? undefined : [stringifyMetadata(metadata, 'patch.metadata')];
-      this.#requireOpen();
-      return this.#writes.submit(
-        { kind: WRITE.update, count: 1 },
-        (group) => group.extend(floats, [checked], texts),
-        (outcome) => outcome.affected === 1,
-      );
-    }, operations.update);
+    return this.#attempt(() => update(this.#writing, id, patch), operations.update);
   }
 
   remove(id: Id): Promise<boolean>;
   remove(ids: readonly Id[]): Promise<number>;
   remove(target: Id | readonly Id[]): Promise<boolean | number> {
-    return this.#attempt<boolean | number>(() => {
-      const many = Array.isArray(target);
-      const ids = many ? checkIds(target) : [checkId(target)];
-      this.#requireOpen();
-      return this.#writes.submit<boolean | number>(
-        { kind: WRITE.remove, count: ids.length },
-        (group) => group.extend(undefined, ids),
-        (outcome) => (many ? outcome.affected : outcome.affected === 1),
-      );
-    }, operations.remove);
+    return this.#attempt(() => remove(this.#writing, target), operations.remove);
   }
 
   removeWhere(filter: Filter<M>): Promise<number> {
-    return this.#attempt(() => {
-      const text = this.#filter(filter);
-      this.#requireOpen();
-      return this.#writes.submit(
-        { kind: WRITE.removeWhere, count: 0, filter: text },
-        () => {},
-        (outcome) => outcome.affected,
-      );
-    }, operations.removeWhere);
+    return this.#attempt(() => removeWhere(this.#writing, this.#filter(filter)), operations.removeWhere);
   }
 
   get<IV extends boolean = false>(id: Id, options?: GetOptions<IV>): Promise<Item<M, IV> | undefined> {
@@ -329,7 +307,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   ): SearchResult<M, IM, IV>[] {
     return this.#ask(() => {
       const spec = this.#spec(options, false, true);
-      const floats = this.#floats(query, 'query');
+      const floats = this.#query(query);
       this.#requireOpen();
       return this.#searches.oneSync(floats, spec, asRows) as SearchResult<M, IM, IV>[];
     });
@@ -465,11 +443,8 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     if (this.#closing) throw closedError();
   }
 
-  #floats(vector: VectorInput, field = 'vector'): Float32Array {
-    const steady = steadyVector(vector, this.#dimension, field);
-    const floats = steady instanceof Float32Array ? steady : Float32Array.from(steady);
-    requireGoodRows(floats, this.#dimension, this.#dimension, this.#metric === 'cosine', () => field);
-    return floats;
+  #query(vector: VectorInput): Float32Array {
+    return goodFloats(vector, this.#dimension, this.#metric === 'cosine', 'query');
   }
 
   #source(queries: VectorsInput): VectorSource {
@@ -487,33 +462,6 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   #filter(filter: Filter<M>): string {
     if (typeof filter !== 'object' || filter === null) throw invalidArgument('filter', 'an object', filter);
     return compileFilter(filter);
-  }
-
-  #put(kind: 0 | 1, vector: VectorInput, metadata: M | undefined, options: AddOptions | undefined): Promise<Id> {
-    const o = readOptions<AddOptions>(options, 'options', ['id']);
-    const id = o.id === undefined ? undefined : checkId(o.id);
-    const floats = this.#floats(vector);
-    const texts = metadata === undefined ? undefined : [stringifyMetadata(metadata)];
-    this.#requireOpen();
-    return this.#writes.submit<Id>(
-      { kind, count: 1 },
-      (group) => group.extend(floats, id === undefined ? undefined : [id], texts),
-      (outcome: Outcome) => id ?? outcome.firstAssigned,
-    );
-  }
-
-  #putBatch(
-    kind: 0 | 1,
-    vectors: VectorsInput,
-    metadata: readonly (M | undefined)[] | undefined,
-    options: AddBatchOptions | undefined,
-  ): Promise<Id[]> {
-    const o = readOptions<AddBatchOptions>(options, 'options', ['ids', 'signal', 'onProgress']);
-    const long = longOptions(o, 'options');
-    if (long.signal?.aborted) throw abortedError(long.signal);
-    const source = new VectorSource(vectors, this.#dimension, this.#metric === 'cosine', 'vectors');
-    const batch = { kind, source, metadata, ids: o.ids, ...long };
-    return addBatch(this.#writes, batch, () => this.#requireOpen());
   }
 
   #getAll(ids: Id[], options: GetOptions | undefined) {

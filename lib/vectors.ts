@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import { messageOf, SageDBError, show } from './errors.js';
 import { native } from './native.js';
+import type { VectorInput } from './types.js';
 
 /** Input up to this size is copied before the call returns; larger input in slices. */
 export const COPIED_AT_ONCE_BYTES = 1 << 20;
@@ -222,4 +223,12 @@ export class VectorSource {
     }
     return staging;
   }
+}
+
+/** One vector as 32-bit floats, checked: length, finite, not zero under cosine. */
+export function goodFloats(vector: VectorInput, dimension: number, cosine: boolean, field: string): Float32Array {
+  const steady = steadyVector(vector, dimension, field);
+  const floats = steady instanceof Float32Array ? steady : Float32Array.from(steady);
+  requireGoodRows(floats, dimension, dimension, cosine, () => field);
+  return floats;
 }
