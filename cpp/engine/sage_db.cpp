@@ -25,8 +25,8 @@ void require_range(const char* field, T value, T low, T high) {
 
 void check_options(const Options& o) {
   require_range<std::uint32_t>("dimension", o.dimension, 1, kMaxDimension);
-  require_range<std::uint32_t>("index.M", o.index.M, 2, 128);
-  require_range<std::uint32_t>("index.efConstruction", o.index.ef_construction, 4, 10000);
+  require_range<std::uint32_t>("index.M", o.index.M, 4, 64);
+  require_range<std::uint32_t>("index.efConstruction", o.index.ef_construction, 8, 4096);
   require_range<std::uint32_t>("rebuildThreshold", o.rebuild_threshold, 1, 1u << 30);
   require_range<int>("threads", o.threads, 0, 1024);
 }
