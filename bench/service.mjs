@@ -246,7 +246,7 @@ async function server({ db, queries }) {
     const local = await inProcess(connections);
     const child = fork(
       fileURLToPath(import.meta.url),
-      ['--client', running.url, '--connections', `${connections}`, '--dimension', `${dimension}`],
+      ['--client', running.url, '--connections', `${connections}`, '--rows', `${rows}`, '--dimension', `${dimension}`],
       {
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       },
@@ -289,8 +289,10 @@ async function measureLoad(search, queries, concurrency, seconds) {
 async function client(url) {
   const connections = Number(values.connections);
   const db = await SageDB.connect(url, { maxConnections: connections });
-  const flat = clustered(QUERIES, 11);
-  const queries = Array.from({ length: QUERIES }, (_, i) => flat.subarray(i * dimension, (i + 1) * dimension));
+  const flat = clustered(rows + QUERIES, 7);
+  const queries = Array.from({ length: QUERIES }, (_, i) =>
+    flat.slice((rows + i) * dimension, (rows + i + 1) * dimension),
+  );
   process.send(await measureLoad((query) => db.search(query, { k: K }), queries, connections, Number(values.seconds)));
   await db.close();
   process.disconnect();

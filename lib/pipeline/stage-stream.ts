@@ -17,14 +17,14 @@ interface Slot {
 }
 
 /**
- * A stage as a stream: takes items while fewer than `concurrency` are under way and the next stage keeps up, and lets results
- * go in the order of their items (or as they come). Node's streams do the rest of the back-pressure.
+ * A stage as a stream: runs `concurrency` items at the same time, holds as many results at most until the next stage takes them,
+ * and lets them go in the order of their items (or as they come). Node's streams do the rest of the back-pressure.
  */
 export class StageStream extends Duplex {
   readonly #runner: StageRunner;
-  /** Taken items in the order in which their results leave. */
+  /** Results in the order in which they leave; of an ordered stage also the places of those to come. */
   readonly #window: Slot[] = [];
-  #underWay = 0;
+  #running = 0;
   #blocked = false;
   /** Elements that leave one by one; the next stage has enough for now. */
   #open: Expansion | undefined;
@@ -41,10 +41,9 @@ export class StageStream extends Duplex {
     const output = this.#runner.run(fromChunk(chunk));
     if (isPromiseLike(output)) {
       this.#take(output);
-    } else if (this.#underWay === 0 && !this.#blocked) {
+    } else if (this.#window.length === 0 && this.#open === undefined && !this.#blocked) {
       this.#emit(output);
     } else {
-      this.#underWay++;
       this.#window.push({ done: true, output });
       this.#drain();
     }
@@ -64,13 +63,17 @@ export class StageStream extends Duplex {
   }
 
   #take(pending: PromiseLike<unknown>): void {
+    const { ordered } = this.#runner.options;
     const slot: Slot = { done: false, output: undefined };
-    this.#underWay++;
-    if (this.#runner.options.ordered) this.#window.push(slot);
+    this.#running++;
+    if (ordered) this.#window.push(slot);
     pending.then((output) => {
+      this.#running--;
       slot.done = true;
       slot.output = output;
-      if (!this.#runner.options.ordered) this.#window.push(slot);
+      if (!ordered) this.#window.push(slot);
+      // The next call starts before these results leave: the function does not wait for the stages behind it.
+      this.#next();
       this.#drain();
       this.#next();
     });
@@ -79,11 +82,7 @@ export class StageStream extends Duplex {
   /** Lets results go until the next stage has enough or the next result is not there yet. */
   #drain(): void {
     if (this.#open !== undefined && !this.#blocked) this.#iterate(this.#open);
-    while (!this.#blocked && this.#window[0]?.done === true) {
-      const { output } = this.#window.shift()!;
-      this.#underWay--;
-      this.#emit(output);
-    }
+    while (!this.#blocked && this.#window[0]?.done === true) this.#emit(this.#window.shift()!.output);
   }
 
   #emit(output: unknown): void {
@@ -126,17 +125,22 @@ export class StageStream extends Duplex {
 
   /** Takes the next item, or ends the stream, when there is room. */
   #next(): void {
-    if (this.#blocked || this.#open !== undefined) return;
-    const { concurrency } = this.#runner.options;
-    if (this.#takeNext !== undefined && this.#underWay < concurrency) {
+    if (this.#takeNext !== undefined && this.#hasRoom()) {
       const take = this.#takeNext;
       this.#takeNext = undefined;
       take();
-    } else if (this.#finished !== undefined && this.#underWay === 0) {
+    } else if (this.#finished !== undefined && this.#running === 0 && this.#window.length === 0 && !this.#open) {
       const finished = this.#finished;
       this.#finished = undefined;
       this.push(null);
       finished();
     }
+  }
+
+  /** Results that cannot leave yet may be as many as the calls that run. */
+  #hasRoom(): boolean {
+    const { concurrency, ordered } = this.#runner.options;
+    const held = ordered ? this.#window.length : this.#window.length + this.#running;
+    return this.#running < concurrency && held < 2 * concurrency;
   }
 }

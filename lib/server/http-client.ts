@@ -31,11 +31,14 @@ export interface ClientResponse {
 export class HttpClient {
   readonly #base: URL;
   readonly #agent: HttpAgent;
+  readonly #target: { hostname: string; port: string };
   readonly #options: HttpClientOptions;
   #closed = false;
 
   constructor(base: URL, options: HttpClientOptions) {
     this.#base = base;
+    // Without the brackets that an IPv6 address has in a URL.
+    this.#target = { hostname: base.hostname.replace(/^\[|\]$/g, ''), port: base.port };
     this.#options = options;
     const agentOptions = { keepAlive: true, maxSockets: options.maxConnections };
     this.#agent =
@@ -64,7 +67,9 @@ export class HttpClient {
     return new Promise((resolve, reject) => {
       const length = request.body.reduce((sum, part) => sum + part.length, 0);
       const send = this.#base.protocol === 'https:' ? httpsRequest : httpRequest;
-      const outgoing = send(new URL(request.path, this.#base), {
+      const outgoing = send({
+        ...this.#target,
+        path: request.path,
         method: request.method,
         agent: this.#agent,
         headers: this.#headers(request, length),
@@ -116,17 +121,21 @@ class StaleConnection extends SageDBError {
   }
 }
 
-async function read(response: IncomingMessage): Promise<ClientResponse> {
-  const chunks: Buffer[] = [];
-  try {
-    for await (const chunk of response) chunks.push(chunk as Buffer);
-  } catch (cause) {
-    throw new SageDBError('UNAVAILABLE', 'the connection broke before the answer was complete', { cause });
-  }
-  const body = Buffer.concat(chunks);
-  const status = response.statusCode ?? 0;
-  if (status >= 300) throw refusal(status, body);
-  return { type: response.headers['content-type'] ?? '', body };
+function read(response: IncomingMessage): Promise<ClientResponse> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    const broken = (cause?: Error) =>
+      reject(new SageDBError('UNAVAILABLE', 'the connection broke before the answer was complete', { cause }));
+    response.on('data', (chunk: Buffer) => chunks.push(chunk));
+    response.once('error', broken);
+    response.once('aborted', broken);
+    response.once('end', () => {
+      const body = Buffer.concat(chunks);
+      const status = response.statusCode ?? 0;
+      if (status >= 300) reject(refusal(status, body));
+      else resolve({ type: response.headers['content-type'] ?? '', body });
+    });
+  });
 }
 
 /** The server's error with its own code, so that a program need not know whether its database is remote. */

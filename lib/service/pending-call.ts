@@ -3,6 +3,15 @@ import { performance } from 'node:perf_hooks';
 import type { CallContext } from './service.js';
 import { ServiceError, type ServiceErrorCode } from './service-error.js';
 
+const allowed = new WeakSet<AbortSignal>();
+
+/** One signal for many calls is the common case, not a leak: each call removes its listener when it ends. */
+function allowManyListeners(signal: AbortSignal): void {
+  if (allowed.has(signal)) return;
+  allowed.add(signal);
+  setMaxListeners(0, signal);
+}
+
 /** What the pending map shows of a call that has not ended. */
 export interface PendingCallInfo {
   requestId: number;
@@ -65,6 +74,8 @@ export class PendingCall implements CallContext {
   }
 
   get signal(): AbortSignal {
+    // A signal of our own costs a few microseconds: without a timeout the caller's says the same.
+    if (this.#callerSignal !== undefined && this.#timeout === undefined) return this.#callerSignal;
     this.#controller ??= new AbortController();
     if (this.settled) this.#controller.abort();
     return this.#controller.signal;
@@ -82,8 +93,7 @@ export class PendingCall implements CallContext {
     }
     if (signal !== undefined) {
       this.#onCallerAbort = () => giveUp(this.error('ABORTED', 'the call was aborted', signal.reason));
-      // One signal for many calls is the common case, not a leak: each call removes its listener when it ends.
-      setMaxListeners(0, signal);
+      allowManyListeners(signal);
       signal.addEventListener('abort', this.#onCallerAbort, { once: true });
     }
   }

@@ -60,7 +60,10 @@ export interface CallContext {
   readonly requestId: number;
   /** True when the caller can take the call back (it gave a signal or a timeout). */
   readonly cancellable: boolean;
-  /** Aborted when the caller's signal fires, the call times out or a shutdown gives up waiting. Made on first use. */
+  /**
+   * Aborted when the caller's signal fires or the call times out. It is the caller's own when there is no timeout, else made on
+   * first use.
+   */
   readonly signal: AbortSignal;
 }
 

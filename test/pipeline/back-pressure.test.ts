@@ -40,8 +40,8 @@ describe('back-pressure', () => {
     await until(() => sunk > 1000);
     const stats = await handle.stop();
     expect(stats.sunk).toBe(stats.read);
-    // Six stages with 16 items on each side, two batches waiting, one gathered and one at work.
-    expect(ahead).toBeLessThan(6 * 32 + 60);
+    // Six stages with 16 items on each side, their calls and results, and batches of ten: gathered, waiting, at work, done.
+    expect(ahead).toBeLessThan(6 * 32 + 2 * 8 + 10 * 8);
   });
 
   it('an item that becomes endlessly many is expanded no further than the sink takes', async () => {
