@@ -48,7 +48,8 @@ function checkVitest() {
     return;
   }
   const found = new Set(JSON.parse(listed.stdout).map((entry) => entry.file.slice(root.length + 1)));
-  for (const file of files.filter((f) => /\.(ts|mts|js|mjs)$/.test(f))) {
+  // Types tests (*.test-d.ts) are run by the compiler: `npm run check` compiles test/ as a whole.
+  for (const file of files.filter((f) => /\.(ts|mts|js|mjs)$/.test(f) && !f.endsWith('.test-d.ts'))) {
     const text = read(file);
     if (/from 'vitest'/.test(text) && /^\s*(test|it|describe)[.(]/m.test(text) && !found.has(file)) {
       problems.push(`${file}: has vitest tests but vitest does not run it`);
@@ -65,7 +66,7 @@ function checkHelpers(found) {
   const texts = new Map(users.map((f) => [f, read(f)]));
   for (const file of files) {
     if (file.endsWith('_test.cpp') || found.has(file) || file.startsWith('test/types/')) continue;
-    const name = basename(file).replace(/\.(ts|mts|cts|js|mjs|cjs)$/, '');
+    const name = basename(file).replace(/\.(cpp|ts|mts|cts|js|mjs|cjs)$/, '');
     const used = [...texts].some(([other, text]) => other !== file && text.includes(name));
     if (!used) problems.push(`${file}: nothing runs or uses it`);
   }
