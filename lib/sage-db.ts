@@ -6,7 +6,7 @@ import { checkId, checkIds } from './ids.js';
 import { type SearchContext, searchItems } from './item-search.js';
 import { runLong } from './long-job.js';
 import { type NativeDatabase, type NativeError, type NativeOptions, type NativeTask, native } from './native.js';
-import { operations, PublishWatch, type TracedOperation } from './observability/channels.js';
+import { EngineWatch, operations, type TracedOperation } from './observability/channels.js';
 import { booleanOf, longOptions, openOptions, pathOf, readOptions } from './options.js';
 import { Reads } from './reads.js';
 import { joinRaw, type SearchReader } from './results.js';
@@ -79,7 +79,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   readonly #items: SearchContext;
   /** Running builds, to be cancelled by close(). */
   readonly #builds = new Set<{ promise: Promise<unknown>; cancel: () => void }>();
-  readonly #publications = new PublishWatch(this, () => (this.#closing ? undefined : this.stats()));
+  readonly #watch = new EngineWatch(this, () => (this.#closing ? undefined : this.stats()));
   #closing: Promise<void> | undefined;
 
   /** @internal Use `SageDB.open` or `SageDB.attach`. */
@@ -415,7 +415,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
 
   /** For methods that return a promise: what is thrown on the way becomes a rejection. */
   #attempt<T>(work: () => Promise<T>, operation?: TracedOperation): Promise<T> {
-    this.#publications.ensure();
+    this.#watch.ensure();
     return operation?.observed ? operation.trace(this, () => this.#tried(work)) : this.#tried(work);
   }
 

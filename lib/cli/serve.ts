@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { SageDB } from '../sage-db.js';
 import { createServer } from '../server/server.js';
 import type { Metric } from '../types.js';
-import { type Command, numberOption, UsageError } from './command.js';
+import { type Command, type Invocation, numberOption, UsageError } from './command.js';
 
 const METRICS: readonly string[] = ['l2', 'cosine', 'ip'] satisfies Metric[];
 
@@ -10,24 +10,34 @@ function text(value: string | boolean | undefined): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
+function open(invocation: Invocation): Promise<SageDB> {
+  const { options } = invocation;
+  const [path] = invocation.positionals;
+  const metric = text(options.metric);
+  if (metric !== undefined && !METRICS.includes(metric)) {
+    throw new UsageError(`--metric: expected one of ${METRICS.join(', ')}, got ${metric}`);
+  }
+  const dimension = options.dimension === undefined ? undefined : numberOption(invocation, 'dimension', 0);
+  const given = { metric: metric as Metric | undefined };
+  if (path !== undefined) return SageDB.open({ ...given, path, dimension, readOnly: options['read-only'] === true });
+  if (dimension === undefined) throw new UsageError('a path or --dimension is needed');
+  return SageDB.open({ ...given, dimension });
+}
+
 export const serve: Command = {
   name: 'serve',
   summary: 'serve a database over HTTP until SIGINT or SIGTERM (needs the packages fastify and @fastify/rate-limit)',
+  positionals: ['[path]'],
   options: {
-    dimension: { kind: 'string', value: 'n', help: 'components per vector' },
-    metric: { kind: 'string', value: 'name', help: 'l2, cosine (default) or ip' },
+    dimension: { kind: 'string', value: 'n', help: 'components per vector (of a new database, or of one in memory)' },
+    metric: { kind: 'string', value: 'name', help: 'l2, cosine (default of a new database) or ip' },
     host: { kind: 'string', value: 'address', help: 'address to listen on (default 127.0.0.1; others need a token)' },
     port: { kind: 'string', value: 'n', help: 'port (default 7700)' },
     'read-only': { kind: 'boolean', help: 'refuse every write' },
   },
   async run(invocation) {
     const { options } = invocation;
-    if (options.dimension === undefined) throw new UsageError('--dimension is needed');
-    const metric = text(options.metric) ?? 'cosine';
-    if (!METRICS.includes(metric))
-      throw new UsageError(`--metric: expected one of ${METRICS.join(', ')}, got ${metric}`);
-    const dimension = numberOption(invocation, 'dimension', 0);
-    await using database = await SageDB.open({ dimension, metric: metric as Metric });
+    await using database = await open(invocation);
     await using server = await createServer(database, {
       host: text(options.host),
       port: numberOption(invocation, 'port', 7700, 0),

@@ -19,6 +19,14 @@ export interface PublishEvent {
   publishMicroseconds: number;
 }
 
+/** What subscribers of `sagedb:durable` get: the log was synced. */
+export interface DurableEvent {
+  database: Pick<VectorDatabase, 'dimension' | 'metric'>;
+  /** Every mutation up to this sequence survives a loss of power. */
+  durableSequence: number;
+  logBytes: number;
+}
+
 /** Operations are published by kind: `tracing:sagedb:<kind>:start`, `:end`, `:asyncStart`, `:asyncEnd`, `:error`. */
 export type OperationKind = 'search' | 'write' | 'build' | 'sync';
 
@@ -33,7 +41,12 @@ export const TRACING_CHANNELS: Readonly<Record<OperationKind, string>> = {
 /** Name of the channel that tells of published indexes. */
 export const PUBLISH_CHANNEL = 'sagedb:publish';
 
+/** Name of the channel that tells of log syncs. */
+export const DURABLE_CHANNEL = 'sagedb:durable';
+
 const publishChannel: Channel = channel(PUBLISH_CHANNEL);
+const durableChannel: Channel = channel(DURABLE_CHANNEL);
+const anyoneListens = () => publishChannel.hasSubscribers || durableChannel.hasSubscribers;
 
 /** One kind of operation of a database as a source of events. Without subscribers it costs a few property reads. */
 export class TracedOperation {
@@ -75,37 +88,44 @@ export const operations = {
 const SAMPLE_MS = 50;
 
 /**
- * Tells of published indexes. The engine publishes on threads of its own, so its counters are sampled, and only while
- * somebody listens: an event comes at most 50 ms late, and indexes published within one interval share an event.
+ * Tells of published indexes and log syncs. The engine does both on threads of its own, so its counters are sampled, and only
+ * while somebody listens: an event comes at most 50 ms late, and what happens within one interval shares an event.
  */
-export class PublishWatch {
+export class EngineWatch {
   readonly #database: PublishEvent['database'];
   /** Undefined when the database is closed. */
   readonly #stats: () => Stats | undefined;
   #timer: NodeJS.Timeout | undefined;
   #version = 0;
+  #durable = 0;
 
   constructor(database: PublishEvent['database'], stats: () => Stats | undefined) {
     this.#database = database;
     this.#stats = stats;
   }
 
-  /** Called before operations that can lead to a publication. */
+  /** Called before operations that can lead to an event. */
   ensure(): void {
-    if (!publishChannel.hasSubscribers || this.#timer !== undefined) return;
-    this.#version = this.#stats()?.indexVersion ?? 0;
+    if (!anyoneListens() || this.#timer !== undefined) return;
+    const stats = this.#stats();
+    this.#version = stats?.indexVersion ?? 0;
+    this.#durable = stats?.storage.durableSequence ?? 0;
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
     this.#timer.unref();
   }
 
   #sample(): void {
     const stats = this.#stats();
-    if (stats === undefined || !publishChannel.hasSubscribers) {
+    if (stats === undefined || !anyoneListens()) {
       clearInterval(this.#timer);
       this.#timer = undefined;
       return;
     }
-    const { indexVersion, indexedRows, build } = stats;
+    this.#publication(stats);
+    this.#sync(stats);
+  }
+
+  #publication({ indexVersion, indexedRows, build }: Stats): void {
     if (indexVersion === this.#version) return;
     this.#version = indexVersion;
     publishChannel.publish({
@@ -115,5 +135,11 @@ export class PublishWatch {
       buildSeconds: build.lastSeconds,
       publishMicroseconds: build.lastPublishMicroseconds,
     } satisfies PublishEvent);
+  }
+
+  #sync({ storage: { durableSequence, logBytes } }: Stats): void {
+    if (durableSequence === this.#durable) return;
+    this.#durable = durableSequence;
+    durableChannel.publish({ database: this.#database, durableSequence, logBytes } satisfies DurableEvent);
   }
 }

@@ -1,4 +1,6 @@
 export {
+  DURABLE_CHANNEL,
+  type DurableEvent,
   type OperationEvent,
   type OperationKind,
   PUBLISH_CHANNEL,

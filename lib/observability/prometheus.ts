@@ -91,6 +91,10 @@ export function databaseMetrics(stats: Stats, labels: MetricLabels = {}): string
       one('sagedb_deleted_rows', 'gauge', 'Tombstones that no compaction has reclaimed yet.', stats.deletedRows),
       one('sagedb_build_running', 'gauge', '1 while an index build runs.', stats.build.running ? 1 : 0),
       one('sagedb_build_last_seconds', 'gauge', 'Duration of the last index build.', stats.build.lastSeconds),
+      one('sagedb_durable_sequence', 'gauge', 'Mutations that survive a loss of power.', stats.storage.durableSequence),
+      one('sagedb_log_bytes', 'gauge', 'Log since the last checkpoint.', stats.storage.logBytes),
+      one('sagedb_segment_bytes', 'gauge', 'Files of the last checkpoint.', stats.storage.segmentBytes),
+      one('sagedb_checkpoints_total', 'counter', 'Checkpoints since open.', stats.storage.checkpoints),
       {
         name: 'sagedb_memory_bytes',
         type: 'gauge',

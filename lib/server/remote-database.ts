@@ -177,9 +177,7 @@ class RemoteSageDB<M extends object> implements RemoteDatabase<M> {
   }
 
   async find<IV extends boolean = false>(filter: Filter<M>, options: FindOptions<IV> = {}): Promise<Item<M, IV>[]> {
-    const { limit, offset, includeVector } = options;
-    const head = { limit, offset, includeVector };
-    return this.#call<Item<M, IV>[]>({ name: 'find', head, texts: { filter: filterText(filter) } });
+    return this.#call<Item<M, IV>[]>({ name: 'find', head: { ...options }, texts: { filter: filterText(filter) } });
   }
 
   async search<IM extends boolean = true, IV extends boolean = false>(
@@ -272,16 +270,19 @@ function filterText(filter: object | undefined): string | undefined {
 function headText(head: Record<string, unknown>, texts: Record<string, string | undefined>): string {
   const fields = Object.entries(head)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `"${name}":${numberSafe(name, value)}`);
+    .map(([name, value]) => `"${name}":${jsonText(name, value)}`);
   for (const [name, text] of Object.entries(texts)) {
     if (text !== undefined) fields.push(`"${name}":${text}`);
   }
   return `{${fields.join(',')}}`;
 }
 
-function numberSafe(name: string, value: unknown): string {
+/** What JSON would change or drop without a word is refused; what the server does not know, it refuses itself. */
+function jsonText(name: string, value: unknown): string {
   if (typeof value === 'number' && !Number.isFinite(value)) throw invalidArgument(name, 'a finite number', value);
-  return JSON.stringify(value);
+  const text = JSON.stringify(value) as string | undefined;
+  if (text === undefined) throw invalidArgument(name, 'a value that can be sent to a server', value);
+  return text;
 }
 
 function parseResult(response: { type: string; body: Buffer }, dimension: number): unknown {

@@ -53,6 +53,11 @@ const hits: Schema = {
   type: 'array',
   items: { type: 'object', properties: { id, score: { type: 'number' }, metadata, vector }, required: ['id', 'score'] },
 };
+const orderBy: Schema = {
+  anyOf: [{ type: 'string' }, { type: 'object' }, { type: 'array' }],
+  description: 'A path, paths with directions, or a list of them.',
+};
+const select: Schema = { type: 'array', items: { type: 'string' }, description: 'Paths of the metadata to return.' };
 const nothing: Schema = { type: 'null' };
 const searchProperties = {
   k: { type: 'integer', minimum: 1, default: 10 },
@@ -194,7 +199,7 @@ export const ROUTES: readonly Route[] = [
     ...DEFAULTS,
     name: 'find',
     summary: 'Items that match.',
-    properties: { filter, limit: count, offset: count, includeVector },
+    properties: { filter, limit: count, offset: count, orderBy, select, includeVector },
     required: ['filter'],
     result: { type: 'array', items: item },
     run: (database, { filter: where, ...options }) => database.find(where!, options as { limit?: number }),

@@ -1,10 +1,16 @@
 // Property: subscribers see every operation with its outcome, spans say the same, and both end when they are told.
+
 import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { trace } from '@opentelemetry/api';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { SageDB } from '../../lib/index.js';
 import {
+  DURABLE_CHANNEL,
+  type DurableEvent,
   type OperationEvent,
   PUBLISH_CHANNEL,
   type PublishEvent,
@@ -75,6 +81,23 @@ it('diagnostics channels: a published index is told', async () => {
   await db.addBatch(Float32Array.from({ length: 400 }, (_, i) => Math.cos(i)));
   await db.buildIndex();
   expect(events.length).toBe(count);
+});
+
+it('diagnostics channels: a log sync is told', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sagedb-events-'));
+  const events: DurableEvent[] = [];
+  const listener = (event: unknown) => void events.push(event as DurableEvent);
+  subscribe(DURABLE_CHANNEL, listener);
+  try {
+    await using stored = await SageDB.open({ path: join(folder, 'db'), dimension: 2 });
+    await stored.add([1, 0]);
+    await stored.add([0, 1]);
+    await until(() => events.at(-1)?.durableSequence === stored.stats().sequence);
+    expect(events.at(-1)).toMatchObject({ database: stored, logBytes: expect.any(Number) });
+  } finally {
+    unsubscribe(DURABLE_CHANNEL, listener);
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 it('OpenTelemetry: a span with the outcome of every operation, until it is stopped', async () => {

@@ -44,6 +44,8 @@ const EXAMPLES: Record<string, unknown> = {
   includeVector: true,
   limit: 1,
   offset: 0,
+  orderBy: 'a',
+  select: ['a'],
 };
 
 describe('OpenAPI', () => {

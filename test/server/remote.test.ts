@@ -86,6 +86,31 @@ describe('values', () => {
     expect(await remote.batchSearch([])).toEqual([]);
   });
 
+  it('finds as the database itself does', async () => {
+    await remote.addBatch(
+      [vector(20), vector(21)],
+      [
+        { title: 'z', year: 1 },
+        { title: 'y', year: 2 },
+      ],
+    );
+    const filter = { year: { $lte: 2 } };
+    for (const options of [
+      {},
+      { orderBy: 'title' },
+      { orderBy: { year: 'desc' } },
+      { select: ['year'], limit: 1 },
+      { offset: 1 },
+    ] as const) {
+      const expected = await local.find(filter, options);
+      expect(expected.length).toBeGreaterThan(0);
+      expect(await remote.find(filter, options)).toEqual(expected);
+    }
+    expect(await remote.count(filter)).toBe(2);
+    expect(await remote.removeWhere(filter)).toBe(2);
+    expect(await local.count(filter)).toBe(0);
+  });
+
   it('metadata keeps its __proto__ key as plain data', async () => {
     const metadata = JSON.parse('{"title":"x","__proto__":{"polluted":true},"vector":[1]}') as Meta;
     const id = await remote.add(vector(11), metadata);
@@ -106,6 +131,7 @@ describe('errors', () => {
     ['INVALID_ARGUMENT', () => remote.search(vector(1), { k: 0 })],
     ['INVALID_ARGUMENT', () => remote.search(vector(1), { radius: Number.NaN })],
     ['INVALID_ARGUMENT', () => remote.search(vector(1), { kk: 5 } as never)],
+    ['INVALID_ARGUMENT', () => remote.search(vector(1), { rerank: () => 0 } as never)],
     ['DUPLICATE_ID', () => remote.addBatch([vector(1), vector(2)], undefined, { ids: ['same', 'same'] })],
   ])('%s arrives as it is', async (code, call) => {
     const size = local.size;
