@@ -91,15 +91,16 @@ describe.each<Metric>(['l2', 'cosine', 'ip'])('%s', (metric) => {
   });
 
   test('large batches arrive whole and in order', async () => {
+    // A fixed ef: calibration may change the default between two of these calls.
     const queries = randomFlat(random(13), 2500, DIMENSION);
-    const raw = await db.batchSearchRaw(queries, { k: 3, includeVector: true, includeMetadata: true });
-    const hits = await db.batchSearch(queries, { k: 3 });
+    const raw = await db.batchSearchRaw(queries, { k: 3, ef: 64, includeVector: true, includeMetadata: true });
+    const hits = await db.batchSearch(queries, { k: 3, ef: 64 });
     expect(Array.from(raw.offsets)).toEqual(Array.from({ length: 2501 }, (_, i) => 3 * i));
     expect(Array.from(raw.ids)).toEqual(hits.flat().map((hit) => hit.id));
     expect(raw.vectors?.length).toBe(7500 * DIMENSION);
     expect(raw.metadataJson?.length).toBe(2500);
     for (const q of [0, 1023, 1024, 2499]) {
-      const one = await db.search(queries.subarray(q * DIMENSION, (q + 1) * DIMENSION), { k: 3 });
+      const one = await db.search(queries.subarray(q * DIMENSION, (q + 1) * DIMENSION), { k: 3, ef: 64 });
       expect(one).toEqual(hits[q]);
     }
   });
