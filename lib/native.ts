@@ -127,6 +127,7 @@ export interface NativeDatabase {
   ): void;
   build(optimize: boolean, task: NativeTask, callback: (error: NativeError | null) => void): void;
   flush(callback: (error: NativeError | null) => void): void;
+  refresh(callback: (error: NativeError | null, changed: boolean) => void): void;
   snapshot(dir: string, callback: (error: NativeError | null) => void): void;
   verify(task: NativeTask, callback: (error: NativeError | null) => void): void;
   close(callback: (error: NativeError | null) => void): void;

@@ -1,13 +1,13 @@
 import { findDuplicates } from './duplicates.js';
-import { abortedError, closedError, fromNative, invalidArgument, SageDBError } from './errors.js';
+import { closedError, fromNative, invalidArgument, SageDBError } from './errors.js';
 import { compileFilter, type Filter } from './filter.js';
 import { findSpec, iterateSpec } from './find-options.js';
 import { checkId, checkIds } from './ids.js';
 import { type SearchContext, searchItems } from './item-search.js';
-import { runLong } from './long-job.js';
-import { type NativeDatabase, type NativeError, type NativeOptions, type NativeTask, native } from './native.js';
+import { Maintenance } from './maintenance.js';
+import { type NativeDatabase, type NativeError, type NativeOptions, native } from './native.js';
 import { EngineWatch, operations, type TracedOperation } from './observability/channels.js';
-import { booleanOf, longOptions, openOptions, pathOf, readOptions } from './options.js';
+import { booleanOf, openOptions, pathOf, readOptions } from './options.js';
 import { Reads } from './reads.js';
 import { joinRaw, type SearchReader } from './results.js';
 import { Searches } from './search.js';
@@ -77,8 +77,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   readonly #reads: Reads;
   readonly #searches: Searches;
   readonly #items: SearchContext;
-  /** Running builds, to be cancelled by close(). */
-  readonly #builds = new Set<{ promise: Promise<unknown>; cancel: () => void }>();
+  readonly #maintenance: Maintenance;
   readonly #watch = new EngineWatch(this, () => (this.#closing ? undefined : this.stats()));
   #closing: Promise<void> | undefined;
 
@@ -97,6 +96,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     };
     this.#reads = new Reads(database, this.#dimension);
     this.#searches = new Searches(database, this.#dimension, this.#metric === 'cosine');
+    this.#maintenance = new Maintenance(database, () => this.#requireOpen());
     this.#items = {
       metric: this.#metric,
       dimension: this.#dimension,
@@ -351,11 +351,11 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   }
 
   buildIndex(options?: LongOptions): Promise<void> {
-    return this.#attempt(() => this.#build(false, options), operations.buildIndex);
+    return this.#attempt(() => this.#maintenance.build(false, options), operations.buildIndex);
   }
 
   optimize(options?: LongOptions): Promise<void> {
-    return this.#attempt(() => this.#build(true, options), operations.optimize);
+    return this.#attempt(() => this.#maintenance.build(true, options), operations.optimize);
   }
 
   /** Resolves when every write made before is as durable as this database makes it. */
@@ -363,8 +363,17 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     return this.#attempt(async () => {
       this.#requireOpen();
       await this.#writes.drained();
-      await this.#call((done) => this.#native.flush(done));
+      await this.#maintenance.flush();
     }, operations.flush);
+  }
+
+  /**
+   * For a database opened with `readOnly`: shows what the folder's writer, in whatever process, has made known since the open or the last
+   * call. True when there was something: writes, or a newer index. Searches see the state before or after a commit, never between, and
+   * iterators that have begun go on in theirs. A rejected call leaves what was visible. A writer has nothing to refresh: false.
+   */
+  refresh(): Promise<boolean> {
+    return this.#attempt(() => this.#maintenance.refresh());
   }
 
   /** With a path: writes a complete database of the current state into the empty or new folder `dir`, while reads and writes go on. */
@@ -372,13 +381,13 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     return this.#attempt(async () => {
       const checked = pathOf(dir, 'dir');
       await this.#writes.drained();
-      await this.#call((done) => this.#native.snapshot(checked, done));
+      await this.#maintenance.snapshot(checked);
     });
   }
 
   /** Reads every stored checksum and checks the index's structure. Rejects with `CORRUPTION`. */
   verify(options?: LongOptions): Promise<void> {
-    return this.#attempt(() => this.#long(options, (task, done) => this.#native.verify(task, done)));
+    return this.#attempt(() => this.#maintenance.verify(options));
   }
 
   /**
@@ -396,21 +405,13 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   }
 
   async #shutDown(): Promise<void> {
-    const builds = [...this.#builds];
-    for (const build of builds) build.cancel();
     await Promise.all([
+      this.#maintenance.stop(),
       this.#writes.drained(),
       this.#reads.drained(),
       this.#searches.drained(),
-      Promise.allSettled(builds.map((build) => build.promise)),
     ]);
-    await this.#call((done) => this.#native.close(done));
-  }
-
-  #call(start: (done: (error: NativeError | null) => void) => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      start((error) => (error ? reject(fromNative(error)) : resolve()));
-    });
+    await this.#maintenance.close();
   }
 
   /** For methods that return a promise: what is thrown on the way becomes a rejection. */
@@ -469,28 +470,5 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     const vector = o.includeVector === undefined ? false : booleanOf(o.includeVector, 'options.includeVector');
     this.#requireOpen();
     return this.#reads.get(ids, vector);
-  }
-
-  #build(optimize: boolean, options: LongOptions | undefined): Promise<void> {
-    return this.#long(options, (task, done) => this.#native.build(optimize, task, done));
-  }
-
-  /** A job that can be aborted and reports progress; close() cancels it. */
-  async #long(
-    options: LongOptions | undefined,
-    start: (task: NativeTask, done: (error: NativeError | null) => void) => void,
-  ): Promise<void> {
-    const long = longOptions(readOptions<LongOptions>(options, 'options', ['signal', 'onProgress']), 'options');
-    if (long.signal?.aborted) throw abortedError(long.signal);
-    this.#requireOpen();
-    const task = native().createTask();
-    const promise = runLong(task, long, (done) => start(task, done));
-    const build = { promise, cancel: () => native().cancelTask(task) };
-    this.#builds.add(build);
-    try {
-      await promise;
-    } finally {
-      this.#builds.delete(build);
-    }
   }
 }

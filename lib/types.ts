@@ -50,7 +50,7 @@ export interface OpenOptions {
    * process; power loss may take about the last 50 ms. `memory`: at once; only `flush()` and `close()` write.
    */
   durability?: 'fsync' | 'async' | 'memory';
-  /** With `path`: reads the state at the open, beside a writer, takes no lock and writes nothing. */
+  /** With `path`: reads beside a writer, takes no lock and writes nothing. Shows the state at the open, or at the last `refresh()`. */
   readOnly?: boolean;
   /** Components per vector, 1 … 65,536. Required unless `path` is an existing database. */
   dimension: number;

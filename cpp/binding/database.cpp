@@ -98,7 +98,8 @@ Napi::Function Database::define(Napi::Env env) {
        InstanceMethod<&Database::count>("count"), InstanceMethod<&Database::find>("find"),
        InstanceMethod<&Database::open_cursor>("openCursor"), InstanceMethod<&Database::next>("next"),
        InstanceMethod<&Database::apply>("apply"), InstanceMethod<&Database::build>("build"),
-       InstanceMethod<&Database::flush>("flush"), InstanceMethod<&Database::snapshot>("snapshot"),
+       InstanceMethod<&Database::flush>("flush"), InstanceMethod<&Database::refresh>("refresh"),
+       InstanceMethod<&Database::snapshot>("snapshot"),
        InstanceMethod<&Database::verify>("verify"), InstanceMethod<&Database::close>("close"),
        InstanceMethod<&Database::stats>("stats"), InstanceMethod<&Database::size>("size"),
        InstanceMethod<&Database::index_version>("indexVersion"), InstanceMethod<&Database::handle>("handle"),
@@ -289,6 +290,13 @@ Napi::Value Database::flush(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     writer().submit(std::make_unique<EngineJob>(callback_of(info[0]), engine(), memory_, nullptr,
                                                 [](SageDB& engine, Task&) { engine.flush(); }));
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value Database::refresh(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    writer().submit(std::make_unique<RefreshJob>(callback_of(info[0]), engine(), memory_));
     return info.Env().Undefined();
   });
 }

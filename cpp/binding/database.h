@@ -47,6 +47,8 @@ class Database : public Napi::ObjectWrap<Database> {
   // build(optimize, task, callback), flush(callback), close(callback).
   Napi::Value build(const Napi::CallbackInfo& info);
   Napi::Value flush(const Napi::CallbackInfo& info);
+  // refresh(callback): callback(error, changed).
+  Napi::Value refresh(const Napi::CallbackInfo& info);
   Napi::Value snapshot(const Napi::CallbackInfo& info);
   Napi::Value verify(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);

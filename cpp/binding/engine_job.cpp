@@ -26,7 +26,7 @@ void EngineJob::execute() noexcept {
 
 void EngineJob::complete(Napi::Env env) {
   memory_->report(env);
-  callback_.Call({error_ ? to_js_error(env, *error_).Value() : env.Null()});
+  callback_.Call({error_ ? to_js_error(env, *error_).Value() : env.Null(), result(env)});
 }
 
 }  // namespace sagedb

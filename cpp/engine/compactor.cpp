@@ -25,7 +25,7 @@ void Compactor::run() {
       Deletions deletions;
       {
         FifoLock lock(state_.writer_mutex);
-        now = state_.publisher.current();
+        now = current();
         deletions.swap(journal_.deleted);
       }
       const std::size_t left = (now->record_count - record_map_.size()) + deletions.size();
@@ -37,6 +37,14 @@ void Compactor::run() {
     stop_journal();
     throw;
   }
+}
+
+// A read-only engine may have taken over another generation meanwhile: its rows are numbered differently.
+std::shared_ptr<const Snapshot> Compactor::current() const {
+  std::shared_ptr<const Snapshot> now = state_.publisher.current();
+  if (now->generation != base_->generation)
+    throw Error(ErrorCode::ABORTED, "the data was replaced during the compaction");
+  return now;
 }
 
 void Compactor::begin() {
@@ -145,7 +153,7 @@ void Compactor::replay(const Snapshot& now, const Deletions& deletions) {
 
 void Compactor::finish() {
   FifoLock lock(state_.writer_mutex);
-  const std::shared_ptr<const Snapshot> now = state_.publisher.current();
+  const std::shared_ptr<const Snapshot> now = current();
   replay(*now, journal_.deleted);
   if (ids_.size() != now->live_count)
     throw Error(ErrorCode::INTERNAL, "compaction found " + std::to_string(ids_.size()) + " live items, expected " +

@@ -23,6 +23,7 @@ class Compactor {
  private:
   using Deletions = std::vector<CompactionJournal::Entry>;
 
+  std::shared_ptr<const Snapshot> current() const REQUIRES(state_.writer_mutex);
   void begin();
   void copy_live_rows();
   void cut_index();

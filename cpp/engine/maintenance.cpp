@@ -32,6 +32,11 @@ std::uint64_t micros_since(Clock::time_point start) {
       std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
 }
 
+// A read-only engine may have taken over another generation while the job ran: its rows are numbered differently.
+void require_same_generation(const Snapshot& now, const Snapshot& then) {
+  if (now.generation != then.generation) throw Error(ErrorCode::ABORTED, "the data was replaced during the build");
+}
+
 bool checkpoint_due(const EngineState& state) {
   return state.storage && state.storage->checkpoint_due(*state.publisher.current());
 }
@@ -59,6 +64,11 @@ void Maintenance::notify() noexcept {
   automatic.sampled = state_->sample.size();
   if (choose_work(*snapshot, state_->options, automatic) == Work::none && !checkpoint_due(*state_)) return;
   // Taking the mutex orders this wake-up after the thread's own check, so that it cannot be lost.
+  std::lock_guard<std::mutex> lock(mutex_);
+  work_cv_.notify_one();
+}
+
+void Maintenance::collect() noexcept {
   std::lock_guard<std::mutex> lock(mutex_);
   work_cv_.notify_one();
 }
@@ -262,7 +272,9 @@ void Maintenance::install(const Snapshot& sealed, std::shared_ptr<const Index> i
   Row encoded = rows;
   // Catch up with writers outside the lock, so that only the last few rows are encoded inside it.
   for (int round = 0; new_codes && round < 8; ++round) {
-    const Row now = state_->publisher.current()->row_count;
+    const std::shared_ptr<const Snapshot> current = state_->publisher.current();
+    require_same_generation(*current, sealed);
+    const Row now = current->row_count;
     if (now - encoded < 256) break;
     codes->ensure(now);
     encode_rows(*codes, vectors, encoded, now, state_->threads);
@@ -271,6 +283,7 @@ void Maintenance::install(const Snapshot& sealed, std::shared_ptr<const Index> i
   const auto start = Clock::now();
   FifoLock lock(state_->writer_mutex);
   const std::shared_ptr<const Snapshot> current = state_->publisher.current();
+  require_same_generation(*current, sealed);
   if (new_codes) {
     codes->ensure(current->row_count);
     encode_rows(*codes, vectors, encoded, current->row_count, 1);

@@ -26,6 +26,8 @@ class Maintenance {
 
   // After a commit: wakes the thread when there is work. Cheap when there is none.
   void notify() noexcept;
+  // After a switch of generations outside of the thread: wakes it to free what was replaced.
+  void collect() noexcept;
   // Back-pressure: waits while the fresh tail is longer than the builder may be behind. Returns at once after stop() or a failed build.
   void wait_for_room(const CancelToken* cancel);
   // Waits until everything committed now is indexed (and, with `compact`, tombstones are gone). Throws ABORTED, BUILD_FAILED.

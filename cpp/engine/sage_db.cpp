@@ -149,6 +149,14 @@ void SageDB::checkpoint() {
   if (impl_->state->storage) impl_->state->storage->checkpoint(*impl_->state);
 }
 
+bool SageDB::refresh() {
+  CallGate::Pass pass(impl_->gate);
+  if (!impl_->state->storage) return false;
+  const bool changed = impl_->state->storage->refresh(*impl_->state, impl_->writer);
+  if (changed) impl_->maintenance.collect();
+  return changed;
+}
+
 void SageDB::snapshot(const std::string& dir) {
   CallGate::Pass pass(impl_->gate);
   if (!impl_->state->storage)

@@ -163,6 +163,9 @@ class SageDB {
   void flush();
   // Writes the current state as segments, so that the next open replays nothing. Happens by itself as the log grows.
   void checkpoint();
+  // Opened with read_only: shows what the folder's writer has made known since the open or the last refresh(); true when there was
+  // something. Every search sees the state before or after a commit. When it throws, what was visible stays. Otherwise false.
+  bool refresh();
   // A complete database of the current state in the empty or new folder `dir`, while reads and writes go on.
   void snapshot(const std::string& dir);
   // Reads every checksum and checks the index's structure. Throws CORRUPTION.

@@ -24,6 +24,37 @@ void replay_frame(const Frame& frame, const std::string& payload, const Options&
   writer.replay(ops, frame.operations);
 }
 
+// What segments hold becomes the state of an engine that nobody knows yet.
+void install(EngineState& state, LoadedState& loaded) {
+  FifoLock writer_lock(state.writer_mutex);
+  auto publication = state.publisher.prepare(loaded.snapshot);
+  WriteLock store(state.store_mutex);
+  std::swap(state.ids, loaded.ids);
+  state.next_id = loaded.counters.next_id;
+  state.far_ids = loaded.counters.far_ids;
+  state.publisher.publish(std::move(publication));
+}
+
+// The whole content of `from` becomes visible in `to` as one. Throws CORRUPTION when that would be a step back.
+void adopt(EngineState& from, EngineState& to, const std::string& dir) {
+  FifoLock from_writer(from.writer_mutex);
+  FifoLock to_writer(to.writer_mutex);
+  const std::shared_ptr<const Snapshot> before = to.publisher.current();
+  auto next = std::make_shared<Snapshot>(*from.publisher.current());
+  if (next->sequence < before->sequence)
+    throw Error(ErrorCode::CORRUPTION, dir + " went back from sequence " + std::to_string(before->sequence) + " to " +
+                                           std::to_string(next->sequence) + "; open it again");
+  if (before->version > 0) next->version = std::max(next->version, before->version + 1);
+  if (!next->recall) next->recall = before->recall;
+  auto publication = to.publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next)));
+  WriteLock from_store(from.store_mutex);
+  WriteLock to_store(to.store_mutex);
+  std::swap(to.ids, from.ids);
+  to.next_id = from.next_id;
+  to.far_ids = from.far_ids;
+  to.publisher.publish(std::move(publication));
+}
+
 }  // namespace
 
 Storage::Storage(Env& env, const Options& options)
@@ -44,7 +75,11 @@ std::unique_ptr<Storage> Storage::open(Options* options) {
     s->lock_ = env.lock(join_path(s->dir_, "LOCK"));
   }
   if (env.exists(s->dir_) && has_database(env, s->dir_)) {
-    s->manifest_ = read_current_manifest(env, s->dir_, !options->read_only);
+    if (options->read_only) {
+      with_current_manifest(env, s->dir_, [&](Manifest&& manifest) { s->manifest_ = std::move(manifest); });
+    } else {
+      s->manifest_ = read_current_manifest(env, s->dir_, true);
+    }
     s->last_tried_ = s->manifest_.generation;
     resolve_config(s->manifest_, s->dir_, options);
     return s;
@@ -67,20 +102,20 @@ std::unique_ptr<Storage> Storage::open(Options* options) {
 
 void Storage::recover(EngineState& state, Writer& writer) {
   MutexLock checkpoint(checkpoint_mutex_);
+  if (read_only_) {
+    load_newest(state);
+  } else {
+    recover_writable(state, writer);
+  }
+}
+
+void Storage::recover_writable(EngineState& state, Writer& writer) {
   LoadedState loaded = load_segments(env_, dir_, manifest_, state.options, state.threads);
   last_tried_ = std::max(last_tried_, manifest_.generation);
   checkpointed_index_ = loaded.snapshot->index;
   note_manifest(*loaded.snapshot);
   if (!loaded.warning.empty()) fail(Error(ErrorCode::CORRUPTION, loaded.warning));
-  {
-    FifoLock writer_lock(state.writer_mutex);
-    auto publication = state.publisher.prepare(loaded.snapshot);
-    WriteLock store(state.store_mutex);
-    std::swap(state.ids, loaded.ids);
-    state.next_id = loaded.counters.next_id;
-    state.far_ids = loaded.counters.far_ids;
-    state.publisher.publish(std::move(publication));
-  }
+  install(state, loaded);
   RecoveredLogs logs = replay_logs(env_, dir_, manifest_.database, manifest_.log_number, manifest_.sequence,
                                    [&](const Frame& frame, const std::string& payload) {
                                      replay_frame(frame, payload, state.options, writer);
@@ -89,11 +124,59 @@ void Storage::recover(EngineState& state, Writer& writer) {
   if (state.publisher.current()->sequence != logs.last_sequence)
     throw Error(ErrorCode::INTERNAL, "replay ended at another sequence than the log");
   log_bytes_ = logs.bytes;
-  if (read_only_) return;
   // Also makes durable what was read from the system's cache and no sync is known to cover.
   start_log(std::move(logs.next));
   if (logs.last_number >= manifest_.log_number + kMaxLogs) many_logs_ = true;
   if (durability_ == Durability::async) sync_thread_ = std::thread([this] { sync_loop(); });
+}
+
+// The current generation and its logs, read beside the writer and then shown as one.
+void Storage::load_newest(EngineState& state) {
+  with_current_manifest(env_, dir_, [&](Manifest&& manifest) {
+    if (manifest.database != manifest_.database)
+      throw Error(ErrorCode::CONFIG_MISMATCH, dir_ + " holds another database now; open it again");
+    const auto staging = std::make_shared<EngineState>(state.options, nullptr);
+    LoadedState loaded = load_segments(env_, dir_, manifest, state.options, state.threads);
+    // A graph that is missing because the generation is obsolete is not damaged.
+    if (!loaded.warning.empty() && current_generation(env_, dir_) != manifest.generation)
+      throw Error(ErrorCode::CORRUPTION, loaded.warning);
+    install(*staging, loaded);
+    LogFollower logs(manifest.database, manifest.log_number, manifest.sequence);
+    Writer writer(staging);
+    follow_logs(*staging, writer, logs);
+    adopt(*staging, state, dir_);
+    if (!loaded.warning.empty()) fail(Error(ErrorCode::CORRUPTION, loaded.warning));
+    manifest_ = std::move(manifest);
+    follower_.emplace(logs);
+    note_manifest(*state.publisher.current());
+  });
+}
+
+// One commit per frame. True when there was one.
+bool Storage::follow_logs(EngineState& state, Writer& writer, LogFollower& logs) {
+  const std::uint64_t operations = logs.follow(env_, dir_, [&](const Frame& frame, const std::string& payload) {
+    replay_frame(frame, payload, state.options, writer);
+    replayed_.fetch_add(frame.operations, std::memory_order_relaxed);
+  });
+  if (state.publisher.current()->sequence != logs.sequence())
+    throw Error(ErrorCode::INTERNAL, "replay ended at another sequence than the log");
+  log_bytes_ = logs.bytes();
+  return operations > 0;
+}
+
+bool Storage::refresh(EngineState& state, Writer& writer) {
+  if (!read_only_) return false;
+  MutexLock checkpoint(checkpoint_mutex_);
+  if (current_generation(env_, dir_) == manifest_.generation) {
+    try {
+      return follow_logs(state, writer, *follower_);
+    } catch (const Error& e) {
+      const bool missing = e.code() == ErrorCode::CORRUPTION || e.code() == ErrorCode::NOT_FOUND;
+      if (!missing || current_generation(env_, dir_) == manifest_.generation) throw;
+    }
+  }
+  load_newest(state);
+  return true;
 }
 
 std::shared_ptr<LogWriter> Storage::current_log() const {
@@ -262,27 +345,48 @@ void Storage::snapshot(EngineState& state, const std::string& dir) {
   if (!read_only_) run_checkpoint(state);
   env_.make_dir(dir);
   if (!env_.list(dir).empty()) throw Error(ErrorCode::INVALID_ARGUMENT, "snapshot: " + dir + " is not empty");
-  for (const SegmentRef& ref : manifest_.segments) {
-    const std::string name = segment_name(ref.kind, ref.number);
-    env_.link_or_copy(join_path(dir_, name), join_path(dir, name));
+  Manifest copy = manifest_;
+  if (read_only_) {
+    // Part of what is visible is in the log, and the files may be gone.
+    IdCounters counters;
+    std::shared_ptr<const Snapshot> now;
+    {
+      FifoLock writer(state.writer_mutex);
+      now = state.publisher.current();
+      counters = IdCounters{state.next_id, state.far_ids};
+    }
+    write_segments(env_, dir, *now, counters, state.options.metric, &copy);
+  } else {
+    for (const SegmentRef& ref : manifest_.segments) {
+      const std::string name = segment_name(ref.kind, ref.number);
+      env_.link_or_copy(join_path(dir_, name), join_path(dir, name));
+    }
   }
   LogStart start;
-  start.database = manifest_.database;
-  start.number = manifest_.log_number;
-  start.last_sequence = manifest_.sequence;
+  start.database = copy.database;
+  start.number = copy.log_number;
+  start.last_sequence = copy.sequence;
   LogWriter::create(env_, dir, start)->seal();
-  Manifest copy = manifest_;
   copy.previous_generation = 0;
   publish_manifest(env_, dir, copy);
 }
 
 void Storage::verify(Progress* progress, const CancelToken* cancel) {
   MutexLock lock(checkpoint_mutex_);
+  if (!read_only_) return verify_files(manifest_, progress, cancel);
+  // What this opener reads may have been replaced meanwhile: it is the folder that is looked at.
+  with_current_manifest(env_, dir_, [&](Manifest&& manifest) {
+    if (progress != nullptr) progress->done = 0;
+    verify_files(manifest, progress, cancel);
+  });
+}
+
+void Storage::verify_files(const Manifest& manifest, Progress* progress, const CancelToken* cancel) {
   std::vector<std::shared_ptr<const SegmentReader>> files;
   std::uint64_t blocks = 0;
-  for (const SegmentRef& ref : manifest_.segments) {
+  for (const SegmentRef& ref : manifest.segments) {
     const std::string path = join_path(dir_, segment_name(ref.kind, ref.number));
-    files.push_back(SegmentReader::open(env_, path, ref.kind, manifest_.database, false));
+    files.push_back(SegmentReader::open(env_, path, ref.kind, manifest.database, false));
     blocks += files.back()->blocks();
   }
   if (progress != nullptr) progress->total = blocks;
@@ -294,8 +398,8 @@ void Storage::verify(Progress* progress, const CancelToken* cancel) {
       if (progress != nullptr) ++progress->done;
     }
   }
-  read_manifest(env_, dir_, manifest_.generation, false);
-  replay_logs(env_, dir_, manifest_.database, manifest_.log_number, manifest_.sequence,
+  read_manifest(env_, dir_, manifest.generation, false);
+  replay_logs(env_, dir_, manifest.database, manifest.log_number, manifest.sequence,
               [&](const Frame&, const std::string&) {
                 if (cancel != nullptr) cancel->check();
               });

@@ -9,13 +9,14 @@
 #include <atomic>
 #include <condition_variable>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "base/cancel.h"
 #include "base/mutex.h"
 #include "engine/checkpoint.h"
-#include "storage/log_recovery.h"
+#include "storage/log_follower.h"
 
 namespace sagedb {
 
@@ -31,6 +32,9 @@ class Storage {
 
   // Fills the new engine: segments, then the log. Before any other thread knows the engine.
   void recover(EngineState& state, Writer& writer);
+  // Read-only: takes over what the folder's writer has made known since. True when there was something. When it throws, the state is as
+  // before, or at one of the commits between. The switch to another generation refuses builds that began on the old one.
+  bool refresh(EngineState& state, Writer& writer);
 
   // Before a commit: the plan is in the log, and on disk in mode fsync, when it returns. Otherwise it throws and nothing has happened.
   void log(const WritePlan& plan);
@@ -58,6 +62,10 @@ class Storage {
 
  private:
   Storage(Env& env, const Options& options);
+  void recover_writable(EngineState& state, Writer& writer) REQUIRES(checkpoint_mutex_);
+  void load_newest(EngineState& state) REQUIRES(checkpoint_mutex_);
+  bool follow_logs(EngineState& state, Writer& writer, LogFollower& logs);
+  void verify_files(const Manifest& manifest, Progress* progress, const CancelToken* cancel);
   void start_log(LogStart start);
   void rotate(Sequence last_sequence);
   std::shared_ptr<LogWriter> current_log() const;
@@ -80,6 +88,7 @@ class Storage {
   Manifest manifest_ GUARDED_BY(checkpoint_mutex_);
   std::uint64_t last_tried_ GUARDED_BY(checkpoint_mutex_) = 0;  // generation numbers are never tried twice
   std::weak_ptr<const Index> checkpointed_index_ GUARDED_BY(checkpoint_mutex_);
+  std::optional<LogFollower> follower_ GUARDED_BY(checkpoint_mutex_);  // read-only
 
   mutable Mutex log_mutex_{"log"};
   std::shared_ptr<LogWriter> log_ GUARDED_BY(log_mutex_);

@@ -24,6 +24,11 @@ class LogReader {
   // count) the frames must reach it exactly. Throws CORRUPTION when bytes are damaged that were durable once.
   bool next(Frame* frame, std::string* payload);
   void set_limit(std::uint64_t bytes) { limit_ = bytes; }
+  // Goes on behind frames that were read before: `at` is where they ended, `last_sequence` their last.
+  void resume(std::uint64_t at, std::uint64_t last_sequence) {
+    at_ = at;
+    last_sequence_ = last_sequence;
+  }
 
   // After next() returned false:
   std::uint64_t end() const noexcept { return at_; }  // bytes of whole frames

@@ -16,6 +16,8 @@ namespace {
 
 constexpr const char* kCurrent = "CURRENT";
 constexpr const char* kCurrentNext = "CURRENT.tmp";
+// A generation's files stay until two newer ones are published: a reader that is overtaken so often is not kept up with for ever.
+constexpr int kReadAttempts = 16;
 
 std::string current_line(std::uint64_t generation) {
   const std::string name = manifest_name(generation);
@@ -28,17 +30,6 @@ void write_whole_file(Env& env, const std::string& path, const std::string& cont
   const std::unique_ptr<WritableFile> file = env.create(path);
   file->append(content.data(), content.size());
   file->sync();
-}
-
-std::uint64_t read_current(Env& env, const std::string& dir) {
-  const std::string path = join_path(dir, kCurrent);
-  const std::unique_ptr<ReadableFile> file = env.open(path);
-  char line[64] = {};
-  const std::size_t n = file->read_at(0, line, sizeof line - 1);
-  unsigned long long generation = 0;
-  if (std::sscanf(line, "MANIFEST-%llu ", &generation) != 1 || std::string(line, n) != current_line(generation))
-    throw Error(ErrorCode::CORRUPTION, path + " does not name a manifest");
-  return generation;
 }
 
 std::string encode(const Manifest& m) {
@@ -190,8 +181,31 @@ Manifest read_manifest(Env& env, const std::string& dir, std::uint64_t generatio
   return m;
 }
 
+std::uint64_t current_generation(Env& env, const std::string& dir) {
+  const std::string path = join_path(dir, kCurrent);
+  const std::unique_ptr<ReadableFile> file = env.open(path);
+  char line[64] = {};
+  const std::size_t n = file->read_at(0, line, sizeof line - 1);
+  unsigned long long generation = 0;
+  if (std::sscanf(line, "MANIFEST-%llu ", &generation) != 1 || std::string(line, n) != current_line(generation))
+    throw Error(ErrorCode::CORRUPTION, path + " does not name a manifest");
+  return generation;
+}
+
 Manifest read_current_manifest(Env& env, const std::string& dir, bool writable) {
-  return read_manifest(env, dir, read_current(env, dir), writable);
+  return read_manifest(env, dir, current_generation(env, dir), writable);
+}
+
+void with_current_manifest(Env& env, const std::string& dir, const std::function<void(Manifest&& manifest)>& read) {
+  for (int attempt = 1;; ++attempt) {
+    const std::uint64_t generation = current_generation(env, dir);
+    try {
+      return read(read_manifest(env, dir, generation, false));
+    } catch (const Error& e) {
+      const bool missing = e.code() == ErrorCode::CORRUPTION || e.code() == ErrorCode::NOT_FOUND;
+      if (!missing || attempt == kReadAttempts || current_generation(env, dir) == generation) throw;
+    }
+  }
 }
 
 void publish_manifest(Env& env, const std::string& dir, const Manifest& m) {

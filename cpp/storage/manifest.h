@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,12 @@ bool has_database(Env& env, const std::string& dir);
 // The manifest that CURRENT names. Throws NOT_FOUND when there is no CURRENT, CORRUPTION, UNSUPPORTED_FORMAT.
 Manifest read_current_manifest(Env& env, const std::string& dir, bool writable);
 Manifest read_manifest(Env& env, const std::string& dir, std::uint64_t generation, bool writable);
+// The generation that CURRENT names. Throws as read_current_manifest().
+std::uint64_t current_generation(Env& env, const std::string& dir);
+
+// For readers that do not hold LOCK: hands the current manifest to `read`, and does so again, with the then current one, when files went missing
+// because the writer has published newer generations meanwhile. Bounded; throws what the last attempt threw.
+void with_current_manifest(Env& env, const std::string& dir, const std::function<void(Manifest&& manifest)>& read);
 
 // Makes `manifest` the current one. Its segments and log must be synced already (not yet the folder). When it throws, the old
 // manifest or the new one is current on disk; both are sound and continue with the same logs, so writing may go on, but the

@@ -31,6 +31,7 @@ const methods: [string, (db: SageDB<Meta>) => unknown][] = [
   ['buildIndex', (db) => db.buildIndex()],
   ['optimize', (db) => db.optimize()],
   ['flush', (db) => db.flush()],
+  ['refresh', (db) => db.refresh()],
   ['verify', (db) => db.verify()],
 ];
 const immediate: [string, (db: SageDB<Meta>) => unknown][] = [
