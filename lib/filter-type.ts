@@ -56,6 +56,8 @@ type Ordered<V> = Widen<V | Element<V>>;
 
 type Contained<V> = (V extends string ? string : never) | DeepReadonly<Exclude<Element<V>, undefined>>;
 
+type Prefix<V> = [Extract<V | Element<V>, string>] extends [never] ? never : string;
+
 type ElementCondition<E> = FieldOperators<E> | ([ObjectPart<E>] extends [never] ? never : Filter<ObjectPart<E>>);
 
 /** Conditions on one field of type `V`; all of them must hold. */
@@ -80,6 +82,8 @@ export interface FieldOperators<V = JsonValue> {
   $elemMatch?: [Element<V>] extends [never] ? never : ElementCondition<Exclude<Element<V>, undefined>>;
   /** Substring of a string, or element of an array. */
   $contains?: Contained<V>;
+  /** Begins with this string; on an array: an element does. */
+  $startsWith?: Prefix<V>;
   /** Not all of these hold: also matches where the field is missing. */
   $not?: FieldOperators<V>;
 }

@@ -27,7 +27,7 @@ function isPlainObject(value: object): boolean {
 function hint(value: object): string {
   if (value instanceof Date)
     return ' (store dates as ISO strings or epoch numbers and compare with toISOString() or getTime())';
-  if (value instanceof RegExp) return ' (patterns are not supported; $contains finds substrings)';
+  if (value instanceof RegExp) return ' (patterns are not supported; $contains finds substrings, $startsWith prefixes)';
   return '';
 }
 
@@ -144,6 +144,10 @@ class FilterCompiler {
         if (typeof operand !== 'number' && typeof operand !== 'string' && typeof operand !== 'boolean')
           throw invalid(where, `expected a number, string or boolean, got ${show(operand)}${objectHint(operand)}`);
         return this.value(operand, where, true);
+      case '$startsWith':
+        if (typeof operand !== 'string')
+          throw invalid(where, `expected a string, got ${show(operand)}${objectHint(operand)}`);
+        return this.value(operand, where, true);
       case '$exists':
         if (typeof operand !== 'boolean') throw invalid(where, `expected true or false, got ${show(operand)}`);
         return String(operand);
@@ -160,7 +164,7 @@ class FilterCompiler {
       default:
         throw invalid(
           where,
-          'unknown operator; expected one of $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $all, $elemMatch, $contains, $not',
+          'unknown operator; expected one of $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $all, $elemMatch, $contains, $startsWith, $not',
         );
     }
   }

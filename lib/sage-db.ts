@@ -4,7 +4,9 @@ import { compileFilter, type Filter } from './filter.js';
 import { findSpec, iterateSpec } from './find-options.js';
 import { checkId, checkIds } from './ids.js';
 import { type SearchContext, searchItems } from './item-search.js';
+
 import { Maintenance } from './maintenance.js';
+
 import { type NativeDatabase, type NativeError, type NativeOptions, native } from './native.js';
 import { EngineWatch, operations, type TracedOperation } from './observability/channels.js';
 import { booleanOf, openOptions, pathOf, readOptions } from './options.js';
@@ -25,15 +27,18 @@ import type {
   Item,
   ItemPatch,
   IterateOptions,
+  JsonValue,
   LongOptions,
   Metadata,
   Metric,
+  NewItem,
   OpenOptions,
   OpenPathOptions,
   RawBatchSearchResult,
   RawSearchOptions,
   RawSearchResult,
   RefinedSearchOptions,
+  Replaced,
   SearchOptions,
   SearchResult,
   Stats,
@@ -44,7 +49,7 @@ import type {
 } from './types.js';
 import { goodFloats, VectorSource } from './vectors.js';
 import { WRITE, WriteQueue } from './write-queue.js';
-import { put, putBatch, remove, removeWhere, update, type WriteContext } from './writes.js';
+import { put, putBatch, remove, removeWhere, replaceWhere, update, type WriteContext } from './writes.js';
 
 /** Node 20.0 – 20.4 have no such symbol; `await using` compiled for them looks for this one. */
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
@@ -219,6 +224,17 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     return this.#attempt(() => removeWhere(this.#writing, this.#filter(filter)), operations.removeWhere);
   }
 
+  /**
+   * Takes every matching item out and puts `rows` in, as one step: a document is ingested anew and no reader ever sees it gone, half
+   * there or twice. An id may come back; one of an item that the filter does not match is `DUPLICATE_ID`. Options as for `addBatch`.
+   */
+  replaceWhere(filter: Filter<M>, rows: readonly NewItem<M>[], options?: LongOptions): Promise<Replaced> {
+    return this.#attempt(
+      () => replaceWhere(this.#writing, this.#filter(filter), rows, options),
+      operations.replaceWhere,
+    );
+  }
+
   get<IV extends boolean = false>(id: Id, options?: GetOptions<IV>): Promise<Item<M, IV> | undefined> {
     return this.#attempt(async () => {
       const [item] = await this.#getAll([checkId(id)], options);
@@ -259,6 +275,16 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
       this.#requireOpen();
       return this.#reads.find(text, spec) as Promise<Item<M, IV>[]>;
     });
+  }
+
+  /** Items whose field at a path equals `value`, or has it as an element. By prefix: `find({ [path]: { $startsWith: text } })`. */
+  findByMetadata<IV extends boolean = false>(
+    path: string,
+    value: JsonValue,
+    options?: FindOptions<IV>,
+  ): Promise<Item<M, IV>[]> {
+    if (typeof path !== 'string') return Promise.reject(invalidArgument('path', 'a string', path));
+    return this.find({ [path]: { $eq: value } } as Filter<M>, options);
   }
 
   /**

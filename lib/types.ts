@@ -91,6 +91,22 @@ export interface AddBatchOptions extends LongOptions {
   ids?: readonly Id[];
 }
 
+/** An item to be stored. */
+export interface NewItem<M extends object = Metadata> {
+  vector: VectorInput;
+  metadata?: M | undefined;
+  /** On every row of a call or on none: then they get free numbers. */
+  id?: Id | undefined;
+}
+
+/** What `replaceWhere` did. */
+export interface Replaced {
+  /** Ids of the new rows, in order. */
+  ids: Id[];
+  /** How many items the filter matched. */
+  removed: number;
+}
+
 export interface ItemPatch<M extends object = Metadata> {
   /** Replaces the vector; metadata stays. */
   vector?: VectorInput;
@@ -378,6 +394,8 @@ export interface VectorDatabase<M extends object = Metadata> {
   remove(ids: readonly Id[]): Promise<number>;
   /** Removes every matching item; returns how many. */
   removeWhere(filter: Filter<M>): Promise<number>;
+  /** `removeWhere` and the addition of new rows as one step: no reader ever sees the one without the other. */
+  replaceWhere(filter: Filter<M>, rows: readonly NewItem<M>[], options?: LongOptions): Promise<Replaced>;
 
   get<IV extends boolean = false>(id: Id, options?: GetOptions<IV>): Promise<Item<M, IV> | undefined>;
   getMany<IV extends boolean = false>(
@@ -387,6 +405,12 @@ export interface VectorDatabase<M extends object = Metadata> {
   has(id: Id): Promise<boolean>;
   count(filter?: Filter<M>): Promise<number>;
   find<IV extends boolean = false>(filter: Filter<M>, options?: FindOptions<IV>): Promise<Item<M, IV>[]>;
+  /** `find({ [path]: { $eq: value } })`. */
+  findByMetadata<IV extends boolean = false>(
+    path: string,
+    value: JsonValue,
+    options?: FindOptions<IV>,
+  ): Promise<Item<M, IV>[]>;
 
   search<IM extends boolean = true, IV extends boolean = false>(
     query: VectorInput,

@@ -5,13 +5,15 @@ import type { NativeWriteGroup } from './native.js';
 import { TimeSlice } from './turn.js';
 import type { Id, LongOptions } from './types.js';
 import { COPIED_AT_ONCE_BYTES, type VectorSource } from './vectors.js';
-import type { WriteQueue } from './write-queue.js';
+import type { Outcome, WRITE, WriteQueue } from './write-queue.js';
 
 /** Copied between two looks at the clock. */
 const PIECE_BYTES = 64 << 10;
 
 export interface Batch extends LongOptions {
-  kind: 0 | 1;
+  kind: typeof WRITE.add | typeof WRITE.upsert | typeof WRITE.replaceWhere;
+  /** replaceWhere: what the rows take the place of. */
+  filter?: string | undefined;
   source: VectorSource;
   metadata: unknown;
   ids: unknown;
@@ -31,6 +33,12 @@ function listOf(value: unknown, field: string, rows: number): readonly unknown[]
     throw new SageDBError('INVALID_ARGUMENT', `${field}: expected ${rows} entries, one per vector, got ${list.length}`);
   }
   return list;
+}
+
+/** Throws when metadata or ids do not fit the number of rows. */
+export function checkLists(batch: Batch): void {
+  listOf(batch.metadata, 'metadata', batch.source.rows);
+  listOf(batch.ids, 'options.ids', batch.source.rows);
 }
 
 /** Appends the rows of a batch to a write group, piece by piece. */
@@ -83,18 +91,20 @@ class BatchFiller {
   }
 }
 
+/** What became of a batch: the ids of its rows, and how many items they took the place of. */
+export interface BatchOutcome {
+  ids: Id[];
+  removed: number;
+}
+
 /**
- * One atomic batch. Small ones are copied before this returns, large ones over several turns. `requireOpen` is asked after the
+ * One atomic batch of at least one row. Small ones are copied before this returns, large ones over several turns. `requireOpen` is asked after the
  * caller's code may have run.
  */
-export function addBatch(writes: WriteQueue, batch: Batch, requireOpen: () => void): Promise<Id[]> {
+export function addBatch(writes: WriteQueue, batch: Batch, requireOpen: () => void): Promise<BatchOutcome> {
   const { source, kind, signal, onProgress } = batch;
   const filler = new BatchFiller(batch);
   const total = source.rows;
-  if (total === 0) {
-    requireOpen();
-    return Promise.resolve([]);
-  }
   requireOpen();
   let callbackError: { error: unknown } | undefined;
   const report = () => {
@@ -117,10 +127,12 @@ export function addBatch(writes: WriteQueue, batch: Batch, requireOpen: () => vo
     }
     report();
   };
-  const settle = (outcome: { firstAssigned: number }): Id[] =>
-    filler.ids ?? Array.from({ length: total }, (_, i) => outcome.firstAssigned + i);
+  const settle = ({ firstAssigned, affected }: Outcome): BatchOutcome => ({
+    ids: filler.ids ?? Array.from({ length: total }, (_, i) => firstAssigned + i),
+    removed: affected,
+  });
 
-  const header = { kind, count: total, floats: total * source.dimension };
+  const header = { kind, filter: batch.filter, count: total, floats: total * source.dimension };
   return writes.submitBulk(header, signal, fill, settle).catch((error: unknown) => {
     throw callbackError ? callbackError.error : error;
   });

@@ -4,7 +4,7 @@ import { type NativeDatabase, type NativeError, type NativeTask, type NativeWrit
 import { atEndOfTurn } from './turn.js';
 
 /** The values of WriteOp::Kind in cpp/engine/sage_db.h. */
-export const WRITE = { add: 0, upsert: 1, update: 2, remove: 3, removeWhere: 4 } as const;
+export const WRITE = { add: 0, upsert: 1, update: 2, remove: 3, removeWhere: 4, replaceWhere: 5 } as const;
 export type WriteKind = (typeof WRITE)[keyof typeof WRITE];
 
 /** Operations in one group commit: later ones wait for the next. */
@@ -37,7 +37,7 @@ interface Segment {
 export interface OpHeader {
   kind: WriteKind;
   count: number;
-  filter?: string;
+  filter?: string | undefined;
 }
 
 /**
@@ -82,7 +82,7 @@ export class WriteQueue {
   ): Promise<T> {
     const group = native().createWriteGroup();
     const task: NativeTask | undefined = signal && native().createTask();
-    group.begin(header.kind, header.count, undefined, task, header.floats);
+    group.begin(header.kind, header.count, header.filter, task, header.floats);
     const segment: Segment = { group, ops: [], ready: false, sealed: true };
     this.#segments.push(segment);
     const promise = this.#enlist(segment, header, settle);

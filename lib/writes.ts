@@ -1,10 +1,21 @@
+import { columnsOf } from './columns.js';
 import { abortedError, SageDBError } from './errors.js';
 import { checkId, checkIds } from './ids.js';
 import { stringifyMetadata } from './metadata.js';
 import { longOptions, readOptions } from './options.js';
-import type { AddBatchOptions, AddOptions, Id, ItemPatch, VectorInput, VectorsInput } from './types.js';
+import type {
+  AddBatchOptions,
+  AddOptions,
+  Id,
+  ItemPatch,
+  LongOptions,
+  NewItem,
+  Replaced,
+  VectorInput,
+  VectorsInput,
+} from './types.js';
 import { goodFloats, VectorSource } from './vectors.js';
-import { addBatch } from './write-batch.js';
+import { addBatch, checkLists } from './write-batch.js';
 import { type Outcome, WRITE, type WriteQueue } from './write-queue.js';
 
 /** What the writes of one database object need of it. */
@@ -48,7 +59,11 @@ export function putBatch(
   const long = longOptions(o, 'options');
   if (long.signal?.aborted) throw abortedError(long.signal);
   const source = new VectorSource(vectors, db.dimension, db.cosine, 'vectors');
-  return addBatch(db.queue, { kind, source, metadata, ids: o.ids, ...long }, db.requireOpen);
+  const batch = { kind, source, metadata, ids: o.ids, ...long };
+  if (source.rows > 0) return addBatch(db.queue, batch, db.requireOpen).then(({ ids }) => ids);
+  checkLists(batch);
+  db.requireOpen();
+  return Promise.resolve([]);
 }
 
 export function update<M extends object>(db: WriteContext, id: Id, patch: ItemPatch<M>): Promise<boolean> {
@@ -77,6 +92,22 @@ export function remove(db: WriteContext, target: Id | readonly Id[]): Promise<bo
     (group) => group.extend(undefined, ids),
     (outcome) => (many ? outcome.affected : outcome.affected === 1),
   );
+}
+
+/** `filter` is the JSON text of a checked filter. */
+export function replaceWhere<M extends object>(
+  db: WriteContext,
+  filter: string,
+  rows: readonly NewItem<M>[],
+  options: LongOptions | undefined,
+): Promise<Replaced> {
+  const o = readOptions<LongOptions>(options, 'options', ['signal', 'onProgress']);
+  const long = longOptions(o, 'options');
+  if (long.signal?.aborted) throw abortedError(long.signal);
+  const { vectors, metadata, ids } = columnsOf(rows);
+  const source = new VectorSource(vectors, db.dimension, db.cosine, 'rows');
+  if (source.rows === 0) return removeWhere(db, filter).then((removed) => ({ removed, ids: [] }));
+  return addBatch(db.queue, { kind: WRITE.replaceWhere, filter, source, metadata, ids, ...long }, db.requireOpen);
 }
 
 /** `filter` is the JSON text of a checked filter. */

@@ -1,6 +1,7 @@
 #include "base/wtf8.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace sagedb {
 namespace {
@@ -125,6 +126,18 @@ std::uint64_t utf16_prefix(std::string_view text) noexcept {
     prefix = (prefix << 16) | (units.next(unit) ? unit : 0);
   }
   return prefix;
+}
+
+std::string after_prefix(std::string_view prefix) {
+  std::vector<std::uint32_t> units;
+  Units reader(prefix, 0);
+  for (std::uint32_t unit = 0; reader.next(unit);) units.push_back(unit);
+  while (!units.empty() && units.back() == 0xFFFF) units.pop_back();
+  std::string out;
+  if (units.empty()) return out;
+  ++units.back();
+  for (const std::uint32_t unit : units) append_wtf8(out, unit);
+  return out;
 }
 
 }  // namespace sagedb

@@ -24,4 +24,7 @@ int compare_utf16(std::string_view a, std::string_view b) noexcept;
 // The first four UTF-16 code units, big end first, zero-padded: different prefixes order as compare_utf16() does.
 std::uint64_t utf16_prefix(std::string_view text) noexcept;
 
+// The least string, by UTF-16 code units, that is greater than every string that begins with `prefix`. Empty: there is none.
+std::string after_prefix(std::string_view prefix);
+
 }  // namespace sagedb

@@ -35,7 +35,9 @@ void WriteJob::apply() {
   std::vector<std::size_t> positions;
   for (std::size_t i = 0; i < ops_.size(); ++i) {
     try {
-      if (ops_[i].op.kind == WriteOp::Kind::remove_where) ops_[i].op.where = Filter::parse(ops_[i].filter);
+      const WriteOp::Kind kind = ops_[i].op.kind;
+      if (kind == WriteOp::Kind::remove_where || kind == WriteOp::Kind::replace_where)
+        ops_[i].op.where = Filter::parse(ops_[i].filter);
       positions.push_back(i);
       ready.push_back(std::move(ops_[i].op));
     } catch (...) {

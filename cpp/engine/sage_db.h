@@ -45,20 +45,20 @@ struct Options {
 
 // One atomic mutation: all of its rows or none.
 struct WriteOp {
-  enum class Kind : std::uint8_t { add, upsert, update, remove, remove_where };
+  enum class Kind : std::uint8_t { add, upsert, update, remove, remove_where, replace_where };
   Kind kind = Kind::add;
-  std::size_t count = 0;  // rows (add, upsert, update) or ids (remove)
+  std::size_t count = 0;  // rows (add, upsert, update, replace_where) or ids (remove)
   AlignedVector<float> vectors;  // count x dimension; empty: update keeps the vectors
-  std::vector<ExternalId> ids;  // count, or empty: assigned numbers (add, upsert)
-  std::vector<std::string> metadata;  // JSON text per row; empty: {} (add, upsert), kept (update)
-  std::shared_ptr<const Filter> where;  // remove_where
+  std::vector<ExternalId> ids;  // count, or empty: assigned numbers (add, upsert, replace_where)
+  std::vector<std::string> metadata;  // JSON text per row; empty: {} (kept by update)
+  std::shared_ptr<const Filter> where;  // remove_where, replace_where: add the rows in place of what matches
   std::shared_ptr<const CancelToken> cancel;  // checked until the commit begins; an aborted op changes nothing
 };
 
 struct OpResult {
   std::optional<Error> error;  // set: the op changed nothing
-  std::int64_t first_assigned = 0;  // assigned numbers are first_assigned .. + count - 1 (add / upsert without ids)
-  std::uint64_t affected = 0;  // rows written, updated or removed
+  std::int64_t first_assigned = 0;  // assigned numbers are first_assigned .. + count - 1 (without ids)
+  std::uint64_t affected = 0;  // rows written or updated, items removed (replace_where: removed)
   std::vector<std::uint8_t> hit;  // update / remove: per id, 1 when it existed
 };
 

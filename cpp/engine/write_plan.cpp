@@ -63,10 +63,9 @@ void check_ids(const WriteOp& op) {
 
 void check_shape(const WriteOp& op, const Options& options) {
   using Kind = WriteOp::Kind;
-  if (op.kind == Kind::remove_where) {
-    if (!op.where) throw Error(ErrorCode::INVALID_FILTER, "removeWhere: a filter is required");
-    return;
-  }
+  if ((op.kind == Kind::remove_where || op.kind == Kind::replace_where) && !op.where)
+    throw Error(ErrorCode::INVALID_FILTER, "removeWhere, replaceWhere: a filter is required");
+  if (op.kind == Kind::remove_where) return;
   if (!op.ids.empty() || op.kind == Kind::remove || op.kind == Kind::update)
     require_length("ids", op.ids.size(), op.count);
   if (op.kind == Kind::remove) return;
@@ -189,6 +188,7 @@ void WritePlan::stage(PreparedOp& op, OpResult& result, bool single) {
   switch (op.op->kind) {
     case WriteOp::Kind::add:
     case WriteOp::Kind::upsert:
+    case WriteOp::Kind::replace_where:
       stage_puts(op, result);
       break;
     case WriteOp::Kind::update:
@@ -198,7 +198,7 @@ void WritePlan::stage(PreparedOp& op, OpResult& result, bool single) {
       stage_removes(*op.op, result);
       break;
     case WriteOp::Kind::remove_where:
-      throw Error(ErrorCode::INTERNAL, "removeWhere is staged by the writer");
+      throw Error(ErrorCode::INTERNAL, "removals by filter are staged by the writer");
   }
   consistent_ = true;
 }
@@ -209,9 +209,9 @@ void WritePlan::stage_puts(PreparedOp& prepared, OpResult& result) {
   std::vector<RecordNo> replaced(op.ids.size(), kNoRecord);
   for (std::size_t i = 0; i < op.ids.size(); ++i) {
     replaced[i] = find(op.ids[i].view());
-    if (op.kind == WriteOp::Kind::add && replaced[i] != kNoRecord)
-      throw Error(ErrorCode::DUPLICATE_ID,
-                  "id " + id_to_string(op.ids[i].view()) + " already exists; use upsert to replace it");
+    if (op.kind == WriteOp::Kind::upsert || replaced[i] == kNoRecord) continue;
+    const char* remedy = op.kind == WriteOp::Kind::add ? "; use upsert to replace it" : " on an item that the filter does not match";
+    throw Error(ErrorCode::DUPLICATE_ID, "id " + id_to_string(op.ids[i].view()) + " already exists" + remedy);
   }
   if (op.ids.empty() && op.count > 0) result.first_assigned = assign(op.count);
   ++ops_;
@@ -274,8 +274,8 @@ void WritePlan::stage_removes(const WriteOp& op, OpResult& result) {
   }
 }
 
-void WritePlan::stage_removals(const std::vector<RecordNo>& records) {
-  track_ = false;
+void WritePlan::stage_removals(const std::vector<RecordNo>& records, bool single) {
+  track_ = !single;
   ++ops_;
   for (const RecordNo r : records) remove(base_->generation->records.id(r), r);
 }

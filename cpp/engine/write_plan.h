@@ -47,8 +47,8 @@ class WritePlan {
   void stage(PreparedOp& op, OpResult& result, bool single) EXCLUDES(state_.store_mutex);
   // Replay: the operation that is staged next gets sequence base + `offset` + 1.
   void skip_to(Sequence offset) noexcept { ops_ = offset; }
-  // Tombstones for these live records of the base snapshot.
-  void stage_removals(const std::vector<RecordNo>& records);
+  // Tombstones for these live records of the base snapshot. `single`: as for stage().
+  void stage_removals(const std::vector<RecordNo>& records, bool single);
 
   bool consistent() const noexcept { return consistent_; }
   const std::vector<PlannedChange>& changes() const noexcept { return changes_; }

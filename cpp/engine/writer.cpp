@@ -9,6 +9,10 @@ namespace {
 
 constexpr std::size_t kCopyGrain = 512;
 
+bool has_filter(const WriteOp& op) {
+  return op.kind == WriteOp::Kind::remove_where || op.kind == WriteOp::Kind::replace_where;
+}
+
 void fail(WriteItem& item, const Error& error) {
   if (item.result.error) return;
   item.result = OpResult();
@@ -41,13 +45,13 @@ void Writer::apply_requests(const std::vector<WriteQueue::Request*>& requests) n
     for (WriteQueue::Request* r : requests)
       for (WriteItem& item : r->items) items.push_back(&item);
     for (std::size_t i = 0; i < items.size();) {
-      if (items[i]->op->kind == WriteOp::Kind::remove_where) {
-        if (!items[i]->result.error) apply_remove_where(*items[i]);
+      if (has_filter(*items[i]->op)) {
+        if (!items[i]->result.error) apply_where(*items[i]);
         ++i;
         continue;
       }
       std::size_t end = i;
-      while (end < items.size() && items[end]->op->kind != WriteOp::Kind::remove_where) ++end;
+      while (end < items.size() && !has_filter(*items[end]->op)) ++end;
       apply_group(items, i, end);
       i = end;
     }
@@ -83,20 +87,22 @@ void Writer::apply_group(const Items& items, std::size_t begin, std::size_t end)
   }
 }
 
-void Writer::apply_remove_where(WriteItem& item) {
+void Writer::apply_where(WriteItem& item) {
   const WriteOp& op = *item.op;
+  const bool replaces = op.kind == WriteOp::Kind::replace_where;
   try {
     if (op.cancel) op.cancel->check();
     const std::shared_ptr<const Snapshot> snapshot = state_->publisher.current();
     const std::vector<RecordNo> records = matching_records(*snapshot, op.where.get());
     if (op.cancel) op.cancel->check();
-    if (records.empty()) return;
     WritePlan plan(*state_, snapshot);
-    plan.stage_removals(records);
+    if (!records.empty()) plan.stage_removals(records, !replaces);
+    if (replaces && op.count > 0) plan.stage(item.prepared, item.result, records.empty());
+    if (plan.changes().empty()) return;
     commit(plan, false);
     item.result.affected = records.size();
   } catch (...) {
-    item.result.error = current_error();
+    fail(item, current_error());
   }
 }
 

@@ -28,7 +28,8 @@ class Writer {
 
   void apply_requests(const std::vector<WriteQueue::Request*>& requests) noexcept;
   void apply_group(const Items& items, std::size_t begin, std::size_t end) REQUIRES(state_->writer_mutex);
-  void apply_remove_where(WriteItem& item) REQUIRES(state_->writer_mutex);
+  // Removal of what a filter matches, with or without rows in its place: a plan of its own.
+  void apply_where(WriteItem& item) REQUIRES(state_->writer_mutex);
   void commit(WritePlan& plan, bool replaying) REQUIRES(state_->writer_mutex);
   void reserve(WritePlan& plan) REQUIRES(state_->writer_mutex);
   void write_vectors(const WritePlan& plan) REQUIRES(state_->writer_mutex);

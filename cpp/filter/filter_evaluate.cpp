@@ -164,7 +164,14 @@ class Evaluation {
   // ---- predicates -----------------------------------------------------------------------------------------------------
   bool needs_test(const Predicate& p) {
     if (path_of(p).only() == nullptr) return true;
-    return p.op == Op::contains || p.op == Op::elem_value || p.op == Op::elem_object || !p.complexes.empty();
+    return p.op == Op::contains || (p.op == Op::prefix && cuts_pair(p)) || p.op == Op::elem_value || p.op == Op::elem_object || !p.complexes.empty();
+  }
+
+  // A prefix that ends with half of a surrogate pair: the index orders by halves, the operator goes by whole characters.
+  static bool cuts_pair(const Predicate& p) {
+    const std::string_view prefix = ValueRef(p.low_text.data()).string();
+    const auto byte = [&](std::size_t from_end) { return static_cast<unsigned char>(prefix[prefix.size() - from_end]); };
+    return prefix.size() >= 3 && byte(3) == 0xED && byte(2) >= 0xA0 && byte(2) < 0xB0;
   }
 
   std::size_t estimate_predicate(const Predicate& p) {
@@ -188,6 +195,7 @@ class Evaluation {
       case Op::exists:
         return present;
       case Op::compare:
+      case Op::prefix:
         return p.compares_strings ? column->strings.view().count(text_range(p)) : column->scalars.view().count(p.scalar_range());
       case Op::in:
         return estimate_in(p, *column);
@@ -236,6 +244,8 @@ class Evaluation {
         if (p.compares_strings) column->strings.view().visit(text_range(p), setter(out));
         else column->scalars.view().visit(p.scalar_range(), setter(out));
         return;
+      case Op::prefix:
+        return add_prefix(p, *column, out);
       case Op::in:
         return add_in(p, *column, out);
       case Op::contains:
@@ -284,6 +294,13 @@ class Evaluation {
     }
   }
 
+  void add_prefix(const Predicate& p, const MetadataColumn& column, Words& out) {
+    if (!cuts_pair(p)) return column.strings.view().visit(text_range(p), setter(out));
+    Words candidates(word_count());
+    column.strings.view().visit(text_range(p), setter(candidates));
+    add_tested(candidates, out, [&](RecordNo r) { return test(p, r); });
+  }
+
   void add_contains(const Predicate& p, const MetadataColumn& column, Words& out) {
     const ValueRef operand(p.operand.data());
     Words candidates(word_count());
@@ -312,7 +329,7 @@ class Evaluation {
     const auto consider = [&](const FilterNode& node) {
       if (node.kind != FilterNode::Kind::predicate) return;
       const Predicate& inner = *node.predicate;
-      if (inner.op != Op::compare && (inner.op != Op::in || !inner.complexes.empty() || inner.null())) return;
+      if (inner.op != Op::compare && inner.op != Op::prefix && (inner.op != Op::in || !inner.complexes.empty() || inner.null())) return;
       const std::size_t found = inner.op == Op::in        ? estimate_in(inner, column)
                                 : inner.compares_strings ? column.strings.view().count(text_range(inner))
                                                          : column.scalars.view().count(inner.scalar_range());

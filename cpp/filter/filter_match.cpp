@@ -47,6 +47,13 @@ bool contains(const Predicate& p, ValueRef v) noexcept {
   return v.is_array() && any_element(v, [&](ValueRef e) { return e.bytes() == operand.bytes(); });
 }
 
+// By whole characters, as $contains: half of a surrogate pair begins nothing.
+bool starts_with(const Predicate& p, ValueRef v) noexcept {
+  if (!v.is_string()) return false;
+  const std::string_view prefix = ValueRef(p.low_text.data()).string();
+  return v.string().compare(0, prefix.size(), prefix) == 0;
+}
+
 bool matches_element(const FilterNode& node, ValueRef element) noexcept;
 
 // One value as it stands; arrays are not opened.
@@ -56,6 +63,8 @@ bool matches_value(const Predicate& p, ValueRef v) noexcept {
       return in_values(p, v);
     case Predicate::Op::compare:
       return in_range(p, v);
+    case Predicate::Op::prefix:
+      return starts_with(p, v);
     case Predicate::Op::exists:
       return true;
     case Predicate::Op::contains:
@@ -92,7 +101,8 @@ bool matches_element(const FilterNode& node, ValueRef element) noexcept {
 bool matches_field(const Predicate& p, ValueRef v) noexcept {
   if (v.missing()) return p.op == Predicate::Op::in && p.null();
   if (matches_value(p, v)) return true;
-  if (!v.is_array() || (p.op != Predicate::Op::in && p.op != Predicate::Op::compare)) return false;
+  const bool opens = p.op == Predicate::Op::in || p.op == Predicate::Op::compare || p.op == Predicate::Op::prefix;
+  if (!v.is_array() || !opens) return false;
   return any_element(v, [&p](ValueRef e) { return matches_value(p, e); });
 }
 

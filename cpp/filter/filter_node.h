@@ -19,6 +19,7 @@ struct Predicate {
   enum class Op : std::uint8_t {
     in,          // $eq, $in, $all and by negation $ne, $nin
     compare,     // $gt $gte $lt $lte
+    prefix,      // $startsWith: low_text, and high_text the first string behind all that begin with it
     exists,
     contains,
     elem_value,  // $elemMatch with operators: every element as a value

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/status.h"
+#include "base/wtf8.h"
 #include "filter/filter_node.h"
 
 namespace sagedb {
@@ -121,6 +122,7 @@ class FilterParser {
     }
     if (op == "$all") return all_of(path, v, here);
     if (op == "$gt" || op == "$gte" || op == "$lt" || op == "$lte") return compare(path, op, v, here);
+    if (op == "$startsWith") return starts_with(path, v, here);
     if (op == "$exists") {
       if (v.type != Type::boolean) fail(here, "expected true or false", v);
       FilterNode exists = leaf(path, Predicate::Op::exists);
@@ -142,7 +144,7 @@ class FilterParser {
     throw Error(ErrorCode::INVALID_FILTER,
                 here.substr(0, 200) +
                     ": unknown operator; expected one of $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $all, "
-                    "$elemMatch, $contains, $not");
+                    "$elemMatch, $contains, $startsWith, $not");
   }
 
   struct Values {
@@ -196,6 +198,20 @@ class FilterParser {
       p.high = number ? kMaxNumberKey : kTrueKey;
       (greater ? p.low : p.high) = ValueRef(encoded.data()).scalar_key();
     }
+    return node;
+  }
+
+  FilterNode starts_with(const std::string& path, const JsonValue& v, const std::string& here) {
+    if (v.type != Type::string) fail(here, "expected a string", v);
+    FilterNode node = leaf(path, Predicate::Op::prefix);
+    Predicate& p = *node.predicate;
+    p.compares_strings = true;
+    p.high_included = false;
+    encode_value(v, p.low_text);
+    JsonValue behind;
+    behind.type = Type::string;
+    behind.string = after_prefix(v.string);
+    if (!behind.string.empty()) encode_value(behind, p.high_text);
     return node;
   }
 

@@ -80,6 +80,7 @@ export const operations = {
   update: new TracedOperation('update', 'write'),
   remove: new TracedOperation('remove', 'write'),
   removeWhere: new TracedOperation('removeWhere', 'write'),
+  replaceWhere: new TracedOperation('replaceWhere', 'write'),
   buildIndex: new TracedOperation('buildIndex', 'build'),
   optimize: new TracedOperation('optimize', 'build'),
   flush: new TracedOperation('flush', 'sync'),

@@ -1,3 +1,4 @@
+import { columnsOf } from '../columns.js';
 import { invalidArgument, SageDBError } from '../errors.js';
 import { compileFilter, type Filter } from '../filter.js';
 import { checkId, checkIds } from '../ids.js';
@@ -11,9 +12,12 @@ import type {
   Id,
   Item,
   ItemPatch,
+  JsonValue,
   LongOptions,
   Metadata,
   Metric,
+  NewItem,
+  Replaced,
   SearchOptions,
   SearchResult,
   Stats,
@@ -154,6 +158,14 @@ class RemoteSageDB<M extends object> implements RemoteDatabase<M> {
     return this.#call<number>({ name: 'removeWhere', texts: { filter: filterText(filter) }, write: true });
   }
 
+  async replaceWhere(filter: Filter<M>, rows: readonly NewItem<M>[], options: LongOptions = {}): Promise<Replaced> {
+    const { vectors, metadata, ids } = columnsOf(rows);
+    const texts = { filter: filterText(filter), metadata: metadataText(metadata) };
+    const floats = flatten(vectors, this.dimension, 'rows');
+    const { signal } = options;
+    return this.#call<Replaced>({ name: 'replaceWhere', head: { ids }, texts, floats, signal, write: true });
+  }
+
   async get<IV extends boolean = false>(id: Id, options?: GetOptions<IV>): Promise<Item<M, IV> | undefined> {
     const [item] = await this.getMany([checkId(id)], options);
     return item;
@@ -178,6 +190,15 @@ class RemoteSageDB<M extends object> implements RemoteDatabase<M> {
 
   async find<IV extends boolean = false>(filter: Filter<M>, options: FindOptions<IV> = {}): Promise<Item<M, IV>[]> {
     return this.#call<Item<M, IV>[]>({ name: 'find', head: { ...options }, texts: { filter: filterText(filter) } });
+  }
+
+  async findByMetadata<IV extends boolean = false>(
+    path: string,
+    value: JsonValue,
+    options?: FindOptions<IV>,
+  ): Promise<Item<M, IV>[]> {
+    if (typeof path !== 'string') throw invalidArgument('path', 'a string', path);
+    return this.find({ [path]: { $eq: value } } as Filter<M>, options);
   }
 
   async search<IM extends boolean = true, IV extends boolean = false>(
@@ -232,10 +253,7 @@ class RemoteSageDB<M extends object> implements RemoteDatabase<M> {
   ): Promise<Id[]> {
     const { ids, signal } = options;
     const head = ids === undefined ? {} : { ids: checkIds(ids) };
-    const list = metadata?.map((entry, i) =>
-      entry === undefined ? 'null' : stringifyMetadata(entry, `metadata[${i}]`),
-    );
-    const texts = { metadata: list && `[${list.join(',')}]` };
+    const texts = { metadata: metadataText(metadata) };
     const floats = flatten(vectors, this.dimension, 'vectors');
     return this.#call<Id[]>({ name, head, texts, floats, signal, write: true });
   }
@@ -260,6 +278,11 @@ class RemoteSageDB<M extends object> implements RemoteDatabase<M> {
 function searchCall<M extends object>(options: SearchOptions<M>): Pick<Call, 'head' | 'texts' | 'signal'> {
   const { signal, filter, ...head } = options;
   return { head, texts: { filter: filterText(filter) }, signal };
+}
+
+function metadataText(list: readonly (object | undefined)[] | undefined): string | undefined {
+  const texts = list?.map((entry, i) => (entry === undefined ? 'null' : stringifyMetadata(entry, `metadata[${i}]`)));
+  return texts && `[${texts.join(',')}]`;
 }
 
 /** Checked like a local filter: what plain JSON would drop without a word must not reach a `removeWhere`. */

@@ -1,6 +1,7 @@
+import { invalidArgument } from '../errors.js';
 import type { Filter } from '../filter.js';
 import type { AsyncVectorDatabase } from '../service/database.js';
-import type { Id, LongOptions, Metadata, SearchOptions, VectorInput, VectorsInput } from '../types.js';
+import type { Id, LongOptions, Metadata, NewItem, SearchOptions, VectorInput, VectorsInput } from '../types.js';
 
 /** A JSON schema, as far as this file uses it. */
 export type Schema = { readonly [key: string]: unknown };
@@ -82,6 +83,20 @@ const DEFAULTS = {
 /** A JSON list says null where a JavaScript list says undefined. */
 function metadataOf(body: RequestBody): (Metadata | undefined)[] | undefined {
   return (body.metadata as (Metadata | null)[] | undefined)?.map((entry) => entry ?? undefined);
+}
+
+function rowsOf(body: RequestBody, dimension: number): NewItem[] {
+  const metadata = metadataOf(body);
+  const flat = body.vectors as Float32Array | VectorInput[];
+  const count = Array.isArray(flat) ? flat.length : Math.ceil(flat.length / dimension);
+  for (const [field, list] of Object.entries({ metadata, ids: body.ids })) {
+    if (list !== undefined && list.length !== count) throw invalidArgument(field, `${count} entries`, list.length);
+  }
+  return Array.from({ length: count }, (_, i) => ({
+    vector: Array.isArray(flat) ? flat[i]! : flat.subarray(i * dimension, (i + 1) * dimension),
+    metadata: metadata?.[i],
+    id: body.ids?.[i],
+  }));
 }
 
 function searchOptions(body: RequestBody, signal: AbortSignal): SearchOptions {
@@ -168,6 +183,21 @@ export const ROUTES: readonly Route[] = [
     required: ['filter'],
     result: count,
     run: (database, body) => database.removeWhere(body.filter!),
+  },
+  {
+    ...DEFAULTS,
+    name: 'replaceWhere',
+    summary: 'Removes every matching item and adds rows as one step; gives their ids and how many were removed.',
+    write: true,
+    vectors: 'vectors',
+    properties: { filter, vectors, metadata: metadataList, ids },
+    required: ['filter', 'vectors'],
+    result: {
+      type: 'object',
+      properties: { ids, removed: count },
+      required: ['ids', 'removed'],
+    },
+    run: (database, body, signal) => database.replaceWhere(body.filter!, rowsOf(body, database.dimension), { signal }),
   },
   {
     ...DEFAULTS,

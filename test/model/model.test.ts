@@ -92,6 +92,18 @@ function write(db: SageDB<Partial<Meta>>, model: Model, kind: number): [Promise<
       for (const each of hit) model.entries.delete(each);
       return [db.removeWhere(filter), hit.length];
     }
+    case 9: {
+      const group = `g${(metadata.n ?? 0) % 4}`;
+      const ids = [...new Set([model.id(), model.id(), model.id()])];
+      const rows = ids.map(() => model.entry());
+      const gone = model.matching(group);
+      if (ids.some((each) => model.entries.has(each) && !gone.includes(each))) {
+        return [db.replaceWhere({ group }, rowsOf(ids, rows)), 'DUPLICATE_ID'];
+      }
+      for (const each of gone) model.entries.delete(each);
+      for (const [i, each] of ids.entries()) model.entries.set(each, rows[i] as Entry);
+      return [db.replaceWhere({ group }, rowsOf(ids, rows)), { ids, removed: gone.length }];
+    }
     default: {
       const ids = [...new Set([model.id(), model.id(), model.id(), model.id()])];
       const rows = ids.map(() => model.entry());
@@ -105,6 +117,8 @@ function write(db: SageDB<Partial<Meta>>, model: Model, kind: number): [Promise<
     }
   }
 }
+
+const rowsOf = (ids: Id[], rows: Entry[]) => rows.map((row, i) => ({ ...row, id: ids[i] }));
 
 async function check(db: SageDB<Partial<Meta>>, model: Model, next: () => number, metric: Metric): Promise<void> {
   const ids = Array.from({ length: 5 }, () => model.id());
@@ -156,7 +170,7 @@ test.each<Metric>(['l2', 'cosine', 'ip'])('random calls agree with the model: %s
     pending = [];
   };
   for (let step = 0; step < steps; step++) {
-    const kind = Math.floor(next() * 9);
+    const kind = Math.floor(next() * 10);
     trace.push(`${step}:${kind}`);
     pending.push([...write(db, model, kind), `step ${step}, write ${kind}`]);
     const dice = next();

@@ -107,6 +107,15 @@ describe('values', () => {
       expect(await remote.find(filter, options)).toEqual(expected);
     }
     expect(await remote.count(filter)).toBe(2);
+    const rows = [1, 2, 3].map((year) => ({
+      vector: vector(year),
+      metadata: { title: 'new', year },
+      id: `new${year}`,
+    }));
+    expect(await remote.replaceWhere(filter, rows)).toEqual({ ids: ['new1', 'new2', 'new3'], removed: 2 });
+    expect(await remote.replaceWhere({ year: 3 }, [])).toEqual({ ids: [], removed: 1 });
+
+    expect(await remote.findByMetadata('title', 'new')).toEqual(await local.find({ title: { $startsWith: 'ne' } }));
     expect(await remote.removeWhere(filter)).toBe(2);
     expect(await local.count(filter)).toBe(0);
   });
@@ -132,6 +141,14 @@ describe('errors', () => {
     ['INVALID_ARGUMENT', () => remote.search(vector(1), { radius: Number.NaN })],
     ['INVALID_ARGUMENT', () => remote.search(vector(1), { kk: 5 } as never)],
     ['INVALID_ARGUMENT', () => remote.search(vector(1), { rerank: () => 0 } as never)],
+    [
+      'DUPLICATE_ID',
+      () =>
+        remote.replaceWhere(
+          {},
+          [1, 1].map((id) => ({ vector: vector(1), id })),
+        ),
+    ],
     ['DUPLICATE_ID', () => remote.addBatch([vector(1), vector(2)], undefined, { ids: ['same', 'same'] })],
   ])('%s arrives as it is', async (code, call) => {
     const size = local.size;

@@ -50,7 +50,7 @@ inline std::vector<WriteOp> random_ops(std::mt19937_64& rng, std::uint32_t dimen
   const auto metadata = [&] { return "{\"n\":" + std::to_string(rng() % 1000) + "}"; };
   for (std::size_t i = 1 + rng() % 4; i > 0; --i) {
     const Vector v = random_vector(rng, dimension);
-    switch (rng() % 7) {
+    switch (rng() % 8) {
       case 0:
         ops.push_back(op_of(WriteOp::Kind::add, {v, random_vector(rng, dimension)}, {}, {metadata(), metadata()}));
         break;
@@ -70,6 +70,21 @@ inline std::vector<WriteOp> random_ops(std::mt19937_64& rng, std::uint32_t dimen
       case 6:
         ops.push_back(op_of(WriteOp::Kind::remove, {}, {id(), id()}));
         break;
+      case 7: {
+        // Some of the old ids come back. A group of its own, since it is a commit of its own.
+        if (!ops.empty()) break;
+        const std::string document = std::to_string(rng() % 2);
+        std::vector<Vector> rows;
+        std::vector<ExternalId> row_ids;
+        std::vector<std::string> texts;
+        for (std::size_t part = rng() % 2; part < 4; part += 1 + rng() % 2) {
+          rows.push_back(random_vector(rng, dimension));
+          row_ids.push_back(ExternalId("document-" + document + "-" + std::to_string(part)));
+          texts.push_back("{\"document\":" + document + ",\"n\":" + std::to_string(rng() % 1000) + "}");
+        }
+        ops.push_back(replace_where("{\"document\":" + document + "}", rows, row_ids, texts));
+        return ops;
+      }
     }
   }
   return ops;

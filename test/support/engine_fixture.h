@@ -46,6 +46,13 @@ inline WriteOp op_of(WriteOp::Kind kind, const std::vector<Vector>& vectors, con
   return op;
 }
 
+inline WriteOp replace_where(const std::string& filter, const std::vector<Vector>& vectors,
+                             const std::vector<ExternalId>& ids = {}, const std::vector<std::string>& metadata = {}) {
+  WriteOp op = op_of(WriteOp::Kind::replace_where, vectors, ids, metadata);
+  op.where = Filter::parse(filter);
+  return op;
+}
+
 inline OpResult apply_one(SageDB& db, WriteOp op) {
   std::vector<WriteOp> ops;
   ops.push_back(std::move(op));

@@ -38,6 +38,11 @@ function hasSubstring(text: string, part: string): boolean {
   return characters(text).includes(characters(part));
 }
 
+function hasPrefix(text: string, prefix: string): boolean {
+  const wanted = Array.from(prefix);
+  return Array.from(text).slice(0, wanted.length).join('|') === wanted.join('|');
+}
+
 /** `field`: v is a field's value, whose elements count too when it is an array; otherwise v stands for itself. */
 function operation(op: string, operand: Data, v: Data, field: boolean): boolean {
   const opened = field && isArray(v) ? v : [];
@@ -63,6 +68,8 @@ function operation(op: string, operand: Data, v: Data, field: boolean): boolean 
     case '$contains':
       if (typeof v === 'string') return typeof operand === 'string' && hasSubstring(v, operand);
       return isArray(v) && v.some((e) => equal(e, operand));
+    case '$startsWith':
+      return [v, ...opened].some((e) => typeof e === 'string' && hasPrefix(e, operand as string));
     case '$not':
       return !operations(operand as Fields, v, field);
     case '$elemMatch':
@@ -195,7 +202,8 @@ export class FilterWorld {
     return Object.fromEntries(Array.from({ length: this.chance(75) ? 1 : 2 }, () => this.operation(depth)));
   }
   private operation(depth: number): [string, Data] {
-    const kind = this.below(14);
+    const kind = this.below(15);
+    if (kind === 14) return ['$startsWith', this.pick(FilterWorld.scalars.filter((s) => typeof s === 'string'))];
     if (kind < 3) return [this.pick(['$eq', '$ne', '$contains']), this.value(2)];
     if (kind < 7) return [this.pick(['$gt', '$gte', '$lt', '$lte']), this.pick(FilterWorld.scalars.slice(1))];
     if (kind < 10) return [this.pick(['$in', '$nin', '$all']), this.list(1)];

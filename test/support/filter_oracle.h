@@ -87,6 +87,10 @@ inline bool condition(const std::string& op, const JsonValue& operand, const Jso
     return v->type == Type::array &&
            std::any_of(v->items.begin(), v->items.end(), [&](const JsonValue& e) { return equal(e, operand); });
   }
+  if (op == "$startsWith") {
+    if (open_arrays && v->type == Type::array) return any(*v, op, operand);
+    return v->type == Type::string && v->string.compare(0, operand.string.size(), operand.string) == 0;
+  }
   if (op == "$elemMatch") {
     if (v->type != Type::array) return false;
     const bool values = is_condition(operand);
@@ -212,6 +216,12 @@ class World {
       if (s != "null") return s;
     }
   }
+  std::string text() {
+    for (;;) {
+      const std::string s = scalar();
+      if (s[0] == '"') return s;
+    }
+  }
   std::string conditions(int depth) {
     std::string out = "{";
     const std::size_t n = chance(75) ? 1 : 2;
@@ -219,7 +229,7 @@ class World {
     return out + "}";
   }
   std::string operation(int depth) {
-    switch (below(14)) {
+    switch (below(15)) {
       case 0:
         return "\"$eq\":" + plain();
       case 1:
@@ -242,6 +252,8 @@ class World {
         return "\"$all\":" + list(1);
       case 10:
         return "\"$contains\":" + plain();
+      case 14:
+        return "\"$startsWith\":" + text();
       case 11:
         return "\"$not\":" + (depth > 0 ? conditions(depth - 1) : "{\"$gt\":" + ordered() + "}");
       default:

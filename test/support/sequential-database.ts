@@ -10,8 +10,11 @@ import type {
   Id,
   Item,
   ItemPatch,
+  JsonValue,
   Metadata,
   Metric,
+  NewItem,
+  Replaced,
   SearchOptions,
   SearchResult,
   Stats,
@@ -110,6 +113,21 @@ export class SequentialDatabase<M extends object = Metadata> implements VectorDa
     return ids.filter((id) => this.#rows.delete(id)).length;
   }
 
+  async replaceWhere(filter: Filter<M>, rows: readonly NewItem<M>[]): Promise<Replaced> {
+    const kept = (await this.find(filter)).map((item) => item.id);
+    const ids = rows.map((row) => row.id).filter((id) => id !== undefined);
+    const taken = ids.find((id) => this.#rows.has(id) && !kept.includes(id));
+    if (taken !== undefined) throw new SageDBError('DUPLICATE_ID', `id ${taken} already exists`);
+    const removed = await this.removeWhere(filter);
+    const options = ids.length > 0 ? { ids } : undefined;
+    const added = await this.addBatch(
+      rows.map((row) => row.vector),
+      rows.map((row) => row.metadata),
+      options,
+    );
+    return { ids: added, removed };
+  }
+
   async removeWhere(filter: Filter<M>): Promise<number> {
     const ids = (await this.find(filter)).map((item) => item.id);
     return this.remove(ids);
@@ -143,6 +161,14 @@ export class SequentialDatabase<M extends object = Metadata> implements VectorDa
     const { limit = Number.POSITIVE_INFINITY, offset = 0, includeVector } = options;
     const rows = this.#matching(filter).slice(offset, offset + limit);
     return rows.map(([id, row]) => this.#item<IV>(id, row, includeVector === true));
+  }
+
+  findByMetadata<IV extends boolean = false>(
+    path: string,
+    value: JsonValue,
+    options?: FindOptions<IV>,
+  ): Promise<Item<M, IV>[]> {
+    return this.find({ [path]: { $eq: value } } as Filter<M>, options);
   }
 
   async search<IM extends boolean = true, IV extends boolean = false>(

@@ -6,6 +6,7 @@ import {
   type Metadata,
   type RawBatchSearchResult,
   type RawSearchResult,
+  type Replaced,
   SageDB,
   SageDBError,
   type SageDBErrorCode,
@@ -46,6 +47,8 @@ describe('results', () => {
     expectTypeOf(db.remove(1)).resolves.toBeBoolean();
     expectTypeOf(db.remove([1, 'a'])).resolves.toBeNumber();
     expectTypeOf(db.removeWhere({ title: 'x' })).resolves.toBeNumber();
+    expectTypeOf(db.replaceWhere({ title: 'x' }, [{ vector, id: 1 }])).resolves.toEqualTypeOf<Replaced>();
+    expectTypeOf(db.findByMetadata('title', 'x', { includeVector: true })).resolves.items.toHaveProperty('vector');
     expectTypeOf(db.update(1, { metadata: { title: 'x', year: 1 } })).resolves.toBeBoolean();
     expectTypeOf(db.addBatch([vector])).resolves.toEqualTypeOf<Id[]>();
   });

@@ -173,5 +173,48 @@ TEST(Concurrency, NinetyTenMixKeepsRecall) {
   EXPECT_GE(recall, 0.97);
 }
 
+// Property: replace_where leaves no moment in which its document is gone, half there, twice there, or older than before.
+TEST(Concurrency, AReplacedDocumentIsAlwaysWhole) {
+  auto db = SageDB::open(options_for(kDim, Metric::l2, IndexKind::hnsw, 50));
+  const auto filter = Filter::parse("{\"document\":1}");
+  const auto replace = [&](int version) {
+    std::vector<Vector> rows;
+    std::vector<ExternalId> ids;
+    for (int part = 0; part < 4; ++part) {
+      rows.push_back(beacon(version * 4 + part, kDim));
+      ids.push_back(ExternalId(std::int64_t{part} + version % 3));  // some ids come back
+    }
+    const std::vector<std::string> metadata(4, "{\"document\":1,\"version\":" + std::to_string(version) + "}");
+    expect_ok(apply_one(*db, replace_where("{\"document\":1}", rows, ids, metadata)));
+  };
+  replace(1000);
+  std::atomic<bool> stop{false};
+  std::atomic<long> reads{0}, torn{0}, older{0};
+  std::vector<std::thread> readers;
+  for (int r = 0; r < 3; ++r) {
+    readers.emplace_back([&] {
+      std::string newest;
+      while (!stop) {
+        const std::vector<Item> items = db->find(filter.get(), 100, 0, false);
+        const SearchResult hits = search_one(*db, beacon(1, kDim), 50, 64, false, filter);
+        reads += 2;
+        if (items.size() != 4 || hits.hits.size() != 4) torn += 1;
+        for (const Item& item : items)
+          if (item.metadata != items.front().metadata) torn += 1;
+        if (!items.empty() && items.front().metadata < newest) older += 1;
+        if (!items.empty()) newest = items.front().metadata;
+      }
+    });
+  }
+  for (int version = 1001; version < 1400; ++version) replace(version);
+  db->optimize(nullptr, nullptr);
+  for (int version = 1400; version < 1600; ++version) replace(version);
+  stop = true;
+  for (auto& t : readers) t.join();
+  EXPECT_GT(reads, 100);
+  EXPECT_EQ(torn, 0);
+  EXPECT_EQ(older, 0);
+}
+
 }  // namespace
 }  // namespace sagedb

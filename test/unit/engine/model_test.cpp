@@ -37,7 +37,33 @@ void random_group(std::mt19937_64& rng, const ModelCase& c, SageDB& db, Oracle& 
     const Vector v = random_vector(rng, c.dimension);
     const std::string metadata = metadata_for(rng);
     const bool exists = next.count(key) > 0;
-    switch (rng() % 6) {
+    switch (rng() % 7) {
+      case 6: {
+        // What the filter matches goes, the new rows come; an id held by another item refuses the whole.
+        const ExternalId other = random_id(rng);
+        if (key_of(other) == key) break;
+        const std::string gone = metadata_for(rng);
+        Oracle kept;
+        for (const auto& [k, item] : next)
+          if (item.metadata != gone) kept[k] = item;
+        const bool taken = kept.count(key) + kept.count(key_of(other)) > 0;
+        const std::size_t removed = next.size() - kept.size();
+        const Vector w = random_vector(rng, c.dimension);
+        ops.push_back(replace_where(gone, {v, w}, {id, other}, {metadata, gone}));
+        checks.push_back([taken, removed](const OpResult& r) {
+          ASSERT_EQ(r.error.has_value(), taken);
+          if (taken) {
+            EXPECT_EQ(r.error->code(), ErrorCode::DUPLICATE_ID);
+          } else {
+            EXPECT_EQ(r.affected, removed);
+          }
+        });
+        if (taken) break;
+        next = std::move(kept);
+        next[key] = {v, metadata};
+        next[key_of(other)] = {w, gone};
+        break;
+      }
       case 0:
         ops.push_back(op_of(WriteOp::Kind::add, {v}, {id}, {metadata}));
         checks.push_back([exists](const OpResult& r) {
