@@ -1,97 +1,61 @@
-import { parseArgs } from 'node:util';
+import { didYouMean } from './suggest.js';
 
-type OptionKind = 'string' | 'boolean';
-
+/** An option of a command. */
 export interface Option {
-  kind: OptionKind;
+  kind: 'string' | 'boolean';
   short?: string;
   /** Name of the value in the help text. */
   value?: string;
+  /** The only values allowed. */
+  choices?: readonly string[];
   help: string;
 }
 
+/** What was typed after the name of a command. */
 export interface Invocation {
   options: Record<string, string | boolean | undefined>;
   positionals: string[];
+  /** `--json` was given: the result is one JSON document on standard output. */
+  json: boolean;
+  /** Every command, for help and completion. */
+  commands: readonly Command[];
 }
 
-/** One verb of the command line. `run` prints its result and returns the exit code. */
+/** One verb of the command line. Help and shell completion are made from these fields. */
 export interface Command {
   name: string;
+  /** One line. */
   summary: string;
-  /** Names of the positional arguments, `[optional]` in brackets. */
-  positionals?: string[];
+  /** Paragraphs of the manual page. */
+  description?: readonly string[];
+  /** Names of the positional arguments: `path`, `[optional]`, `files...` for one or more. */
+  positionals?: readonly string[];
+  /** The only values of the first positional argument. */
+  choices?: readonly string[];
   options?: Record<string, Option>;
+  /** Lines to type, each with what it does. */
+  examples?: readonly (readonly [line: string, does: string])[];
+  /** Prints the result and returns the exit code: 0 done, 1 failed. */
   run(invocation: Invocation): Promise<number>;
 }
 
 /** Wrong usage: exit code 2 and a pointer to the help. */
 export class UsageError extends Error {}
 
-const common: Record<string, Option> = {
+/** Options that every command has. */
+export const COMMON: Record<string, Option> = {
+  json: { kind: 'boolean', help: 'print JSON' },
   help: { kind: 'boolean', short: 'h', help: 'show this text' },
 };
 
-export function parse(command: Command, args: string[]): Invocation & { help: boolean } {
-  const options = { ...common, ...command.options };
-  let parsed: { values: Invocation['options']; positionals: string[] };
-  try {
-    parsed = parseArgs({
-      args,
-      allowPositionals: true,
-      options: Object.fromEntries(
-        Object.entries(options).map(([name, { kind, short }]) => [
-          name,
-          short ? { type: kind, short } : { type: kind },
-        ]),
-      ),
-    }) as typeof parsed;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error));
-  }
-  const help = parsed.values.help === true;
-  if (!help) checkPositionals(command, parsed.positionals);
-  return { options: parsed.values, positionals: parsed.positionals, help };
+export function optionsOf(command: Command): Record<string, Option> {
+  return { ...command.options, ...COMMON };
 }
 
-function checkPositionals(command: Command, given: string[]): void {
-  const names = command.positionals ?? [];
-  const required = names.filter((name) => !name.startsWith('['));
-  const missing = required[given.length];
-  if (missing !== undefined) throw new UsageError(`missing argument <${missing}>`);
-  const surplus = given[names.length];
-  if (surplus !== undefined) throw new UsageError(`unexpected argument '${surplus}'`);
-}
-
-/** A whole number of at least `least`, or the default when the option was not given. */
-export function numberOption(invocation: Invocation, name: string, fallback: number, least = 1): number {
-  const given = invocation.options[name];
-  if (given === undefined) return fallback;
-  const value = Number(given);
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw new UsageError(`--${name} must be a whole number of at least ${least}, got '${given}'`);
-  }
-  return value;
-}
-
-export function usage(command: Command): string {
-  const places = (command.positionals ?? []).map((name) => (name.startsWith('[') ? name : `<${name}>`));
-  const lines = [
-    `usage: ${['sagedb', command.name, ...places, '[options]'].join(' ')}`,
-    '',
-    command.summary,
-    '',
-    'options:',
-  ];
-  const rows = Object.entries({ ...command.options, ...common }).map(([name, { short, value, help }]) => {
-    const long = value ? `--${name} <${value}>` : `--${name}`;
-    return [short ? `-${short}, ${long}` : long, help] as const;
-  });
-  return [...lines, ...table(rows)].join('\n');
-}
-
-/** Two aligned columns. */
-export function table(rows: readonly (readonly [string, string])[], indent = 2): string[] {
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `${' '.repeat(indent)}${left.padEnd(width)}  ${right}`);
+/** Throws `UsageError` with the nearest name. */
+export function commandNamed(name: string, commands: readonly Command[]): Command {
+  const command = commands.find((candidate) => candidate.name === name);
+  if (command !== undefined) return command;
+  const names = commands.map((candidate) => candidate.name);
+  throw new UsageError(`unknown command '${name}'${didYouMean(name, names)}`);
 }

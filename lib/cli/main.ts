@@ -1,34 +1,26 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { SageDBError } from '../errors.js';
-import { bench } from './bench.js';
-import { build } from './build.js';
-import { type Command, parse, table, UsageError, usage } from './command.js';
-import { doctor } from './doctor.js';
-import { serve } from './serve.js';
+import { parse } from './arguments.js';
+import { commandNamed, UsageError } from './command.js';
+import { COMMANDS } from './commands.js';
+import { manual, overview } from './help.js';
+import { jsonText } from './output.js';
 
-const commands: Command[] = [doctor, bench, build, serve];
-
-// Exit codes: 0 done, 1 failed, 2 wrong usage.
-async function main(args: string[]): Promise<number> {
-  const [name, ...rest] = args;
+async function main([name, ...rest]: string[]): Promise<number> {
   if (name === '--version' || name === '-v') {
     console.log(version());
     return 0;
   }
-  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-    const topic = commands.find((command) => command.name === rest[0]);
-    console.log(topic ? usage(topic) : overview());
+  if (name === undefined || name === '--help' || name === '-h') {
+    console.log(overview(COMMANDS));
     return 0;
   }
-  const command = commands.find((candidate) => candidate.name === name);
-  if (command === undefined) throw new UsageError(`unknown command '${name}'`);
+  const command = commandNamed(name, COMMANDS);
   const invocation = parse(command, rest);
-  if (invocation.help) {
-    console.log(usage(command));
-    return 0;
-  }
-  return command.run(invocation);
+  if (!invocation.help) return command.run({ ...invocation, commands: COMMANDS });
+  console.log(manual(command));
+  return 0;
 }
 
 function version(): string {
@@ -47,26 +39,25 @@ function version(): string {
   throw new Error('package.json of sagedb not found');
 }
 
-function overview(): string {
-  return [
-    'usage: sagedb <command> [options]',
-    '',
-    'commands:',
-    ...table(commands.map(({ name, summary }) => [name, summary] as const)),
-    '',
-    '`sagedb <command> --help` shows the options of one.',
-  ].join('\n');
+/** What failed, in one line (or one JSON object); the exit code. */
+function report(error: unknown, json: boolean): number {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = (error as { code?: unknown } | null)?.code;
+  const usage = error instanceof UsageError;
+  if (json) console.error(jsonText({ error: { code: usage ? 'USAGE' : code, message } }));
+  else if (usage) console.error(`sagedb: ${message}\nTry 'sagedb --help'.`);
+  else console.error(`sagedb: ${message}${error instanceof SageDBError ? ` (${error.code})` : ''}`);
+  return usage ? 2 : 1;
 }
 
+// A reader that has seen enough (`sagedb export … | head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
+});
+
+const args = process.argv.slice(2);
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await main(args);
 } catch (error) {
-  if (error instanceof UsageError) {
-    console.error(`sagedb: ${error.message}\nTry 'sagedb --help'.`);
-    process.exitCode = 2;
-  } else {
-    const code = error instanceof SageDBError ? ` (${error.code})` : '';
-    console.error(`sagedb: ${error instanceof Error ? error.message : String(error)}${code}`);
-    process.exitCode = 1;
-  }
+  process.exitCode = report(error, args.includes('--json'));
 }

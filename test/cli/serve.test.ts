@@ -6,13 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { SageDB } from '../../lib/index.js';
+import { CLI } from '../support/cli.js';
 
-const root = join(import.meta.dirname, '..', '..');
 const token = 'token-of-the-command-line-test';
 
 function serve(...args: string[]) {
-  const program = ['--import', 'tsx', join(root, 'lib', 'cli', 'main.ts'), 'serve', ...args];
-  return spawn(process.execPath, program, { cwd: root, env: { ...process.env, SAGEDB_TOKEN: token } });
+  return spawn(process.execPath, [...CLI, 'serve', ...args], { env: { ...process.env, SAGEDB_TOKEN: token } });
 }
 
 it('serves a database and ends on SIGTERM', async () => {

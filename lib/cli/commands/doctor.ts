@@ -1,9 +1,10 @@
 import { availableParallelism, cpus } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { native, nativePath } from '../native.js';
-import { SageDB } from '../sage-db.js';
-import { type Command, table } from './command.js';
-import { clusteredVectors } from './random.js';
+import { native, nativePath } from '../../native.js';
+import { clusteredVectors } from '../../random.js';
+import { SageDB } from '../../sage-db.js';
+import type { Command } from '../command.js';
+import { printFacts, printJson } from '../output.js';
 
 interface Report {
   node: string;
@@ -110,16 +111,18 @@ function print(report: Report): void {
     ['kernels', `${report.kernels} (this processor runs ${report.supportedKernels.join(', ')})`],
     ...report.checks.map(({ name, ok, detail }): [string, string] => [name, `${ok ? 'ok' : 'FAILED'}: ${detail}`]),
   ];
-  console.log(table(facts, 0).join('\n'));
+  printFacts(facts);
 }
 
 export const doctor: Command = {
   name: 'doctor',
   summary: 'show platform, processor, kernels, binary and threads, and run a self-test',
-  options: { json: { kind: 'boolean', help: 'print JSON' } },
-  async run({ options }) {
+  description: [
+    'The self-test writes, indexes and searches generated vectors in memory, compares with exact search, and loads the addon in a worker thread. Exit code 1 when a check fails.',
+  ],
+  async run({ json }) {
     const report = await examine();
-    if (options.json) console.log(JSON.stringify(report, null, 2));
+    if (json) printJson(report);
     else print(report);
     return report.checks.every(({ ok }) => ok) ? 0 : 1;
   },

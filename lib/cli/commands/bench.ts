@@ -1,6 +1,8 @@
-import { SageDB } from '../sage-db.js';
-import { type Command, numberOption, table } from './command.js';
-import { clusteredVectors } from './random.js';
+import { clusteredVectors } from '../../random.js';
+import { SageDB } from '../../sage-db.js';
+import { integerOption } from '../arguments.js';
+import type { Command } from '../command.js';
+import { printFacts, printJson } from '../output.js';
 
 const queryCount = 1000;
 
@@ -87,23 +89,26 @@ function print(result: Result, k: number): void {
       `recall@${k} ${recall.toFixed(4)}  ${number(oneByOne)} searches/s one by one  ${number(batched)} batched`,
     ]),
   ];
-  console.log(table(facts, 0).join('\n'));
+  printFacts(facts);
 }
 
 export const bench: Command = {
   name: 'bench',
   summary: 'measure this machine on generated data: insert, index, search speed with recall beside it',
+  description: [
+    'Clustered vectors from a seeded generator, in memory. Searches are compared with an exact search of the same vectors, so that every speed stands beside its recall.',
+  ],
   options: {
     rows: { kind: 'string', value: 'n', help: 'vectors (default 20000)' },
     dimension: { kind: 'string', value: 'n', help: 'components (default 128)' },
     k: { kind: 'string', value: 'n', help: 'neighbours asked for (default 10)' },
-    json: { kind: 'boolean', help: 'print JSON' },
   },
+  examples: [['sagedb bench --rows 100000 --dimension 768', 'as many and as long as yours']],
   async run(invocation) {
-    const k = numberOption(invocation, 'k', 10);
-    const rows = numberOption(invocation, 'rows', 20_000, Math.max(100, k));
-    const result = await measure(rows, numberOption(invocation, 'dimension', 128), k);
-    if (invocation.options.json) console.log(JSON.stringify(result, null, 2));
+    const k = integerOption(invocation, 'k') ?? 10;
+    const rows = integerOption(invocation, 'rows', Math.max(100, k)) ?? 20_000;
+    const result = await measure(rows, integerOption(invocation, 'dimension') ?? 128, k);
+    if (invocation.json) printJson(result);
     else print(result, k);
     return 0;
   },
