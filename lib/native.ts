@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { SageDBError } from './errors.js';
+import { fromNative, SageDBError } from './errors.js';
 
 /** What the addon gives back for work in flight; opaque. */
 export type NativeTask = { readonly __task: unique symbol };
@@ -166,6 +166,20 @@ let addon: NativeAddon | undefined;
 export function native(): NativeAddon {
   addon ??= load();
   return addon;
+}
+
+export function openNative(options: NativeOptions): Promise<NativeDatabase> {
+  return new Promise((resolve, reject) => {
+    native().open(options, (error, database) => (error ? reject(fromNative(error)) : resolve(database)));
+  });
+}
+
+export function attachNative(handle: string): NativeDatabase {
+  try {
+    return native().attach(handle);
+  } catch (error) {
+    throw fromNative(error as NativeError);
+  }
 }
 
 type Loader = ((folder: string) => NativeAddon) & { path(folder: string): string };

@@ -1,14 +1,15 @@
+import { CallGate } from './call-gate.js';
 import { findDuplicates } from './duplicates.js';
-import { closedError, fromNative, invalidArgument, SageDBError } from './errors.js';
+import { invalidArgument, SageDBError } from './errors.js';
+import { exportItems } from './export.js';
 import { compileFilter, type Filter } from './filter.js';
 import { findSpec, iterateSpec } from './find-options.js';
 import { checkId, checkIds } from './ids.js';
+import { importItems } from './import.js';
 import { type SearchContext, searchItems } from './item-search.js';
-
 import { Maintenance } from './maintenance.js';
-
-import { type NativeDatabase, type NativeError, type NativeOptions, native } from './native.js';
-import { EngineWatch, operations, type TracedOperation } from './observability/channels.js';
+import { attachNative, type NativeDatabase, openNative } from './native.js';
+import { operations } from './observability/channels.js';
 import { booleanOf, openOptions, pathOf, readOptions } from './options.js';
 import { Reads } from './reads.js';
 import { joinRaw, type SearchReader } from './results.js';
@@ -21,9 +22,12 @@ import type {
   AddOptions,
   DuplicateOptions,
   ExampleQuery,
+  ExportOptions,
   FindOptions,
   GetOptions,
   Id,
+  ImportItem,
+  ImportOptions,
   Item,
   ItemPatch,
   IterateOptions,
@@ -83,8 +87,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   readonly #searches: Searches;
   readonly #items: SearchContext;
   readonly #maintenance: Maintenance;
-  readonly #watch = new EngineWatch(this, () => (this.#closing ? undefined : this.stats()));
-  #closing: Promise<void> | undefined;
+  readonly #gate = new CallGate(this, () => this.stats());
 
   /** @internal Use `SageDB.open` or `SageDB.attach`. */
   constructor(token: typeof opened, database: NativeDatabase) {
@@ -97,15 +100,15 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
       queue: this.#writes,
       dimension: this.#dimension,
       cosine: this.#metric === 'cosine',
-      requireOpen: () => this.#requireOpen(),
+      requireOpen: () => this.#gate.requireOpen(),
     };
     this.#reads = new Reads(database, this.#dimension);
     this.#searches = new Searches(database, this.#dimension, this.#metric === 'cosine');
-    this.#maintenance = new Maintenance(database, () => this.#requireOpen());
+    this.#maintenance = new Maintenance(database, () => this.#gate.requireOpen());
     this.#items = {
       metric: this.#metric,
       dimension: this.#dimension,
-      requireOpen: () => this.#requireOpen(),
+      requireOpen: () => this.#gate.requireOpen(),
       search: (vector, spec) => this.#searches.one(vector, spec, asRows),
       get: (ids) => this.#reads.get(ids, true),
       copy: (vector) => this.#query(vector as VectorInput).slice(),
@@ -114,11 +117,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
 
   /** Opens a database in memory. Rejects with `INVALID_ARGUMENT`, or `UNAVAILABLE` when there is no addon for this platform. */
   static async open<M extends object = Metadata>(options: OpenOptions | OpenPathOptions): Promise<SageDB<M>> {
-    const checked: NativeOptions = openOptions(options);
-    const database = await new Promise<NativeDatabase>((resolve, reject) => {
-      native().open(checked, (error, result) => (error ? reject(fromNative(error)) : resolve(result)));
-    });
-    return new SageDB<M>(opened, database);
+    return new SageDB<M>(opened, await openNative(openOptions(options)));
   }
 
   /**
@@ -130,11 +129,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
    */
   static attach<M extends object = Metadata>(handle: string): SageDB<M> {
     if (typeof handle !== 'string') throw invalidArgument('handle', 'a string', handle);
-    try {
-      return new SageDB<M>(opened, native().attach(handle));
-    } catch (error) {
-      throw fromNative(error as NativeError);
-    }
+    return new SageDB<M>(opened, attachNative(handle));
   }
 
   /**
@@ -164,29 +159,29 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   }
 
   get size(): number {
-    return this.#ask(() => this.#native.size());
+    return this.#gate.ask(() => this.#native.size());
   }
 
   get indexVersion(): number {
-    return this.#ask(() => this.#native.indexVersion());
+    return this.#gate.ask(() => this.#native.indexVersion());
   }
 
   stats(): Stats {
-    return this.#ask(() => toStats(this.#native.stats(), this.#metric));
+    return this.#gate.ask(() => toStats(this.#native.stats(), this.#metric));
   }
 
   add(vector: VectorInput, metadata?: M, options?: AddOptions<undefined>): Promise<number>;
   add<I extends Id>(vector: VectorInput, metadata: M | undefined, options: AddOptions<I> & { id: I }): Promise<I>;
   add(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id>;
   add(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id> {
-    return this.#attempt(() => put(this.#writing, WRITE.add, vector, metadata, options), operations.add);
+    return this.#gate.attempt(() => put(this.#writing, WRITE.add, vector, metadata, options), operations.add);
   }
 
   upsert(vector: VectorInput, metadata?: M, options?: AddOptions<undefined>): Promise<number>;
   upsert<I extends Id>(vector: VectorInput, metadata: M | undefined, options: AddOptions<I> & { id: I }): Promise<I>;
   upsert(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id>;
   upsert(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id> {
-    return this.#attempt(() => put(this.#writing, WRITE.upsert, vector, metadata, options), operations.upsert);
+    return this.#gate.attempt(() => put(this.#writing, WRITE.upsert, vector, metadata, options), operations.upsert);
   }
 
   /**
@@ -199,29 +194,32 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
    * resolves. `onProgress` counts rows taken over; after its last call only the commit remains.
    */
   addBatch(vectors: VectorsInput, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]> {
-    return this.#attempt(() => putBatch(this.#writing, WRITE.add, vectors, metadata, options), operations.addBatch);
+    return this.#gate.attempt(
+      () => putBatch(this.#writing, WRITE.add, vectors, metadata, options),
+      operations.addBatch,
+    );
   }
 
   /** As `addBatch`; an existing id has its whole item replaced. */
   upsertBatch(vectors: VectorsInput, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]> {
-    return this.#attempt(
+    return this.#gate.attempt(
       () => putBatch(this.#writing, WRITE.upsert, vectors, metadata, options),
       operations.upsertBatch,
     );
   }
 
   update(id: Id, patch: ItemPatch<M>): Promise<boolean> {
-    return this.#attempt(() => update(this.#writing, id, patch), operations.update);
+    return this.#gate.attempt(() => update(this.#writing, id, patch), operations.update);
   }
 
   remove(id: Id): Promise<boolean>;
   remove(ids: readonly Id[]): Promise<number>;
   remove(target: Id | readonly Id[]): Promise<boolean | number> {
-    return this.#attempt(() => remove(this.#writing, target), operations.remove);
+    return this.#gate.attempt(() => remove(this.#writing, target), operations.remove);
   }
 
   removeWhere(filter: Filter<M>): Promise<number> {
-    return this.#attempt(() => removeWhere(this.#writing, this.#filter(filter)), operations.removeWhere);
+    return this.#gate.attempt(() => removeWhere(this.#writing, this.#filter(filter)), operations.removeWhere);
   }
 
   /**
@@ -229,14 +227,14 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
    * there or twice. An id may come back; one of an item that the filter does not match is `DUPLICATE_ID`. Options as for `addBatch`.
    */
   replaceWhere(filter: Filter<M>, rows: readonly NewItem<M>[], options?: LongOptions): Promise<Replaced> {
-    return this.#attempt(
+    return this.#gate.attempt(
       () => replaceWhere(this.#writing, this.#filter(filter), rows, options),
       operations.replaceWhere,
     );
   }
 
   get<IV extends boolean = false>(id: Id, options?: GetOptions<IV>): Promise<Item<M, IV> | undefined> {
-    return this.#attempt(async () => {
+    return this.#gate.attempt(async () => {
       const [item] = await this.#getAll([checkId(id)], options);
       return item as Item<M, IV> | undefined;
     });
@@ -247,32 +245,32 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     ids: readonly Id[],
     options?: GetOptions<IV>,
   ): Promise<(Item<M, IV> | undefined)[]> {
-    return this.#attempt(() => this.#getAll(checkIds(ids), options) as Promise<(Item<M, IV> | undefined)[]>);
+    return this.#gate.attempt(() => this.#getAll(checkIds(ids), options) as Promise<(Item<M, IV> | undefined)[]>);
   }
 
   has(id: Id): Promise<boolean> {
-    return this.#attempt(async () => {
+    return this.#gate.attempt(async () => {
       const checked = checkId(id);
-      this.#requireOpen();
+      this.#gate.requireOpen();
       const [found] = await this.#reads.has([checked]);
       return found as boolean;
     });
   }
 
   count(filter?: Filter<M>): Promise<number> {
-    return this.#attempt(() => {
+    return this.#gate.attempt(() => {
       const text = filter === undefined ? undefined : this.#filter(filter);
-      this.#requireOpen();
+      this.#gate.requireOpen();
       return this.#reads.count(text);
     });
   }
 
   /** Items that match, in the order of their latest change unless `orderBy` says otherwise. */
   find<IV extends boolean = false>(filter: Filter<M>, options?: FindOptions<IV>): Promise<Item<M, IV>[]> {
-    return this.#attempt(() => {
+    return this.#gate.attempt(() => {
       const spec = findSpec(options);
       const text = this.#filter(filter);
-      this.#requireOpen();
+      this.#gate.requireOpen();
       return this.#reads.find(text, spec) as Promise<Item<M, IV>[]>;
     });
   }
@@ -299,10 +297,14 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     filter?: Filter<M>,
     options?: IterateOptions<IV>,
   ): AsyncGenerator<Item<M, IV>, void, undefined> {
-    this.#requireOpen();
+    this.#gate.requireOpen();
     const spec = iterateSpec(options);
     const text = filter === undefined ? undefined : this.#filter(filter);
-    yield* this.#reads.iterate(text, spec, () => this.#requireOpen()) as AsyncGenerator<Item<M, IV>, void, undefined>;
+    yield* this.#reads.iterate(text, spec, () => this.#gate.requireOpen()) as AsyncGenerator<
+      Item<M, IV>,
+      void,
+      undefined
+    >;
   }
 
   /**
@@ -315,7 +317,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     query: VectorInput | ExampleQuery,
     options?: RefinedSearchOptions<M, IM, IV>,
   ): Promise<SearchResult<M, IM, IV>[]> {
-    return this.#attempt(
+    return this.#gate.attempt(
       () => searchItems(query, options, this.#items) as Promise<SearchResult<M, IM, IV>[]>,
       operations.search,
     );
@@ -323,7 +325,10 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
 
   /** The same hits as typed arrays: for callers that need no objects. */
   searchRaw(query: VectorInput, options?: RawSearchOptions<M>): Promise<RawSearchResult> {
-    return this.#attempt(() => this.#searches.one(query, this.#spec(options, true, false), asRaw), operations.search);
+    return this.#gate.attempt(
+      () => this.#searches.one(query, this.#spec(options, true, false), asRaw),
+      operations.search,
+    );
   }
 
   /** Blocks the calling thread: for scripts and worker threads that prefer microseconds to a promise. */
@@ -331,10 +336,10 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     query: VectorInput,
     options?: SyncSearchOptions<M, IM, IV>,
   ): SearchResult<M, IM, IV>[] {
-    return this.#ask(() => {
+    return this.#gate.ask(() => {
       const spec = this.#spec(options, false, true);
       const floats = this.#query(query);
-      this.#requireOpen();
+      this.#gate.requireOpen();
       return this.#searches.oneSync(floats, spec, asRows) as SearchResult<M, IM, IV>[];
     });
   }
@@ -347,14 +352,14 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     queries: VectorsInput,
     options?: SearchOptions<M, IM, IV>,
   ): Promise<SearchResult<M, IM, IV>[][]> {
-    return this.#attempt(() => {
+    return this.#gate.attempt(() => {
       const spec = this.#spec(options, false, false);
       return this.#searches.many(this.#source(queries), spec, asRows) as Promise<SearchResult<M, IM, IV>[][]>;
     }, operations.batchSearch);
   }
 
   batchSearchRaw(queries: VectorsInput, options?: RawSearchOptions<M>): Promise<RawBatchSearchResult> {
-    return this.#attempt(async () => {
+    return this.#gate.attempt(async () => {
       const spec = this.#spec(options, true, false);
       return joinRaw(await this.#searches.many(this.#source(queries), spec, asRaw), spec, this.#dimension);
     }, operations.batchSearch);
@@ -365,7 +370,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     queries: VectorsInput,
     options?: SyncSearchOptions<M, IM, IV>,
   ): SearchResult<M, IM, IV>[][] {
-    return this.#ask(() => {
+    return this.#gate.ask(() => {
       const spec = this.#spec(options, false, true);
       return this.#searches.manySync(this.#source(queries), spec, asRows) as SearchResult<M, IM, IV>[][];
     });
@@ -373,21 +378,21 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
 
   /** Groups of items within `radius` of each other, directly or through others of the group, among all items or those of a filter. */
   findDuplicates(options: DuplicateOptions<M>): Promise<Id[][]> {
-    return this.#attempt(() => findDuplicates(this as never, options));
+    return this.#gate.attempt(() => findDuplicates(this as never, options));
   }
 
   buildIndex(options?: LongOptions): Promise<void> {
-    return this.#attempt(() => this.#maintenance.build(false, options), operations.buildIndex);
+    return this.#gate.attempt(() => this.#maintenance.build(false, options), operations.buildIndex);
   }
 
   optimize(options?: LongOptions): Promise<void> {
-    return this.#attempt(() => this.#maintenance.build(true, options), operations.optimize);
+    return this.#gate.attempt(() => this.#maintenance.build(true, options), operations.optimize);
   }
 
   /** Resolves when every write made before is as durable as this database makes it. */
   flush(): Promise<void> {
-    return this.#attempt(async () => {
-      this.#requireOpen();
+    return this.#gate.attempt(async () => {
+      this.#gate.requireOpen();
       await this.#writes.drained();
       await this.#maintenance.flush();
     }, operations.flush);
@@ -399,21 +404,41 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
    * iterators that have begun go on in theirs. A rejected call leaves what was visible. A writer has nothing to refresh: false.
    */
   refresh(): Promise<boolean> {
-    return this.#attempt(() => this.#maintenance.refresh());
+    return this.#gate.attempt(() => this.#maintenance.refresh());
   }
 
   /** With a path: writes a complete database of the current state into the empty or new folder `dir`, while reads and writes go on. */
   snapshot(dir: string): Promise<void> {
-    return this.#attempt(async () => {
+    return this.#gate.attempt(async () => {
       const checked = pathOf(dir, 'dir');
       await this.#writes.drained();
       await this.#maintenance.snapshot(checked);
     });
   }
 
+  /**
+   * Writes all items, or those of a filter, as files that other programs read: into an empty or new folder (`items.jsonl` and
+   * `vectors.npy`), or into a new file that ends in `.jsonl` (with the vectors in it). One snapshot, memory of a few pages, while reads and
+   * writes go on. Resolves with how many; a failed or aborted export removes what it has written.
+   */
+  export(target: string, options?: ExportOptions<M>): Promise<number> {
+    return this.#gate.attempt(() => exportItems(this as never, target, options));
+  }
+
+  /**
+   * Adds items from such a folder or file, or from any iterable of items, also asynchronous (a Node.js object stream, a generator).
+   * Read piece by piece and added in atomic batches: after an error, whose message names the line, the batches before it stay.
+   */
+  import(
+    source: string | Iterable<ImportItem<M>> | AsyncIterable<ImportItem<M>>,
+    options?: ImportOptions,
+  ): Promise<number> {
+    return this.#gate.attempt(() => importItems(this as never, source, options));
+  }
+
   /** Reads every stored checksum and checks the index's structure. Rejects with `CORRUPTION`. */
   verify(options?: LongOptions): Promise<void> {
-    return this.#attempt(() => this.#maintenance.verify(options));
+    return this.#gate.attempt(() => this.#maintenance.verify(options));
   }
 
   /**
@@ -422,8 +447,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
    * Not closing is safe: the memory is freed when the object is collected.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#shutDown();
-    return this.#closing;
+    return this.#gate.close(() => this.#shutDown());
   }
 
   [asyncDispose](): Promise<void> {
@@ -440,49 +464,19 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     await this.#maintenance.close();
   }
 
-  /** For methods that return a promise: what is thrown on the way becomes a rejection. */
-  #attempt<T>(work: () => Promise<T>, operation?: TracedOperation): Promise<T> {
-    this.#watch.ensure();
-    return operation?.observed ? operation.trace(this, () => this.#tried(work)) : this.#tried(work);
-  }
-
-  #tried<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      this.#requireOpen();
-      return work();
-    } catch (error) {
-      return Promise.reject(fromNative(error as Error));
-    }
-  }
-
-  /** For methods that return at once. */
-  #ask<T>(work: () => T): T {
-    this.#requireOpen();
-    try {
-      return work();
-    } catch (error) {
-      throw fromNative(error as Error);
-    }
-  }
-
-  /** Asked again after the caller's code may have run: a getter of its input may close the database. */
-  #requireOpen(): void {
-    if (this.#closing) throw closedError();
-  }
-
   #query(vector: VectorInput): Float32Array {
     return goodFloats(vector, this.#dimension, this.#metric === 'cosine', 'query');
   }
 
   #source(queries: VectorsInput): VectorSource {
     const source = new VectorSource(queries, this.#dimension, this.#metric === 'cosine', 'queries');
-    this.#requireOpen();
+    this.#gate.requireOpen();
     return source;
   }
 
   #spec(options: object | undefined, raw: boolean, sync: boolean): SearchSpec {
     const spec = searchSpec(options, this.#metric, raw, sync);
-    this.#requireOpen();
+    this.#gate.requireOpen();
     return spec;
   }
 
@@ -494,7 +488,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   #getAll(ids: Id[], options: GetOptions | undefined) {
     const o = readOptions<GetOptions>(options, 'options', ['includeVector']);
     const vector = o.includeVector === undefined ? false : booleanOf(o.includeVector, 'options.includeVector');
-    this.#requireOpen();
+    this.#gate.requireOpen();
     return this.#reads.get(ids, vector);
   }
 }

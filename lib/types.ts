@@ -107,6 +107,27 @@ export interface Replaced {
   removed: number;
 }
 
+export interface ExportOptions<M extends object = Metadata> extends LongOptions {
+  /** Only items whose metadata match. */
+  filter?: Filter<M>;
+}
+
+/** What `import` takes besides files. */
+export interface ImportItem<M extends object = Metadata> {
+  /** Omitted: the next free number. */
+  id?: Id;
+  vector: VectorInput;
+  metadata?: M;
+}
+
+/** `onProgress` counts rows of a folder, bytes of a file, and items of an iterable at its end. */
+export interface ImportOptions extends LongOptions {
+  /** Items that become visible as one. Default 1,000. */
+  batchSize?: number;
+  /** Items whose id exists are replaced. Default false: they are an error. */
+  replace?: boolean;
+}
+
 export interface ItemPatch<M extends object = Metadata> {
   /** Replaces the vector; metadata stays. */
   vector?: VectorInput;

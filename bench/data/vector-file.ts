@@ -1,6 +1,7 @@
 // Readers of the vector file formats that benchmark data comes in. Every reader checks that the file holds whole rows and names
 // the file in its errors.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { halvesToFloats, npyFloats, parseNpyHeader } from '../../lib/files/npy.js';
 
 /** Rows of equal length, row after row. */
 export interface Matrix<A extends Float32Array | Int32Array = Float32Array> {
@@ -32,35 +33,6 @@ function shape(path: string, values: number, dimension: number): number {
   if (!Number.isInteger(dimension) || dimension < 1) throw new Error(`${path}: dimension ${dimension} is not positive`);
   if (values % dimension !== 0) throw new Error(`${path}: ${values} values are not whole rows of ${dimension}`);
   return values / dimension;
-}
-
-let halves: Float32Array | undefined;
-
-/** All 65,536 half-precision values (IEEE 754 binary16) as floats. */
-function halfTable(): Float32Array {
-  if (halves) return halves;
-  halves = new Float32Array(65536);
-  for (let h = 0; h < 65536; h++) {
-    const exponent = (h >> 10) & 31;
-    const fraction = h & 1023;
-    const size =
-      exponent === 31
-        ? fraction === 0
-          ? Number.POSITIVE_INFINITY
-          : Number.NaN
-        : exponent === 0
-          ? fraction * 2 ** -24
-          : (1 + fraction / 1024) * 2 ** (exponent - 15);
-    halves[h] = h & 0x8000 ? -size : size;
-  }
-  return halves;
-}
-
-export function halvesToFloats(source: Uint16Array): Float32Array {
-  const table = halfTable();
-  const out = new Float32Array(source.length);
-  for (let i = 0; i < source.length; i++) out[i] = table[source[i] as number] as number;
-  return out;
 }
 
 export type RawType = 'f32' | 'f16' | 'u8';
@@ -125,48 +97,13 @@ export function readIvecs(path: string): Matrix<Int32Array> {
   return { rows, dimension, values };
 }
 
-/** NumPy .npy, versions 1 to 3: two-dimensional, C order, little-endian f2, f4, f8, u1 or i4. */
+/** NumPy .npy, as lib/files/npy.ts reads it, at once. */
 export function readNpy(path: string): Matrix {
   const bytes = readBytes(path);
-  const view = new DataView(bytes);
-  const magic = bytes.byteLength >= 10 && view.getUint32(0) === 0x934e554d && view.getUint16(4) === 0x5059;
-  if (!magic) throw new Error(`${path}: not an npy file`);
-  const wide = view.getUint8(6) > 1;
-  const start = wide ? 12 : 10;
-  const length = wide ? view.getUint32(8, true) : view.getUint16(8, true);
-  const header = Buffer.from(bytes, start, length).toString('latin1');
-  const descr = /'descr':\s*'([^']+)'/.exec(header)?.[1];
-  const sizes = /'shape':\s*\(([^)]*)\)/
-    .exec(header)?.[1]
-    ?.split(',')
-    .map((s) => s.trim())
-    .filter(Boolean)
-    .map(Number);
-  if (/'fortran_order':\s*True/.test(header)) throw new Error(`${path}: Fortran order is not supported`);
-  if (sizes?.length !== 2) throw new Error(`${path}: expected two dimensions, got shape (${sizes?.join(', ')})`);
-  const [rows, dimension] = sizes as [number, number];
-  const data = bytes.slice(start + length);
-  const values = npyValues(path, descr, data);
-  if (values.length !== rows * dimension)
-    throw new Error(`${path}: ${values.length} values for ${rows} × ${dimension}`);
-  return { rows, dimension, values };
-}
-
-function npyValues(path: string, descr: string | undefined, data: ArrayBuffer): Float32Array {
-  switch (descr) {
-    case '<f4':
-      return new Float32Array(data);
-    case '<f2':
-      return halvesToFloats(new Uint16Array(data));
-    case '<f8':
-      return Float32Array.from(new Float64Array(data));
-    case '|u1':
-      return Float32Array.from(new Uint8Array(data));
-    case '<i4':
-      return Float32Array.from(new Int32Array(data));
-    default:
-      throw new Error(`${path}: type ${descr} is not supported (f2, f4, f8, u1, i4)`);
-  }
+  const { type, rows, columns, start } = parseNpyHeader(Buffer.from(bytes), path);
+  const values = npyFloats(type, bytes.slice(start));
+  if (values.length !== rows * columns) throw new Error(`${path}: ${values.length} values for ${rows} × ${columns}`);
+  return { rows, dimension: columns, values };
 }
 
 /** By extension. Raw files need their dimension. */

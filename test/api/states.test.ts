@@ -1,5 +1,8 @@
 // Property: every method works on an open and on a busy database; on a closed one it ends with CLOSED, by rejection for methods that
 // return a promise; close() lets what is in flight finish.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SageDB } from '../../lib/index.js';
 import { expectCode, random, randomFlat } from '../support/vectors.js';
@@ -34,6 +37,14 @@ const methods: [string, (db: SageDB<Meta>) => unknown][] = [
   ['optimize', (db) => db.optimize()],
   ['flush', (db) => db.flush()],
   ['refresh', (db) => db.refresh()],
+  [
+    'export',
+    async (db) => {
+      const folder = mkdtempSync(join(tmpdir(), 'sagedb-'));
+      await db.export(folder).finally(() => rmSync(folder, { recursive: true }));
+    },
+  ],
+  ['import', (db) => db.import([{ vector, metadata: { n: 7 } }])],
   ['verify', (db) => db.verify()],
 ];
 const immediate: [string, (db: SageDB<Meta>) => unknown][] = [

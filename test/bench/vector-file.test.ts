@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recallAt } from '../../bench/data/sets.js';
-import { halvesToFloats, readFvecs, readIvecs, readNpy, readRaw, readVectors } from '../../bench/data/vector-file.js';
+import { readFvecs, readIvecs, readNpy, readRaw, readVectors } from '../../bench/data/vector-file.js';
+import { halvesToFloats } from '../../lib/files/npy.js';
 
 let folder: string;
 beforeAll(() => {

@@ -1,0 +1,95 @@
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { abortedError, SageDBError } from './errors.js';
+import { fileError } from './files/file-error.js';
+import { FileWriter } from './files/file-writer.js';
+import { npyHeader } from './files/npy.js';
+import { type PortableFiles, portableFiles } from './files/portable.js';
+import type { Filter } from './filter.js';
+import { longOptions, pathOf, readOptions } from './options.js';
+import type { AnyItem } from './reads.js';
+import type { ExportOptions, LongOptions } from './types.js';
+
+/** What an export needs of its database. */
+export interface ExportSource {
+  readonly dimension: number;
+  count(filter?: Filter<object>): Promise<number>;
+  iterate(filter: Filter<object> | undefined, options: object): AsyncIterable<AnyItem>;
+}
+
+const PAGE = 256;
+
+/** Writes every matching item of one snapshot; resolves with how many. What was begun is removed when it fails. */
+export async function exportItems(db: ExportSource, target: unknown, options: unknown): Promise<number> {
+  const files = portableFiles(pathOf(target, 'target'));
+  const o = readOptions<ExportOptions<object>>(options, 'options', ['filter', 'signal', 'onProgress']);
+  const long = longOptions(o, 'options');
+  if (long.signal?.aborted) throw abortedError(long.signal);
+  const total = await db.count(o.filter);
+  const created = await createFolder(files);
+  const written: string[] = [];
+  try {
+    return await write(db, files, o.filter, long, total, written);
+  } catch (error) {
+    for (const path of written) await rm(path, { force: true });
+    if (created) await rmdir(created).catch(() => {});
+    throw fileError(error);
+  }
+}
+
+/** The first folder that had to be made. */
+async function createFolder({ folder }: PortableFiles): Promise<string | undefined> {
+  if (folder === undefined) return undefined;
+  try {
+    const made = await mkdir(folder, { recursive: true });
+    if ((await readdir(folder)).length === 0) return made === undefined ? undefined : folder;
+  } catch (error) {
+    throw fileError(error);
+  }
+  throw new SageDBError('INVALID_ARGUMENT', `target: ${folder} is not empty`);
+}
+
+async function write(
+  db: ExportSource,
+  files: PortableFiles,
+  filter: Filter<object> | undefined,
+  { signal, onProgress }: LongOptions,
+  total: number,
+  written: string[],
+): Promise<number> {
+  const open: FileWriter[] = [];
+  const create = async (path: string) => {
+    const file = await FileWriter.create(path);
+    written.push(path);
+    open.push(file);
+    return file;
+  };
+  let done = 0;
+  try {
+    const items = await create(files.items);
+    const vectors = files.vectors === undefined ? undefined : await create(files.vectors);
+    // Its place; without the right one the file is not an npy file.
+    vectors?.append(new Uint8Array(npyHeader(0, db.dimension).length));
+    for await (const item of db.iterate(filter, { includeVector: true, pageSize: PAGE })) {
+      const vector = item.vector as Float32Array;
+      const full = [items.append(Buffer.from(lineOf(item, vectors ? undefined : vector)))];
+      if (vectors) full.push(vectors.append(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength)));
+      done++;
+      if (done % PAGE === 0) onProgress?.({ done: Math.min(done, total), total: Math.max(done, total) });
+      if (signal?.aborted) throw abortedError(signal);
+      if (!full.includes(true)) continue;
+      await items.flush();
+      await vectors?.flush();
+    }
+    await items.finish();
+    await vectors?.finish(npyHeader(done, db.dimension));
+  } finally {
+    for (const file of open) await file.close();
+  }
+  onProgress?.({ done, total: done });
+  return done;
+}
+
+function lineOf({ id, metadata }: AnyItem, vector: Float32Array | undefined): string {
+  const line = vector === undefined ? { id, metadata } : { id, metadata, vector: Array.from(vector) };
+  return `${JSON.stringify(line)}\n`;
+}

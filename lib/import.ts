@@ -1,0 +1,213 @@
+import { abortedError, SageDBError, show } from './errors.js';
+import { fileError } from './files/file-error.js';
+import { type Line, readLines } from './files/line-reader.js';
+import { NpyReader } from './files/npy.js';
+import { portableFiles } from './files/portable.js';
+import { checkId } from './ids.js';
+import { stringifyMetadata } from './metadata.js';
+import { booleanOf, integerIn, longOptions, pathOf, readOptions } from './options.js';
+import type { AddBatchOptions, Id, ImportItem, ImportOptions, LongOptions, VectorInput } from './types.js';
+import { goodFloats } from './vectors.js';
+
+/** What an import needs of its database. */
+export interface ImportTarget {
+  readonly dimension: number;
+  readonly metric: string;
+  addBatch(vectors: Float32Array[], metadata: object[], options: AddBatchOptions): Promise<Id[]>;
+  upsertBatch(vectors: Float32Array[], metadata: object[], options: AddBatchOptions): Promise<Id[]>;
+}
+
+const DEFAULT_BATCH = 1000;
+
+/** A checked item and where it comes from, for messages. */
+interface Entry {
+  id: Id | undefined;
+  vector: Float32Array;
+  metadata: object;
+  place: string;
+}
+
+/** Items of a source, with how far it has been read; `total` is 0 where nobody knows. */
+interface Stream {
+  entries: AsyncIterable<Entry>;
+  progress: () => { done: number; total: number };
+  close: () => Promise<void>;
+}
+
+/** Adds the items of `source` in atomic batches; resolves with how many. Batches before a bad item stay. */
+export async function importItems(db: ImportTarget, source: unknown, options: unknown): Promise<number> {
+  const o = readOptions<ImportOptions>(options, 'options', ['batchSize', 'replace', 'signal', 'onProgress']);
+  const long = longOptions(o, 'options');
+  const size = o.batchSize === undefined ? DEFAULT_BATCH : integerIn(o.batchSize, 'options.batchSize', 1, 1_000_000);
+  const replace = o.replace === undefined ? false : booleanOf(o.replace, 'options.replace');
+  if (long.signal?.aborted) throw abortedError(long.signal);
+  const check = new EntryCheck(db.dimension, db.metric === 'cosine');
+  let stream: Stream | undefined;
+  try {
+    stream = await streamOf(source, check);
+    return await load(db, stream, size, replace, long);
+  } catch (error) {
+    throw fileError(error);
+  } finally {
+    await stream?.close();
+  }
+}
+
+async function load(
+  db: ImportTarget,
+  { entries, progress }: Stream,
+  size: number,
+  replace: boolean,
+  { signal, onProgress }: LongOptions,
+): Promise<number> {
+  let batch: Entry[] = [];
+  let done = 0;
+  const commit = async () => {
+    if (batch.length === 0) return;
+    await put(db, batch, replace, signal, done);
+    done += batch.length;
+    batch = [];
+    if (onProgress && progress().total > 0) onProgress(progress());
+  };
+  for await (const entry of entries) {
+    // A batch has ids throughout or takes assigned numbers throughout.
+    if (batch.length === size || (batch.length > 0 && (batch[0]?.id === undefined) !== (entry.id === undefined)))
+      await commit();
+    if (signal?.aborted) throw abortedError(signal);
+    batch.push(entry);
+  }
+  await commit();
+  const { total } = progress();
+  onProgress?.(total > 0 ? { done: total, total } : { done, total: done });
+  return done;
+}
+
+async function put(
+  db: ImportTarget,
+  batch: Entry[],
+  replace: boolean,
+  signal: AbortSignal | undefined,
+  done: number,
+): Promise<void> {
+  const vectors = batch.map((entry) => entry.vector);
+  const metadata = batch.map((entry) => entry.metadata);
+  const ids = batch[0]?.id === undefined ? undefined : batch.map((entry) => entry.id as Id);
+  try {
+    await (replace
+      ? db.upsertBatch(vectors, metadata, { ids, signal })
+      : db.addBatch(vectors, metadata, { ids, signal }));
+  } catch (error) {
+    if (!(error instanceof SageDBError) || error.code === 'ABORTED' || error.code === 'CLOSED') throw error;
+    const where = `${batch[0]?.place} to ${batch.at(-1)?.place}, after ${done} items`;
+    throw new SageDBError(error.code, `${where}: ${error.message}`, { cause: error });
+  }
+}
+
+/** Turns what a source holds into entries; errors name the place. */
+class EntryCheck {
+  readonly dimension: number;
+  readonly #cosine: boolean;
+
+  constructor(dimension: number, cosine: boolean) {
+    this.dimension = dimension;
+    this.#cosine = cosine;
+  }
+
+  entry(id: unknown, vector: unknown, metadata: unknown, place: string): Entry {
+    const checked = metadata === undefined ? {} : metadata;
+    stringifyMetadata(checked, `${place}: metadata`);
+    return {
+      id: id === undefined ? undefined : checkId(id, `${place}: id`),
+      vector: goodFloats(vector as VectorInput, this.dimension, this.#cosine, `${place}: vector`),
+      metadata: checked as object,
+      place,
+    };
+  }
+}
+
+async function streamOf(source: unknown, check: EntryCheck): Promise<Stream> {
+  if (typeof source !== 'string') return iterableStream(source, check);
+  const files = portableFiles(pathOf(source, 'source'));
+  return files.vectors === undefined
+    ? lineStream(files.items, check)
+    : await folderStream(files.items, files.vectors, check);
+}
+
+function iterableStream(source: unknown, check: EntryCheck): Stream {
+  const iterable = source as AsyncIterable<ImportItem> | null;
+  const known =
+    typeof iterable === 'object' &&
+    iterable !== null &&
+    (Symbol.asyncIterator in iterable || Symbol.iterator in iterable);
+  if (!known)
+    throw new SageDBError('INVALID_ARGUMENT', `source: expected a path or an iterable of items, got ${show(source)}`);
+  async function* entries(): AsyncGenerator<Entry> {
+    let n = 0;
+    for await (const item of iterable as AsyncIterable<ImportItem>) {
+      const place = `item ${n++}`;
+      const { id, vector, metadata } = readOptions<ImportItem>(item, place, ['id', 'vector', 'metadata']);
+      const entry = check.entry(id, vector, metadata, place);
+      // The source may reuse its memory; the entry waits for its batch.
+      yield { ...entry, vector: entry.vector.slice() };
+    }
+  }
+  return { entries: entries(), progress: () => ({ done: 0, total: 0 }), close: async () => {} };
+}
+
+function lineStream(path: string, check: EntryCheck): Stream {
+  let done = 0;
+  let total = 0;
+  async function* entries(): AsyncGenerator<Entry> {
+    for await (const line of readLines(path)) {
+      const place = `${path}:${line.number}`;
+      const { id, vector, metadata } = parseLine(line, place);
+      if (!Array.isArray(vector)) throw damaged(place, `expected a vector, got ${show(vector)}`);
+      done = line.end;
+      total = line.size;
+      yield check.entry(id, vector, metadata, place);
+    }
+  }
+  return { entries: entries(), progress: () => ({ done, total }), close: async () => {} };
+}
+
+async function folderStream(items: string, vectors: string, check: EntryCheck): Promise<Stream> {
+  const npy = await NpyReader.open(vectors);
+  const { rows, columns } = npy.header;
+  let done = 0;
+  async function* entries(): AsyncGenerator<Entry> {
+    if (columns !== check.dimension) {
+      const problem = `${vectors}: vectors of ${columns} components, the database has ${check.dimension}`;
+      throw new SageDBError('DIMENSION_MISMATCH', problem);
+    }
+    // Whole pages: one read each.
+    const page = Math.max(1, Math.floor((1 << 20) / (columns * 4)));
+    let values = new Float32Array(0);
+    for await (const line of readLines(items)) {
+      const place = `${items}:${line.number}`;
+      const { id, metadata } = parseLine(line, place);
+      if (done === rows) throw damaged(place, `${vectors} has only ${rows} rows`);
+      const at = done % page;
+      if (at === 0) values = (await npy.read(page)) as typeof values;
+      done++;
+      yield check.entry(id, values.subarray(at * columns, (at + 1) * columns), metadata, place);
+    }
+    if (done < rows) throw damaged(items, `${done} lines for the ${rows} rows of ${vectors}`);
+  }
+  return { entries: entries(), progress: () => ({ done, total: rows }), close: () => npy.close() };
+}
+
+function parseLine(line: Line, place: string): { id?: unknown; vector?: unknown; metadata?: unknown } {
+  let value: unknown;
+  try {
+    value = JSON.parse(line.text);
+  } catch (cause) {
+    throw new SageDBError('CORRUPTION', `${place}: not JSON: ${(cause as Error).message}`, { cause });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw damaged(place, `expected an object with id and metadata, got ${show(value)}`);
+  return value;
+}
+
+function damaged(place: string, problem: string): SageDBError {
+  return new SageDBError('CORRUPTION', `${place}: ${problem}`);
+}
