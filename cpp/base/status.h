@@ -41,6 +41,8 @@ enum class ErrorCode {
 };
 
 const char* error_code_name(ErrorCode code) noexcept;
+// Codes of bad input: what has one of them was never accepted, so it is damage where it is read from a file.
+constexpr bool is_bad_input(ErrorCode code) noexcept { return code < ErrorCode::CLOSED; }
 
 // The one exception type that crosses layer borders. The message names the field, what was expected and what came.
 class Error : public std::exception {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <type_traits>
 
 #include "engine/op_record.h"
 #include "engine/writer.h"
@@ -17,11 +18,24 @@ constexpr std::uint64_t kRetryBytes = 16u << 20;
 // Opens leave logs behind; so many are folded into a checkpoint.
 constexpr std::uint64_t kMaxLogs = 16;
 
+// What no caller may write was never written: where it is read back, it is damage.
+template <typename Work>
+std::invoke_result_t<Work> read_stored(const char* what, Work&& work) {
+  try {
+    return work();
+  } catch (const Error& e) {
+    if (is_bad_input(e.code())) throw Error(ErrorCode::CORRUPTION, std::string(what) + ": " + e.message());
+    throw;
+  }
+}
+
 void replay_frame(const Frame& frame, const std::string& payload, const Options& options, Writer& writer) {
-  std::vector<LoggedOp> ops = decode_ops(payload, options);
-  for (const LoggedOp& op : ops)
-    if (op.offset >= frame.operations) throw Error(ErrorCode::CORRUPTION, "a log record has too many operations");
-  writer.replay(ops, frame.operations);
+  read_stored("a log record", [&] {
+    std::vector<LoggedOp> ops = decode_ops(payload, options);
+    for (const LoggedOp& op : ops)
+      if (op.offset >= frame.operations) throw Error(ErrorCode::CORRUPTION, "a log record has too many operations");
+    writer.replay(ops, frame.operations);
+  });
 }
 
 // What segments hold becomes the state of an engine that nobody knows yet.
@@ -110,7 +124,8 @@ void Storage::recover(EngineState& state, Writer& writer) {
 }
 
 void Storage::recover_writable(EngineState& state, Writer& writer) {
-  LoadedState loaded = load_segments(env_, dir_, manifest_, state.options, state.threads);
+  LoadedState loaded =
+      read_stored("a segment", [&] { return load_segments(env_, dir_, manifest_, state.options, state.threads); });
   last_tried_ = std::max(last_tried_, manifest_.generation);
   checkpointed_index_ = loaded.snapshot->index;
   note_manifest(*loaded.snapshot);
@@ -136,7 +151,8 @@ void Storage::load_newest(EngineState& state) {
     if (manifest.database != manifest_.database)
       throw Error(ErrorCode::CONFIG_MISMATCH, dir_ + " holds another database now; open it again");
     const auto staging = std::make_shared<EngineState>(state.options, nullptr);
-    LoadedState loaded = load_segments(env_, dir_, manifest, state.options, state.threads);
+    LoadedState loaded =
+        read_stored("a segment", [&] { return load_segments(env_, dir_, manifest, state.options, state.threads); });
     // A graph that is missing because the generation is obsolete is not damaged.
     if (!loaded.warning.empty() && current_generation(env_, dir_) != manifest.generation)
       throw Error(ErrorCode::CORRUPTION, loaded.warning);
@@ -325,6 +341,7 @@ void Storage::run_checkpoint(EngineState& state) {
   try {
     write_segments(env_, dir_, *now, counters, state.options.metric, &next);
   } catch (...) {
+    discard_segments(env_, dir_, manifest_.next_segment);
     manifest_.next_segment = next.next_segment;
     throw;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <set>
 
 #include "base/crc32c.h"
@@ -227,6 +228,17 @@ void publish_manifest(Env& env, const std::string& dir, const Manifest& m) {
   env.sync_dir(dir);
   env.rename(join_path(dir, kCurrentNext), join_path(dir, kCurrent));
   env.sync_dir(dir);
+}
+
+void discard_segments(Env& env, const std::string& dir, std::uint64_t first) noexcept {
+  try {
+    for (const std::string& name : env.list(dir)) {
+      const std::size_t dash = name.rfind('-');
+      if (!has_suffix(name, ".seg") || dash == std::string::npos) continue;
+      if (std::strtoull(name.c_str() + dash + 1, nullptr, 10) >= first) env.unlink(join_path(dir, name));
+    }
+  } catch (...) {
+  }
 }
 
 std::size_t remove_obsolete_files(Env& env, const std::string& dir, const Manifest& current) {

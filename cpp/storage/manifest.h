@@ -69,6 +69,10 @@ void with_current_manifest(Env& env, const std::string& dir, const std::function
 // next attempt must take a generation number that was never tried.
 void publish_manifest(Env& env, const std::string& dir, const Manifest& manifest);
 
+// Removes the segments numbered `first` and up: those of a checkpoint that failed before its manifest was written. They could keep a full
+// disk full. What cannot be removed stays for the next checkpoint.
+void discard_segments(Env& env, const std::string& dir, std::uint64_t first) noexcept;
+
 // Removes every file of ours that neither `current` nor the generation before it needs. Returns how many.
 std::size_t remove_obsolete_files(Env& env, const std::string& dir, const Manifest& current);
 
