@@ -2,48 +2,16 @@
 // the addon up to date and runs the TypeScript tests (vitest).
 //
 //   node scripts/test.mjs [cpp|js] [arguments for vitest]
-import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { aptInstall, capture, root, run, section, works } from './process.mjs';
+import { root, run, section } from './process.mjs';
+import { buildDir, buildUnitTests, jobs } from './unit-tests.mjs';
 
-const jobs = String(availableParallelism());
 // Where to leave JUnit reports besides the summaries on the terminal (CI).
 const reports = process.env.SAGEDB_TEST_REPORTS;
-const buildDir = join(root, 'build-test');
-
-function configure() {
-  const args = ['-S', root, '-B', buildDir, '-DCMAKE_BUILD_TYPE=Release', '-DSAGEDB_TESTS=ON'];
-  if (works('ninja', '--version') && !existsSync(join(buildDir, 'Makefile'))) args.push('-G', 'Ninja');
-  return capture('cmake', args);
-}
-
-function configureWithGoogleTest() {
-  let result = configure();
-  if (result.status !== 0 && /GTest/.test(result.stderr)) {
-    console.log('GoogleTest is missing; installing libgtest-dev');
-    if (!aptInstall('libgtest-dev')) {
-      console.error(
-        'GoogleTest is needed for the unit tests. Install it (Debian, Ubuntu: sudo apt-get install libgtest-dev;',
-      );
-      console.error(
-        'Fedora: gtest-devel; Alpine: gtest-dev; macOS: brew install googletest) and run this command again.',
-      );
-      return 1;
-    }
-    result = configure();
-  }
-  if (result.status !== 0) console.error(result.stdout + result.stderr);
-  return result.status;
-}
 
 function testEngine() {
   section('engine: build');
-  if (!works('cmake', '--version')) {
-    console.error('cmake is missing (Debian, Ubuntu: sudo apt-get install cmake g++ make)');
-    return 1;
-  }
-  const built = configureWithGoogleTest() || run('cmake', ['--build', buildDir, '--parallel', jobs]);
+  const built = buildUnitTests();
   if (built !== 0) return built;
   section('engine: ctest');
   const args = [

@@ -58,6 +58,20 @@ describe('a database with a path', () => {
     await expectCode(() => reader.add([1, 2]), 'READ_ONLY');
   });
 
+  test('one writer across processes; the death of one frees the folder', { timeout: 60_000 }, async () => {
+    const writer = spawn(process.execPath, ['--import', 'tsx', child, path, 'fsync', '0'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(createInterface({ input: writer.stdout }), 'line');
+    await expectCode(() => SageDB.open({ path }), 'LOCKED', /another process/);
+    await using reader = await SageDB.open({ path, readOnly: true });
+    expect(reader.dimension).toBe(8);
+    writer.kill('SIGKILL');
+    await once(writer, 'exit');
+    await using db = await SageDB.open({ path });
+    await db.verify();
+  });
+
   test('what is stored holds, and errors name both sides', async () => {
     await (await SageDB.open({ path, dimension: 2, metric: 'cosine' })).close();
     await expectCode(() => SageDB.open({ path, dimension: 3 }), 'CONFIG_MISMATCH');

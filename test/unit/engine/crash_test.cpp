@@ -3,7 +3,7 @@
 
 #include <cstdlib>
 
-#include "support/durable_fixture.h"
+#include "support/engine_sweep.h"
 
 namespace sagedb {
 namespace {
@@ -11,65 +11,6 @@ namespace {
 using namespace sagedb::testing;
 using test::SimDisk;
 using test::SimEnv;
-
-struct History {
-  std::vector<std::pair<std::size_t, std::size_t>> acknowledged;  // moment, how many groups
-  std::vector<Content> after;                                    // content after n groups
-  std::size_t promised_at(std::size_t moment) const {
-    std::size_t groups = 0;
-    for (const auto& [at, n] : acknowledged)
-      if (at <= moment) groups = n;
-    return groups;
-  }
-};
-
-// Groups of all kinds of operations with checkpoints and reopens between; stops at the first failure.
-void run_workload(SimEnv& env, std::uint64_t seed, History* run) {
-  std::mt19937_64 rng(seed);
-  run->after.push_back({});
-  auto db = SageDB::open(durable_options(env));
-  for (int step = 0; step < 24; ++step) {
-    std::vector<WriteOp> ops = random_ops(rng, 4);
-    const std::vector<OpResult> results = db->apply(ops);
-    for (const OpResult& r : results)
-      if (r.error) throw *r.error;
-    run->after.push_back(content_of(*db));
-    run->acknowledged.emplace_back(env.moment(), run->after.size() - 1);
-    if (step % 7 == 4) db->checkpoint();
-    if (step % 9 == 8) {
-      if (step % 2 == 0) db->close();
-      db.reset();
-      db = SageDB::open(durable_options(env));
-      if (content_of(*db) != run->after.back()) throw Error(ErrorCode::INTERNAL, "a reopen changed the content");
-    }
-  }
-}
-
-// Empty when `disk` opens to the content after n groups, promised <= n, and takes a write that survives a reopen.
-std::string check(const SimDisk& disk, const History& run, std::size_t promised, std::size_t attempted) {
-  try {
-    SimEnv env(disk);
-    Content found;
-    {
-      auto db = SageDB::open(durable_options(env));
-      found = content_of(*db);
-      std::size_t n = promised;
-      while (n < run.after.size() && run.after[n] != found) ++n;
-      if (n > attempted || n == run.after.size()) {
-        for (std::size_t older = 0; older < promised; ++older)
-          if (run.after[older] == found) return "lost acknowledged groups";
-        return "a state that never was";
-      }
-      const OpResult r = apply_one(*db, op_of(WriteOp::Kind::upsert, {{9, 9, 9, 9}}, {ExternalId("after")}, {"{}"}));
-      if (r.error) return "cannot write: " + r.error->message();
-      found = content_of(*db);
-    }
-    if (content_of(*SageDB::open(durable_options(env))) != found) return "the second open differs";
-    return {};
-  } catch (const Error& e) {
-    return std::string("cannot be opened: ") + error_code_name(e.code()) + " " + e.message();
-  }
-}
 
 std::uint64_t setting(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);
@@ -85,11 +26,11 @@ TEST(EngineCrash, PowerLossAtEveryMoment) {
   std::size_t losses = 0;
   for (std::uint64_t i = 0; i < runs; ++i) {
     SimEnv env;
-    History run;
-    run_workload(env, seed + i, &run);
+    EngineHistory run;
+    run_engine(env, seed + i, &run);
     test::sweep_power_loss(SimEnv().disk(), env.journal(), images, seed + i, [&](std::size_t moment, SimDisk disk) {
       ++losses;
-      ASSERT_EQ(check(disk, run, run.promised_at(moment), run.after.size() - 1), "")
+      ASSERT_EQ(check_engine(disk, run, run.promised_at(moment), run.after.size() - 1), "")
           << "seed " << seed + i << " moment " << moment;
     });
   }
@@ -101,24 +42,24 @@ TEST(EngineCrash, PowerLossAtEveryMoment) {
 void fail_every_operation(ErrorCode code, std::uint64_t count) {
   for (std::uint64_t n = 1;; ++n) {
     SimEnv env;
-    History run;
+    EngineHistory run;
     env.fail_at(n, code, count);
     try {
-      run_workload(env, 1, &run);
+      run_engine(env, 1, &run);
     } catch (const Error& e) {
       ASSERT_TRUE(e.code() == code || e.code() == ErrorCode::READ_ONLY) << n << e.message();
     }
     const bool reached = env.failed();
     env.fail_at(0, code);
     // One group beyond the acknowledged ones may have been attempted; its state is known from a run that did not fail.
-    History whole;
+    EngineHistory whole;
     SimEnv other;
-    run_workload(other, 1, &whole);
+    run_engine(other, 1, &whole);
     const std::size_t promised = run.promised_at(env.moment());
-    ASSERT_EQ(check(env.disk(), whole, promised, promised + 1), "") << "operation " << n;
+    ASSERT_EQ(check_engine(env.disk(), whole, promised, promised + 1), "") << "operation " << n;
     test::SimRandom random(n);
     for (int i = 0; i < 2; ++i)
-      ASSERT_EQ(check(env.disk().after_power_loss(random), whole, promised, promised + 1), "") << "operation " << n;
+      ASSERT_EQ(check_engine(env.disk().after_power_loss(random), whole, promised, promised + 1), "") << "operation " << n;
     if (!reached) break;
   }
 }

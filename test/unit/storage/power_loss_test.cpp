@@ -6,127 +6,22 @@
 #include <optional>
 
 #include "base/status.h"
-#include "support/ledger.h"
-#include "support/sim_env.h"
+#include "support/ledger_sweep.h"
 
 namespace sagedb {
 namespace {
 
+using test::check_ledger;
+using test::fixed_ledger_run;
 using test::Ledger;
 using test::LedgerBugs;
-using test::SimDisk;
+using test::LedgerHistory;
 using test::SimEnv;
 using test::SimOp;
+using test::sweep_ledger;
+using test::SweepResult;
 
 constexpr const char* kDir = "/db";
-
-struct Acknowledged {
-  std::size_t moment;
-  std::uint64_t size;
-};
-
-// What a run promised (size at a moment of the journal) and the most it ever attempted.
-struct History {
-  std::vector<Acknowledged> durable;
-  std::uint64_t attempted = 0;
-  void promise(const SimEnv& env, const Ledger& ledger) { durable.push_back({env.moment(), ledger.size()}); }
-  std::uint64_t promised_at(std::size_t moment) const {
-    std::uint64_t size = 0;
-    for (const Acknowledged& a : durable)
-      if (a.moment <= moment) size = a.size;
-    return size;
-  }
-};
-
-// Writes of all sizes, groups, unsynced stretches, checkpoints, an orderly reopen and one without close.
-void workload(SimEnv& env, History* history, const LedgerBugs& bugs) {
-  auto ledger = std::make_unique<Ledger>(env, kDir, bugs);
-  const auto write = [&](std::uint32_t count, bool durable) {
-    history->attempted = ledger->size() + count;
-    ledger->write(count, durable);
-    if (durable) history->promise(env, *ledger);
-  };
-  for (std::uint32_t i = 1; i <= 3; ++i) write(i, true);
-  write(2, false);
-  write(9, false);
-  write(1, true);
-  ledger->checkpoint();
-  history->promise(env, *ledger);
-  write(8, true);
-  write(1, false);
-  ledger.reset();  // like a killed process: what was written stays in the system's cache
-  ledger = std::make_unique<Ledger>(env, kDir, bugs);
-  history->promise(env, *ledger);  // what a reopened database shows must hold
-  write(3, true);
-  ledger->checkpoint();
-  ledger->checkpoint();
-  history->promise(env, *ledger);
-  write(2, true);
-  ledger->close();
-  ledger = std::make_unique<Ledger>(env, kDir, bugs);
-  write(1, true);
-  ledger->checkpoint();
-  history->promise(env, *ledger);
-}
-
-// Empty when a database opened from `disk` keeps every promise and is usable.
-std::string check(const SimDisk& disk, std::uint64_t promised, std::uint64_t attempted, const LedgerBugs& bugs,
-                  std::uint64_t nested_seed) {
-  try {
-    SimEnv env(disk);
-    std::uint64_t found;
-    {
-      Ledger ledger(env, kDir, bugs);
-      found = ledger.size();
-      if (found < promised) return "lost " + std::to_string(promised - found) + " acknowledged values";
-      if (found > attempted) return "made up values";
-      ledger.write(2, true);
-    }
-    {
-      Ledger again(env, kDir, bugs);
-      if (again.size() != found + 2) return "the second open differs";
-    }
-    if (nested_seed == 0) return {};
-    // Power is lost again, during the recovery or the write after it.
-    std::string problem;
-    test::sweep_power_loss(disk, env.journal(), 1, nested_seed, [&](std::size_t, SimDisk inner) {
-      if (problem.empty()) problem = check(inner, promised, found + 2, bugs, 0);
-    });
-    return problem.empty() ? problem : "after a second loss: " + problem;
-  } catch (const Error& e) {
-    return std::string("cannot be opened: ") + error_code_name(e.code()) + " " + e.message();
-  }
-}
-
-struct SweepResult {
-  std::size_t images = 0;
-  std::size_t violations = 0;
-  std::string first;
-};
-
-SweepResult sweep(const LedgerBugs& bugs, const std::function<bool(const SimOp&)>& skip, int images, std::uint64_t seed,
-                  bool stop_at_first) {
-  SimEnv env;
-  env.set_skip(skip);
-  History history;
-  SweepResult out;
-  try {
-    workload(env, &history, bugs);
-  } catch (const Error& e) {
-    out.violations = 1;
-    out.first = "without any loss of power: " + e.message();
-    return out;
-  }
-  test::sweep_power_loss(SimEnv().disk(), env.journal(), images, seed, [&](std::size_t moment, SimDisk disk) {
-    if (stop_at_first && out.violations > 0) return;
-    const bool nested = out.images++ % 16 == 0;
-    const std::string problem =
-        check(disk, history.promised_at(moment), history.attempted, bugs, nested ? seed + out.images : 0);
-    if (problem.empty()) return;
-    if (out.violations++ == 0) out.first = "moment " + std::to_string(moment) + ": " + problem;
-  });
-  return out;
-}
 
 std::uint64_t setting(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);
@@ -138,7 +33,8 @@ std::uint64_t setting(const char* name, std::uint64_t otherwise) {
 TEST(PowerLoss, NothingAcknowledgedIsLost) {
   const std::uint64_t seed = setting("SAGEDB_SIM_SEED", 20260101);
   const int images = static_cast<int>(setting("SAGEDB_SIM_IMAGES", 12));
-  const SweepResult r = sweep({}, nullptr, images, seed, false);
+  const auto run = [](SimEnv& env, LedgerHistory* history) { fixed_ledger_run(env, history, {}); };
+  const SweepResult r = sweep_ledger(run, {}, images, seed, false);
   std::printf("[ power    ] seed %llu: %zu simulated losses, %zu violations\n", static_cast<unsigned long long>(seed),
               r.images, r.violations);
   EXPECT_EQ(r.violations, 0u) << r.first;
@@ -189,7 +85,11 @@ TEST(PowerLoss, FindsPlantedBugs) {
   };
   for (const Planted& bug : planted) {
     since_current = 0;
-    const SweepResult r = sweep(bug.bugs, bug.skip, 40, 7, true);
+    const auto run = [&](SimEnv& env, LedgerHistory* history) {
+      env.set_skip(bug.skip);
+      fixed_ledger_run(env, history, bug.bugs);
+    };
+    const SweepResult r = sweep_ledger(run, bug.bugs, 40, 7, true);
     EXPECT_GT(r.violations, 0u) << "not found: " << bug.name;
     std::printf("[ planted  ] %s: %s\n", bug.name, r.first.substr(0, 110).c_str());
   }
@@ -200,10 +100,10 @@ TEST(PowerLoss, FindsPlantedBugs) {
 void fail_every_operation(ErrorCode code, bool once) {
   for (std::uint64_t n = 1;; ++n) {
     SimEnv env;
-    History history;
+    LedgerHistory history;
     env.fail_at(n, code, once ? 1 : ~std::uint64_t{0});
     try {
-      workload(env, &history, {});
+      fixed_ledger_run(env, &history, {});
     } catch (const Error& e) {
       ASSERT_TRUE(e.code() == code || e.code() == ErrorCode::READ_ONLY) << e.message();
     }
@@ -212,10 +112,10 @@ void fail_every_operation(ErrorCode code, bool once) {
     const std::uint64_t promised = history.promised_at(env.moment());
     SCOPED_TRACE("operation " + std::to_string(n));
     // The process dies, the machine lives on; or the machine dies, too.
-    ASSERT_EQ(check(env.disk(), promised, history.attempted, {}, 0), "");
+    ASSERT_EQ(check_ledger(env.disk(), promised, history.attempted, {}, 0), "");
     test::SimRandom random(n);
     for (int i = 0; i < 4; ++i)
-      ASSERT_EQ(check(env.disk().after_power_loss(random), promised, history.attempted, {}, 0), "");
+      ASSERT_EQ(check_ledger(env.disk().after_power_loss(random), promised, history.attempted, {}, 0), "");
     if (!reached) break;
     ASSERT_LT(n, 10000u);
   }
@@ -244,8 +144,8 @@ TEST(Failures, AFailedCheckpointIsNotTheEnd) {
     SCOPED_TRACE("operation " + std::to_string(n));
     test::SimRandom random(n);
     const auto expect_size = [&](std::uint64_t size) {
-      for (int i = 0; i < 6; ++i) ASSERT_EQ(check(env.disk().after_power_loss(random), size, size, {}, 0), "");
-      ASSERT_EQ(check(env.disk(), size, size, {}, 0), "");
+      for (int i = 0; i < 6; ++i) ASSERT_EQ(check_ledger(env.disk().after_power_loss(random), size, size, {}, 0), "");
+      ASSERT_EQ(check_ledger(env.disk(), size, size, {}, 0), "");
     };
     expect_size(10);
     if (!ledger.poisoned()) {

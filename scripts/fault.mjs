@@ -1,0 +1,145 @@
+// Long tests of reliability as resumable commands: every run adds what it did to docs/reliability/counters.json and writes the table of
+// docs/reliability.md anew.
+//
+//   npm run fault:kill -- --minutes N [--seed S]    a writer process is killed at random moments and named points
+//   npm run fault:power -- --minutes N [--seed S]   simulated losses of power
+//   npm run fault:model -- --minutes N [--seed S]   random operations against a model, with restarts
+//   npm run fault:ext4 -- --minutes N [--seed S]    a real ext4 is cut off under the writer (root, loop devices)
+//   node scripts/fault.mjs table                    only the table
+//
+// The tests are those of the normal run (test/unit/fault), for longer. Seeds are printed; a failed slice leaves its output, seed and, where there is
+// one, its folder, and is counted as failed.
+import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { capture, root, section } from './process.mjs';
+import { buildDir, buildUnitTests } from './unit-tests.mjs';
+
+const SUITES = {
+  kill: { filter: 'Fault.Kill*', title: 'kill -9', main: 'cycles', target: 10_000 },
+  power: { filter: 'Fault.PowerLoss', title: 'simulated losses of power', main: 'losses', target: 10_000_000 },
+  ext4: { filter: 'Fault.Ext4Cut', title: 'ext4 cut off', main: 'cuts', target: 500, workers: 1 },
+  model: { filter: 'Fault.Model*', title: 'operations against a model', main: 'operations', target: 1_000_000 },
+};
+const SLICE_SECONDS = 60;
+const COUNTERS = join(root, 'docs', 'reliability', 'counters.json');
+const PAGE = join(root, 'docs', 'reliability.md');
+const [BEGIN, END] = ['<!-- counters: begin -->', '<!-- counters: end -->'];
+
+const git = (...args) => capture('git', args).stdout.trim();
+// What was tested is the engine's source, not what else the commit holds.
+const testedSource = () =>
+  `${git('rev-parse', '--short=12', 'HEAD:cpp')}${git('status', '--porcelain', 'cpp') ? '+' : ''}`;
+
+function readCounters() {
+  return existsSync(COUNTERS) ? JSON.parse(readFileSync(COUNTERS, 'utf8')) : { runs: [] };
+}
+
+/** One process for `seconds`; resolves with its counters, or undefined when it failed. */
+function slice(suite, seconds, seed) {
+  return new Promise((resolve) => {
+    const env = { ...process.env, SAGEDB_FAULT_SECONDS: String(seconds), SAGEDB_FAULT_SEED: String(seed) };
+    if (suite === 'ext4') env.SAGEDB_FAULT_EXT4 = '1';
+    const child = spawn(join(buildDir, 'sagedb_unit_tests'), [`--gtest_filter=${SUITES[suite].filter}`], { env });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece) => (output += piece));
+    child.on('close', (code, signal) => {
+      const counters = /^\[ counters \] (\{.*\})$/m.exec(output)?.[1];
+      if (code === 0 && counters) return resolve(JSON.parse(counters));
+      const log = join(tmpdir(), `sagedb-fault-${suite}-${seed}.log`);
+      writeFileSync(log, output);
+      console.error(`${output.slice(-3000)}\n${suite}: seed ${seed} FAILED (${signal ?? code}); output in ${log}`);
+      resolve(undefined);
+    });
+  });
+}
+
+function add(suite, seconds, results) {
+  const all = readCounters();
+  const source = testedSource();
+  const version = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
+  let entry = all.runs.find((run) => run.suite === suite && run.source === source);
+  if (!entry) {
+    entry = {
+      suite,
+      version,
+      commit: git('rev-parse', '--short=12', 'HEAD'),
+      source,
+      seconds: 0,
+      failed: 0,
+      counts: {},
+    };
+    all.runs.push(entry);
+  }
+  entry.seconds += seconds * results.length;
+  for (const counts of results) {
+    if (!counts) entry.failed++;
+    for (const [name, n] of Object.entries(counts ?? {})) entry.counts[name] = (entry.counts[name] ?? 0) + n;
+  }
+  mkdirSync(join(root, 'docs', 'reliability'), { recursive: true });
+  writeFileSync(COUNTERS, `${JSON.stringify(all, undefined, 2)}\n`);
+  writeTable(all);
+}
+
+const grouped = (n) => n.toLocaleString('en-US');
+const mainCount = (suite, { counts }) =>
+  suite === 'power' ? (counts.ledgerLosses ?? 0) + (counts.engineLosses ?? 0) : (counts[SUITES[suite].main] ?? 0);
+
+function writeTable(all) {
+  const lines = ['| test | done | target | failed | process minutes | details |', '|---|---|---|---|---|---|'];
+  for (const [suite, { title, main, target }] of Object.entries(SUITES)) {
+    const runs = all.runs.filter((run) => run.suite === suite);
+    const sum = (value) => runs.reduce((total, run) => total + value(run), 0);
+    const details = {};
+    for (const run of runs)
+      for (const [name, n] of Object.entries(run.counts)) if (name !== main) details[name] = (details[name] ?? 0) + n;
+    const words = Object.entries(details).map(
+      ([name, n]) => `${name.replace(/[A-Z]/g, (c) => ` ${c.toLowerCase()}`)} ${grouped(n)}`,
+    );
+    lines.push(
+      `| ${title} | ${grouped(sum((run) => mainCount(suite, run)))} | ${grouped(target)} | ${sum((run) => run.failed)} | ${Math.round(sum((run) => run.seconds) / 60)} | ${words.join(' · ')} |`,
+    );
+  }
+  lines.push('', 'By source (git tree of `cpp/`; `+`: with uncommitted changes):', '');
+  lines.push('| source | first at commit | test | done | failed |', '|---|---|---|---|---|');
+  for (const run of all.runs)
+    lines.push(
+      `| ${run.source} | ${run.commit} | ${run.suite} | ${grouped(mainCount(run.suite, run))} | ${run.failed} |`,
+    );
+  const page = readFileSync(PAGE, 'utf8');
+  const [before, rest] = page.split(BEGIN);
+  writeFileSync(PAGE, `${before}${BEGIN}\n${lines.join('\n')}\n${END}${rest.split(END)[1]}`);
+}
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string' } },
+  });
+  const [suite] = positionals;
+  if (suite === 'table') return writeTable(readCounters());
+  const seconds = Number(values.minutes) * 60;
+  if (!(suite in SUITES) || !(seconds > 0)) {
+    console.error('usage: node scripts/fault.mjs kill|power|ext4|model|table [--minutes N] [--seed S]');
+    process.exit(1);
+  }
+  section(`${suite}: build`);
+  if (buildUnitTests('sagedb_unit_tests') !== 0) process.exit(1);
+  section(`${suite}: ${values.minutes} minutes`);
+  // A given seed is one failure to look at again; otherwise one process per processor, each with a seed of its own.
+  const workers = values.seed ? 1 : (SUITES[suite].workers ?? availableParallelism());
+  for (let left = seconds; left > 0; left -= SLICE_SECONDS) {
+    const length = Math.min(SLICE_SECONDS, left);
+    const seeds = Array.from({ length: workers }, () => values.seed ?? randomInt(2 ** 47));
+    console.log(`seeds ${seeds.join(' ')}, ${length} s`);
+    const results = await Promise.all(seeds.map((seed) => slice(suite, length, seed)));
+    add(suite, length, results);
+    for (const counts of results) if (counts) console.log(JSON.stringify(counts));
+    if (results.includes(undefined)) process.exit(1);
+  }
+}
+
+await main();

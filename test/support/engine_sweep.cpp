@@ -1,0 +1,54 @@
+#include "support/engine_sweep.h"
+
+namespace sagedb::testing {
+
+using test::SimDisk;
+using test::SimEnv;
+
+void run_engine(SimEnv& env, std::uint64_t seed, EngineHistory* run) {
+  std::mt19937_64 rng(seed);
+  run->after.push_back({});
+  auto db = SageDB::open(durable_options(env));
+  for (int step = 0; step < 24; ++step) {
+    std::vector<WriteOp> ops = random_ops(rng, 4);
+    const std::vector<OpResult> results = db->apply(ops);
+    for (const OpResult& r : results)
+      if (r.error) throw *r.error;
+    run->after.push_back(content_of(*db));
+    run->acknowledged.emplace_back(env.moment(), run->after.size() - 1);
+    if (step % 7 == 4) db->checkpoint();
+    if (step % 9 == 8) {
+      if (step % 2 == 0) db->close();
+      db.reset();
+      db = SageDB::open(durable_options(env));
+      if (content_of(*db) != run->after.back()) throw Error(ErrorCode::INTERNAL, "a reopen changed the content");
+    }
+  }
+}
+
+std::string check_engine(const SimDisk& disk, const EngineHistory& run, std::size_t promised, std::size_t attempted) {
+  try {
+    SimEnv env(disk);
+    Content found;
+    {
+      auto db = SageDB::open(durable_options(env));
+      found = content_of(*db);
+      std::size_t n = promised;
+      while (n < run.after.size() && run.after[n] != found) ++n;
+      if (n > attempted || n == run.after.size()) {
+        for (std::size_t older = 0; older < promised; ++older)
+          if (run.after[older] == found) return "lost acknowledged groups";
+        return "a state that never was";
+      }
+      const OpResult r = apply_one(*db, op_of(WriteOp::Kind::upsert, {{9, 9, 9, 9}}, {ExternalId("after")}, {"{}"}));
+      if (r.error) return "cannot write: " + r.error->message();
+      found = content_of(*db);
+    }
+    if (content_of(*SageDB::open(durable_options(env))) != found) return "the second open differs";
+    return {};
+  } catch (const Error& e) {
+    return std::string("cannot be opened: ") + error_code_name(e.code()) + " " + e.message();
+  }
+}
+
+}  // namespace sagedb::testing
