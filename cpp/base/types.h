@@ -33,8 +33,12 @@ struct Candidate {
   Row row;
 };
 
-inline bool nearer(const Candidate& a, const Candidate& b) noexcept {
-  return a.distance != b.distance ? a.distance < b.distance : a.row < b.row;
-}
+// An object, not a function: the standard algorithms inline it.
+struct Nearer {
+  bool operator()(const Candidate& a, const Candidate& b) const noexcept {
+    return a.distance != b.distance ? a.distance < b.distance : a.row < b.row;
+  }
+};
+inline constexpr Nearer nearer{};
 
 }  // namespace sagedb

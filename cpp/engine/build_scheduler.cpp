@@ -12,15 +12,17 @@ constexpr Row kFreshFloor = 50000;
 constexpr Row kSearchedFloor = 2000;
 // Tombstones per hundred rows that start a compaction by themselves.
 constexpr std::uint64_t kDeadPercent = 20;
+constexpr std::uint64_t kSampleGrowth = 4;
 
 bool wants_calibration(const Snapshot& snapshot, const Options& options, const WorkRequests& requests) noexcept {
   if (!snapshot.index || options.index.kind == IndexKind::flat) return false;
   if (requests.calibration_paused || requests.sampled < kFirstCalibration) return false;
   if (!snapshot.recall) return true;
-  const std::uint64_t useful = std::min<std::uint64_t>(requests.sampled, calibration_queries(snapshot.row_count, options.dimension));
-  // A quarter more rows, or a sample twice as large.
-  return snapshot.indexed_rows() > snapshot.recall->rows() + snapshot.recall->rows() / 4 ||
-         useful >= snapshot.recall->queries() * 2;
+  if (snapshot.indexed_rows() > snapshot.recall->rows() + snapshot.recall->rows() / 4) return true;
+  // A sample so much larger that all calibrations together cost little more than the last.
+  const std::uint64_t most = calibration_queries(snapshot.row_count, options.dimension);
+  const std::uint64_t used = snapshot.recall->queries();
+  return used < most && requests.sampled >= std::min(used * kSampleGrowth, most);
 }
 
 }  // namespace
@@ -37,15 +39,17 @@ Work choose_work(const Snapshot& snapshot, const Options& options, const WorkReq
   return wants_calibration(snapshot, options, requests) ? Work::calibrate : Work::none;
 }
 
-Row build_target_rows(const Snapshot& snapshot, const Options& options) noexcept {
+Row build_target_rows(const Snapshot& snapshot, const Options& options, bool searching) noexcept {
   const Row indexed = snapshot.indexed_rows();
-  const Row step = std::max({kMinStep, indexed / 2, options.rebuild_threshold * 4});
+  // Cloning the links of 64 rows costs a small part of inserting one.
+  const Row step = searching ? std::max(indexed / 64, options.rebuild_threshold * 2)
+                             : std::max({kMinStep, indexed / 2, options.rebuild_threshold * 4});
   return indexed + std::min(snapshot.fresh_rows(), step);
 }
 
 Row fresh_limit(const Options& options, bool searching) noexcept {
   const std::uint64_t threshold = options.rebuild_threshold;
-  if (searching) return static_cast<Row>(std::max<std::uint64_t>(kSearchedFloor, std::min<std::uint64_t>(threshold * 4, 1u << 30)));
+  if (searching) return static_cast<Row>(std::max<std::uint64_t>(kSearchedFloor, std::min<std::uint64_t>(threshold * 2, 1u << 30)));
   return static_cast<Row>(std::max<std::uint64_t>(kFreshFloor, std::min<std::uint64_t>(threshold * 50, 1u << 30)));
 }
 

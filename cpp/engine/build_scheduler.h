@@ -20,8 +20,9 @@ struct WorkRequests {
 Work choose_work(const Snapshot& snapshot, const Options& options, const WorkRequests& requests) noexcept;
 
 // Row count that the next build should reach: at most as many new rows as half the index (so that a bulk load costs O(log n) clones
-// of the link arrays), but enough for a useful step.
-Row build_target_rows(const Snapshot& snapshot, const Options& options) noexcept;
+// of the link arrays), but enough for a useful step. While searches come in the steps are short, because every search scans the rows
+// that are not in the index yet.
+Row build_target_rows(const Snapshot& snapshot, const Options& options, bool searching) noexcept;
 
 // Queries that a first calibration needs; it is repeated when the sample or the index has grown.
 inline constexpr std::uint64_t kFirstCalibration = 128;

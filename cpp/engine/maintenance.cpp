@@ -18,6 +18,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kCollectEvery{20};
 constexpr milliseconds kProgressEvery{20};
 constexpr milliseconds kCalibrationPause{2000};
+// While searches come in, a calibration sleeps this many times as long as it works.
+constexpr int kCalibrationRest = 4;
 // A search within this time counts as «searches come in».
 constexpr milliseconds kSearching{500};
 
@@ -229,9 +231,13 @@ void Maintenance::calibrate() {
   const std::vector<float> queries =
       state_->sample.copy(calibration_queries(snapshot->row_count, state_->options.dimension));
   // Builds go first; under steady writes an interrupted calibration must not eat the builder's time by starting over at once.
+  auto resumed = Clock::now();
   auto stop = [&] {
+    std::unique_lock<std::mutex> lock(mutex_);
+    // Urgent work wakes it up.
+    if (state_->counters.searched_within(kSearching)) work_cv_.wait_for(lock, kCalibrationRest * (Clock::now() - resumed));
+    resumed = Clock::now();
     if (cancel_->cancelled()) return true;
-    std::lock_guard<std::mutex> lock(mutex_);
     const Work urgent = choose_work(*state_->publisher.current(), state_->options, requests_);
     return urgent == Work::build || urgent == Work::compact;
   };
@@ -258,7 +264,7 @@ BuildContext Maintenance::context() {
 
 void Maintenance::build() {
   const std::shared_ptr<const Snapshot> sealed = state_->publisher.current();
-  const Row rows = build_target_rows(*sealed, state_->options);
+  const Row rows = build_target_rows(*sealed, state_->options, state_->counters.searched_within(kSearching));
   BuildOutput out = run_build(*sealed, rows, *state_->algorithm, state_->options.metric, state_->wants_codes(),
                               state_->publisher.take_recyclable(), context());
   install(*sealed, std::move(out.index), std::move(out.codes));

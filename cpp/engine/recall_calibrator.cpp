@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "engine/row_scan.h"
 
@@ -13,6 +14,7 @@ constexpr std::uint32_t kDepths[] = {1, 10, 100};
 // Multiply-adds of one calibration: a few seconds of one core.
 constexpr double kBudget = 1.5e11;
 constexpr Row kBlock = 256;
+constexpr std::size_t kQueriesPerStep = 16;
 constexpr double kLadder = 1.3;
 constexpr double kGoodEnough = 0.9985;
 constexpr std::uint32_t kMaxEf = 4096;
@@ -60,10 +62,11 @@ double recall_of(const std::vector<Candidate>& found, const std::vector<Candidat
   return static_cast<double>(hits) / static_cast<double>(want);
 }
 
-RecallPoint measure(const Searcher& searcher, const Snapshot& snapshot, const std::vector<Query>& queries, const Truth& truth,
-                    std::uint32_t k, std::uint32_t ef) {
+std::optional<RecallPoint> measure(const Searcher& searcher, const Snapshot& snapshot, const std::vector<Query>& queries,
+                                   const Truth& truth, std::uint32_t k, std::uint32_t ef, const std::function<bool()>& stop) {
   double sum = 0, squares = 0;
   for (std::size_t q = 0; q < queries.size(); ++q) {
+    if (q % kQueriesPerStep == 0 && stop()) return std::nullopt;
     const double recall = recall_of(searcher.nearest(snapshot, queries[q], k, ef), truth[q], k);
     sum += recall;
     squares += recall * recall;
@@ -97,9 +100,10 @@ std::shared_ptr<const RecallTable> calibrate_recall(const Searcher& searcher, co
     RecallCurve curve{k, {}};
     const std::uint32_t limit = std::min(kMaxEf, std::max(k, snapshot.row_count / 4));
     for (double ef = std::max(k, 8u);; ef = std::ceil(ef * kLadder)) {
-      if (stop()) return nullptr;
       const auto at = std::min(limit, static_cast<std::uint32_t>(ef));
-      curve.points.push_back(measure(searcher, snapshot, prepared, truth, k, at));
+      const std::optional<RecallPoint> point = measure(searcher, snapshot, prepared, truth, k, at, stop);
+      if (!point) return nullptr;
+      curve.points.push_back(*point);
       if (at >= limit || curve.points.back().lower_bound >= kGoodEnough) break;
     }
     curves.push_back(std::move(curve));

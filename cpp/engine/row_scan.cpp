@@ -7,6 +7,7 @@
 namespace sagedb {
 namespace {
 constexpr std::uint32_t kBlock = 256;
+constexpr std::uint32_t kGroup = 32;
 }
 
 void TopCandidates::offer(Candidate c) {
@@ -39,9 +40,17 @@ void scan_codes(const SpaceView& space, const Query& query, Row first, Row last,
     } else {
       k.l2_u7_scan(query.code.data(), base, space.codes->stride(), count, n, raw);
     }
-    for (std::uint32_t i = 0; i < count; ++i) {
-      const float d = query.code_distance(raw[i]);
-      if (out.improves(d) && selector.accepts(r + i)) out.offer({d, r + i});
+    // Few rows are near enough: one test for a group, which the compiler vectorises.
+    for (std::uint32_t g = 0; g < count; g += kGroup) {
+      const std::uint32_t end = std::min(count, g + kGroup);
+      const float worst = out.worst();
+      std::int32_t near = 0;
+      for (std::uint32_t i = g; i < end; ++i) near |= query.code_distance(raw[i]) <= worst;
+      if (near == 0) continue;
+      for (std::uint32_t i = g; i < end; ++i) {
+        const float d = query.code_distance(raw[i]);
+        if (out.improves(d) && selector.accepts(r + i)) out.offer({d, r + i});
+      }
     }
     r += count;
   }

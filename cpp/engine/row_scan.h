@@ -1,22 +1,27 @@
 // Linear scan of the fresh tail on codes. (Exact scans: index/flat_index.h.)
 #pragma once
 
+#include <cmath>
 #include <vector>
 
 #include "index/index.h"
 
 namespace sagedb {
 
-// Keeps the `limit` nearest candidates seen. A bounded max-heap: O(log limit) per improvement, O(1) per rejection.
+// Keeps the `limit` nearest candidates seen that are not beyond `bound`. A bounded max-heap: O(log limit) per improvement, O(1) per
+// rejection.
 class TopCandidates {
  public:
-  explicit TopCandidates(std::size_t limit) : limit_(limit) {}
-  bool improves(float distance) const noexcept { return heap_.size() < limit_ || distance <= heap_.front().distance; }
+  explicit TopCandidates(std::size_t limit, float bound = HUGE_VALF) : limit_(limit), bound_(bound) {}
+  // A candidate beyond this distance changes nothing.
+  float worst() const noexcept { return heap_.size() < limit_ ? bound_ : heap_.front().distance; }
+  bool improves(float distance) const noexcept { return distance <= worst(); }
   void offer(Candidate c);
   std::vector<Candidate> take_sorted();
 
  private:
   const std::size_t limit_;
+  const float bound_;
   std::vector<Candidate> heap_;
 };
 

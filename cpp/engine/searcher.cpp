@@ -101,7 +101,8 @@ void Searcher::search_one(const Snapshot& snapshot, const FilterMap& filters, co
     allowed = entry.rows.get();
   }
   const Query query(request.vector, snapshot.space(state_.options.metric));
-  if (allowed == nullptr && !request.exact) state_.sample.offer(request.vector);
+  // Whoever sets ef by hand needs no calibration.
+  if (allowed == nullptr && !request.exact && request.ef == 0) state_.sample.offer(request.vector);
   Plan plan;
   plan.exact = request.exact;
   plan.allowed = allowed;
@@ -145,7 +146,8 @@ std::vector<Candidate> Searcher::collect(const Snapshot& snapshot, const Query& 
     if (exact) {
       exact_scan(space, query, want, selector, indexed, snapshot.row_count, candidates, nullptr);
     } else {
-      TopCandidates fresh(ef);
+      // Behind the worst of a full pool a fresh row cannot matter.
+      TopCandidates fresh(ef, candidates.size() >= ef ? candidates.back().distance : HUGE_VALF);
       scan_codes(space, query, indexed, snapshot.row_count, selector, fresh);
       const std::vector<Candidate> found = fresh.take_sorted();
       candidates.insert(candidates.end(), found.begin(), found.end());

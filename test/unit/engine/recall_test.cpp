@@ -41,6 +41,22 @@ TEST(QuerySample, RepeatsDoNotCount) {
   EXPECT_EQ(sample.size(), QuerySample::kCapacity);
 }
 
+// A program that sets ef by hand never pays for a calibration.
+TEST(Recall, SearchesWithAnEfOfTheirOwnAreNotSampled) {
+  std::mt19937_64 rng(3);
+  auto db = SageDB::open(options_for(16, Metric::l2, IndexKind::hnsw, 100));
+  std::vector<Vector> rows(500);
+  for (Vector& v : rows) v = random_vector(rng, 16);
+  expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, rows)));
+  db->build_index(nullptr, nullptr);
+  for (int i = 0; i < 400; ++i) search_one(*db, random_vector(rng, 16), 10, 40);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(db->stats().calibrated_queries, 0u);
+  for (int i = 0; i < 400; ++i) search_one(*db, random_vector(rng, 16), 10);
+  for (int i = 0; i < 1000 && db->stats().calibrated_queries == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_GT(db->stats().calibrated_queries, 0u);
+}
+
 // Clustered data, so that recall depends on ef; queries are not stored.
 TEST(Recall, CalibrationMeetsTheTargetOnUnseenQueries) {
   const std::uint64_t seed = std::random_device{}();
