@@ -1,14 +1,4 @@
-/** Seeded numbers in [0, 1): mulberry32. */
-export function random(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
+export { randomNumbers as random } from '../../lib/cli/random.js';
 
 /** Components in [-1, 1). */
 export function randomVector(next: () => number, dimension: number): Float32Array {
