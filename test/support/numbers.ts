@@ -1,4 +1,4 @@
-export { randomNumbers as random } from '../../lib/cli/random.js';
+export { randomNumbers as random } from '../../lib/random.js';
 
 /** Components in [-1, 1). */
 export function randomVector(next: () => number, dimension: number): Float32Array {
