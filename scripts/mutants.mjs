@@ -1,13 +1,13 @@
 // Plants one bug at a time in a copy of the engine and shows that the tests named beside it fail (test/mutants/mutants.json).
 //
-//   npm run test:mutants [-- PART-OF-A-NAME]
+//   npm run test:mutants [-- PART-OF-A-NAME | INVARIANT]
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { capture, root, section } from './process.mjs';
 
-const mutants = JSON.parse(readFileSync(join(root, 'test/mutants/mutants.json'), 'utf8')).filter((m) =>
-  m.name.includes(process.argv[2] ?? ''),
+const mutants = JSON.parse(readFileSync(join(root, 'test/mutants/mutants.json'), 'utf8')).filter(
+  (m) => m.name.includes(process.argv[2] ?? '') || String(m.invariant) === process.argv[2],
 );
 const copy = join(root, 'build-mutants');
 const buildDir = join(copy, 'build');

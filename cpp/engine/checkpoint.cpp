@@ -262,7 +262,9 @@ LoadedState load_segments(Env& env, const std::string& dir, const Manifest& m, c
     for (Row r = 0; r < s.row_count; ++r) g.norms[r] = get_le<float>(norms->payload() + std::size_t{r} * sizeof(float));
   }
   const auto records = require_segment(env, dir, m, FileKind::records, s.record_count, 0, writable);
-  read_records(*records, open_segment(env, dir, m, FileKind::text, writable), s.row_count, &g.records);
+  const auto text = open_segment(env, dir, m, FileKind::text, writable);
+  if (!text) throw Error(ErrorCode::CORRUPTION, dir + ": the manifest names no " + segment_name(FileKind::text, 0));
+  read_records(*records, text, s.row_count, &g.records);
   load_columns(g.records, s.record_count, threads, &g);
   load_ids(g.records, s.record_count, &out.ids, &s);
   load_index(env, dir, m, options, threads, &out);

@@ -67,6 +67,55 @@ void fail_every_operation(ErrorCode code, std::uint64_t count) {
 TEST(EngineCrash, EveryOperationFailsOnce) { fail_every_operation(ErrorCode::IO_ERROR, 1); }
 TEST(EngineCrash, EveryOperationFailsForGood) { fail_every_operation(ErrorCode::IO_ERROR, ~std::uint64_t{0}); }
 
+// Property: whichever operation of snapshot() or verify() fails, the error is typed, the database goes on, and another attempt succeeds.
+TEST(EngineCrash, EveryOperationOfSnapshotAndVerifyFails) {
+  for (const bool snapshot : {true, false}) {
+    bool reached = true;
+    for (std::uint64_t n = 1; reached; ++n) {
+      SCOPED_TRACE("operation " + std::to_string(n));
+      SimEnv env;
+      std::mt19937_64 rng(3);
+      auto db = SageDB::open(durable_options(env));
+      for (int i = 0; i < 6; ++i) {
+        auto ops = random_ops(rng, 4);
+        db->apply(ops);
+        if (i == 2) db->checkpoint();
+      }
+      const Content content = content_of(*db);
+      const auto work = [&](const char* dir) {
+        if (snapshot) {
+          db->snapshot(dir);
+        } else {
+          db->verify(nullptr, nullptr);
+        }
+      };
+      env.fail_at(n, ErrorCode::IO_ERROR);
+      bool refused = false;
+      try {
+        work("/copy/one");
+      } catch (const Error& e) {
+        refused = true;
+        EXPECT_EQ(e.code(), ErrorCode::IO_ERROR) << e.message();
+      }
+      reached = env.failed();
+      env.fail_at(0, ErrorCode::IO_ERROR);
+      EXPECT_EQ(content_of(*db), content);
+      try {
+        work(refused ? "/copy/two" : "/copy/three");
+        if (snapshot) {
+          Options o = durable_options(env);
+          o.path = refused ? "/copy/two" : "/copy/three";
+          EXPECT_EQ(content_of(*SageDB::open(o)), content);
+        }
+      } catch (const Error& e) {
+        EXPECT_EQ(e.code(), ErrorCode::READ_ONLY) << "only when a sync of the log failed";
+      }
+      db.reset();
+      EXPECT_EQ(content_of(*SageDB::open(durable_options(env))), content);
+    }
+  }
+}
+
 // Property: a full disk refuses writes with DISK_FULL and nothing else; reads go on, and so do writes when there is room again.
 TEST(EngineCrash, FullDiskIsNotTheEnd) {
   SimEnv env;

@@ -78,7 +78,12 @@ Outcome examine(const Original& original, SimDisk disk, bool read_only, bool tai
   try {
     db = SageDB::open(o);
     // Whatever is damaged: using it ends with an answer or a typed error, not with the process.
-    for (const Vector& query : original.queries) search_one(*db, query, 5, 40);
+    for (const Vector& query : original.queries) {
+      SearchRequest request;
+      request.vector = query.data();
+      const SearchResult r = db->search(&request, 1).at(0);
+      if (r.error) throw *r.error;
+    }
   } catch (const Error& e) {
     EXPECT_TRUE(e.code() == ErrorCode::CORRUPTION || e.code() == ErrorCode::UNSUPPORTED_FORMAT) << e.message();
     return Outcome::at_open;

@@ -301,6 +301,42 @@ TEST(Refresh, SearchesSeeWholeCommits) {
   EXPECT_EQ(content_of(*reader), content_of(*db));
 }
 
+// Property: whichever operation of a refresh fails, the reader keeps a state that was acknowledged, not older than before, and the next refresh gets there.
+TEST(Refresh, EveryOperationFails) {
+  for (const bool generation : {false, true}) {
+    bool reached = true;
+    for (std::uint64_t n = 1; reached; ++n) {
+      SCOPED_TRACE("operation " + std::to_string(n));
+      SimEnv env;
+      const Options o = durable_options(env, 4, Metric::cosine, IndexKind::hnsw);
+      std::mt19937_64 rng(n);
+      auto db = SageDB::open(o);
+      write_some(*db, rng, 8);
+      db->build_index(nullptr, nullptr);
+      db->checkpoint();
+      auto reader = SageDB::open(reading(o));
+      std::vector<Content> states{content_of(*db)};
+      for (int i = 0; i < 4; ++i) {
+        write_some(*db, rng, 1);
+        states.push_back(content_of(*db));
+        if (generation && i == 2) db->checkpoint();
+      }
+      env.fail_at(n, ErrorCode::IO_ERROR);
+      try {
+        reader->refresh();
+      } catch (const Error& e) {
+        EXPECT_EQ(e.code(), ErrorCode::IO_ERROR) << e.message();
+      }
+      reached = env.failed();
+      env.fail_at(0, ErrorCode::IO_ERROR);
+      const Content seen = content_of(*reader);
+      EXPECT_NE(std::find(states.begin(), states.end(), seen), states.end());
+      reader->refresh();
+      EXPECT_EQ(content_of(*reader), states.back());
+    }
+  }
+}
+
 // Property: a build or compaction that a reader runs while it takes over another generation is dropped, not installed over rows that are numbered
 // differently; who waits for it gets the result for the new generation.
 TEST(Refresh, WorkOnTheOldGenerationIsDropped) {
