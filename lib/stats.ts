@@ -46,6 +46,12 @@ export function toStats(raw: NativeStats, metric: Metric): Stats {
       segmentBytes: number('segmentBytes'),
       checkpoints: number('checkpoints'),
       replayed: number('replayed'),
+      check: {
+        state: raw.checkState as Stats['storage']['check']['state'],
+        done: number('checkDone'),
+        total: number('checkTotal'),
+        error: raw.checkError as string,
+      },
     },
     build: {
       running: raw.building as boolean,

@@ -360,6 +360,11 @@ export interface Stats {
     checkpoints: number;
     /** Mutations that the open replayed from the log. */
     replayed: number;
+    /**
+     * Check of the files that the open mapped, in the background. `damaged`: `error` says what; a damaged index is made again from
+     * the vectors, with any other damage writes are refused with `CORRUPTION` and reads go on.
+     */
+    check: { state: 'none' | 'running' | 'passed' | 'damaged'; done: number; total: number; error: string };
   };
   build: {
     running: boolean;

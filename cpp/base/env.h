@@ -54,6 +54,12 @@ class Mapping {
   std::size_t size_ = 0;
 };
 
+// `size` bytes of a file from `offset` on, to stand at byte `at` of a mapping.
+struct MapPart {
+  std::string path;
+  std::uint64_t offset = 0, at = 0, size = 0;
+};
+
 class FileLock {
  public:
   virtual ~FileLock() = default;  // releases
@@ -68,6 +74,9 @@ class Env {
   virtual std::unique_ptr<WritableFile> create(const std::string& path) = 0;  // replaces an existing file
   virtual std::unique_ptr<ReadableFile> open(const std::string& path) = 0;
   virtual std::shared_ptr<const Mapping> map(const std::string& path) = 0;
+  // Parts of several files as one run of `size` bytes; where parts overlap the later one counts. Mapped where every `offset` and `at` is a multiple of the
+  // system's page size, else read into memory.
+  virtual std::shared_ptr<const Mapping> map_parts(const std::vector<MapPart>& parts, std::uint64_t size) = 0;
   virtual void rename(const std::string& from, const std::string& to) = 0;
   virtual void unlink(const std::string& path) = 0;
   virtual bool exists(const std::string& path) = 0;

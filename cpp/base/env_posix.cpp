@@ -172,6 +172,47 @@ class PosixMapping final : public Mapping {
   }
 };
 
+// One reservation of addresses into which the parts are mapped.
+class PosixPartsMapping final : public Mapping {
+ public:
+  PosixPartsMapping(const std::vector<MapPart>& parts, std::uint64_t size) {
+    size_ = static_cast<std::size_t>(size);
+    if (size_ == 0) return;
+    const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    bool aligned = true;
+    for (const MapPart& part : parts) aligned = aligned && part.offset % page == 0 && part.at % page == 0;
+    const int protection = aligned ? PROT_NONE : PROT_READ | PROT_WRITE;
+    void* p = ::mmap(nullptr, size_, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) fail("map", parts.front().path);
+    data_ = static_cast<const std::byte*>(p);
+    try {
+      for (const MapPart& part : parts) {
+        if (part.at > size || part.size > size - part.at) throw Error(ErrorCode::INTERNAL, "a part lies outside of its mapping");
+        aligned ? map(part) : read(part);
+      }
+    } catch (...) {
+      ::munmap(p, size_);
+      throw;
+    }
+  }
+  ~PosixPartsMapping() override {
+    if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  }
+
+ private:
+  std::byte* place(const MapPart& part) const noexcept { return const_cast<std::byte*>(data_) + part.at; }
+  void map(const MapPart& part) {
+    if (part.size == 0) return;
+    const Fd fd(open_file("open", part.path, O_RDONLY));
+    if (::mmap(place(part), part.size, PROT_READ, MAP_SHARED | MAP_FIXED, fd.get(), static_cast<off_t>(part.offset)) == MAP_FAILED)
+      fail("map", part.path);
+  }
+  void read(const MapPart& part) {
+    const PosixReadableFile file(open_file("open", part.path, O_RDONLY), part.path);
+    if (file.read_at(part.offset, place(part), part.size) != part.size) fail("read", part.path, EIO);
+  }
+};
+
 // flock() locks belong to the open file description, so a second open in this process would conflict, too; but a child that
 // inherited the descriptor would share the lock, and some network file systems turn flock() into process-wide fcntl()
 // locks. The table makes the rule hold inside the process whatever the file system does.
@@ -232,6 +273,9 @@ class PosixEnv final : public Env {
     return std::make_unique<PosixReadableFile>(open_file("open", path, O_RDONLY), path);
   }
   std::shared_ptr<const Mapping> map(const std::string& path) override { return std::make_shared<PosixMapping>(path); }
+  std::shared_ptr<const Mapping> map_parts(const std::vector<MapPart>& parts, std::uint64_t size) override {
+    return std::make_shared<PosixPartsMapping>(parts, size);
+  }
   void rename(const std::string& from, const std::string& to) override {
     if (::rename(from.c_str(), to.c_str()) != 0) fail("rename", from);
   }

@@ -18,7 +18,9 @@ inline constexpr RecordNo kNoRecord = std::numeric_limits<RecordNo>::max();
 
 // Commit sequence number of the database: every acknowledged mutation gets the next one; never decreases.
 using Sequence = std::uint64_t;
-inline constexpr Sequence kNever = std::numeric_limits<Sequence>::max();
+// A tombstone is the sequence that deleted something, which is at least 1; memory that was never written says «never».
+inline constexpr Sequence kNever = 0;
+inline constexpr bool lives_at(Sequence deleted, Sequence at) noexcept { return deleted - 1 >= at; }
 
 enum class Metric : std::uint8_t { l2 = 0, ip = 1, cosine = 2 };
 enum class VectorType : std::uint8_t { float32 = 0, float16 = 1 };

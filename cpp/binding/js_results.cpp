@@ -212,6 +212,10 @@ Napi::Value stats_to_js(Napi::Env env, const Stats& stats) {
   number("segmentBytes", stats.segment_bytes);
   number("checkpoints", stats.checkpoints);
   number("replayed", stats.replayed);
+  o.Set("checkState", stats.check_state);
+  o.Set("checkError", stats.check_error);
+  number("checkDone", stats.check_done);
+  number("checkTotal", stats.check_total);
   o.Set("lastError", stats.last_error);
   number("calibratedRows", static_cast<double>(stats.calibrated_rows));
   number("calibratedQueries", static_cast<double>(stats.calibrated_queries));

@@ -1,9 +1,8 @@
-// A snapshot as segment files, and back.
+// Writes a snapshot as segment files, as few new bytes as the last checkpoint allows.
 //
 // Thread safety: functions on values; the caller holds the folder's lock.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "engine/engine_state.h"
@@ -11,30 +10,29 @@
 
 namespace sagedb {
 
-// What a snapshot does not hold of the state at its sequence.
-struct IdCounters {
+// What a snapshot does not hold of the state at its sequence; taken together with it under the writer's lock.
+struct CheckpointMark {
   std::int64_t next_id = 1;
   bool far_ids = false;
+  std::uint64_t text_size = 0;
 };
 
-// Configuration that is stored with the data.
-void store_config(const Options& options, Manifest* manifest);
-// Replaces what `options` leaves open by what is stored. Throws CONFIG_MISMATCH naming both values.
-void resolve_config(const Manifest& manifest, const std::string& path, Options* options);
-
-// Writes the segments of `snapshot` under new numbers and describes them in `next` (numbers, segments, sequence, fields). Each file is synced
-// when it returns; the folder is not.
-void write_segments(Env& env, const std::string& dir, const Snapshot& snapshot, const IdCounters& counters,
-                    Metric metric, Manifest* next);
-
-struct LoadedState {
-  std::shared_ptr<Snapshot> snapshot;
-  IdMap ids;
-  IdCounters counters;
-  std::string warning;  // a damaged graph that is rebuilt
+// What the segments of the manifest before still describe.
+struct Reuse {
+  bool rows = false;  // rows and records have the same numbers
+  Row moved_head = kNoRow;  // first row whose newest record changed
+  bool codes = false;
+  bool graph = false;
+  bool everything = false;
 };
-// Vectors and codes are read in place from mapped files; records, ids, columns and the graph are read and checked.
-LoadedState load_segments(Env& env, const std::string& dir, const Manifest& manifest, const Options& options,
-                          int threads);
+
+// Whether a graph of `rows` rows is written although one of `stored` is there: below that an open inserts the rest again in the background, which costs
+// less than to write all links after every few rows.
+inline bool graph_outgrown(Row stored, Row rows) noexcept { return rows - stored > stored / 64; }
+
+// Writes what `previous` lacks under new numbers and describes all of it in `next` (numbers, segments, sequence, fields), a copy of `previous` at first.
+// Each file is synced when it returns; the folder is not.
+void write_checkpoint(Env& env, const std::string& dir, const Snapshot& snapshot, const CheckpointMark& mark, const Reuse& reuse,
+                      const Manifest& previous, Manifest* next);
 
 }  // namespace sagedb

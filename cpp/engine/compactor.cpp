@@ -60,7 +60,7 @@ void Compactor::stop_journal() {
 
 // Appends a copy of record r to the new generation; record_map_ grows by one entry by the caller.
 void Compactor::append(const Generation& from, RecordNo r, bool new_row) {
-  const Row old_row = from.records.record(r).row;
+  const Row old_row = from.records.row(r);
   const IdView id = from.records.id(r);
   const std::string_view text = from.records.metadata(r);
   Generation& g = *generation_;
@@ -97,7 +97,7 @@ void Compactor::copy_live_rows() {
       if (context_.cancel != nullptr) context_.cancel->check();
       if (context_.progress != nullptr) context_.progress->done = row;
     }
-    if (from.records.row_deleted()[row].load(std::memory_order_relaxed) <= base_->sequence) continue;
+    if (!from.records.row_live(row, base_->sequence)) continue;
     const RecordNo r = from.records.record_of(row, base_->record_count);
     record_map_[r] = records_;
     append(from, r, true);
@@ -120,7 +120,7 @@ void Compactor::cut_index() {
 }
 
 void Compactor::replay_record(const Snapshot& now, RecordNo r) {
-  const Row old_row = now.generation->records.record(r).row;
+  const Row old_row = now.generation->records.row(r);
   const bool new_row = row_map_[old_row] == kNoRow;
   record_map_.push_back(records_);
   append(*now.generation, r, new_row);
@@ -135,9 +135,9 @@ void Compactor::replay_deletion(const Snapshot& now, const CompactionJournal::En
   to.mark_deleted(r, entry.sequence);
   const IdView id = to.id(r);
   if (ids_.find(id, to) == r) ids_.erase(id, to);
-  const Row row = to.record(r).row;
+  const Row row = to.row(r);
   const Sequence died =
-      now.generation->records.row_deleted()[now.generation->records.record(entry.record).row].load(std::memory_order_acquire);
+      now.generation->records.row_deleted()[now.generation->records.row(entry.record)].load(std::memory_order_acquire);
   // A metadata update ends a record but not its row.
   if (died == kNever || to.row_deleted()[row].load(std::memory_order_relaxed) != kNever) return;
   to.mark_row_deleted(row, died);
@@ -172,7 +172,7 @@ void Compactor::switch_generation(const Snapshot& now) {
   next->dead_rows = dead_rows_;
   next->dead_indexed = 0;
   for (Row r = 0; r < next->indexed_rows(); ++r)
-    if (generation_->records.row_deleted()[r].load(std::memory_order_relaxed) <= now.sequence) ++next->dead_indexed;
+    if (!generation_->records.row_live(r, now.sequence)) ++next->dead_indexed;
   ++next->version;
   auto publication = state_.publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next)));
   WriteLock lock(state_.store_mutex);

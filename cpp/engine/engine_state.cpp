@@ -23,6 +23,9 @@ EngineState::EngineState(const Options& o, std::unique_ptr<AnnsAlgorithm> plugin
       publisher(empty_snapshot(o)),
       sample(o.dimension) {}
 
-EngineState::~EngineState() = default;
+EngineState::~EngineState() {
+  // Its call-back uses members that are gone before the storage is.
+  if (storage) storage->stop_check();
+}
 
 }  // namespace sagedb

@@ -45,7 +45,7 @@ std::shared_ptr<const RowSet> FilterCache::extended(const Entry& entry, const Sn
   rows->count = entry.rows->count;
   const Generation& g = *snapshot.generation;
   for (RecordNo r = entry.record_count; r < snapshot.record_count; ++r) {
-    const Row row = g.records.record(r).row;
+    const Row row = g.records.row(r);
     std::uint64_t& word = rows->words[row >> 6];
     const std::uint64_t bit = std::uint64_t{1} << (row & 63);
     const bool was = (word & bit) != 0, is = matches(filter, g.metadata, r);

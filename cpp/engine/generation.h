@@ -11,15 +11,27 @@
 
 namespace sagedb {
 
+// What a generation reads in place.
+struct GenerationBase {
+  const void* vectors = nullptr;
+  const void* norms = nullptr;  // cosine only
+  Row rows = 0;
+  std::shared_ptr<const void> owner;
+  RecordBase records;
+};
+
 struct Generation {
-  Generation(std::uint32_t dimension, VectorType type) : vectors(dimension, type) {}
-  // Vectors [0, base_count) are read in place.
-  Generation(std::uint32_t dimension, VectorType type, const void* base, Row base_count,
-             std::shared_ptr<const void> owner)
-      : vectors(dimension, type, base, base_count, std::move(owner)) {}
+  Generation(std::uint32_t dimension, VectorType type) : Generation(dimension, type, GenerationBase{}) {}
+  Generation(std::uint32_t dimension, VectorType type, const GenerationBase& base)
+      : vectors(dimension, type, base.vectors, base.rows, base.owner),
+        norms(1024, base.norms, base.norms != nullptr ? base.rows : 0, base.owner),
+        records(base.records),
+        metadata(base.records.record_count, [this](RecordNo r) { return records.metadata(r); }) {}
+  Generation(const Generation&) = delete;
+  Generation& operator=(const Generation&) = delete;
 
   VectorStore vectors;
-  BlockArray<float> norms{1024};  // cosine: length of the vector as given, so that get() returns it unscaled
+  BlockArray<float> norms;  // cosine: length of the vector as given, so that get() returns it unscaled
   RecordStore records;
   MetadataStore metadata;
 };

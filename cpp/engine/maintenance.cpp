@@ -39,6 +39,8 @@ void require_same_generation(const Snapshot& now, const Snapshot& then) {
   if (now.generation != then.generation) throw Error(ErrorCode::ABORTED, "the data was replaced during the build");
 }
 
+bool metadata_due(const EngineState& state) { return state.publisher.current()->generation->metadata.base_due(); }
+
 bool checkpoint_due(const EngineState& state) {
   return state.storage && state.storage->checkpoint_due(*state.publisher.current());
 }
@@ -64,7 +66,8 @@ void Maintenance::notify() noexcept {
   const std::shared_ptr<const Snapshot> snapshot = state_->publisher.current();
   WorkRequests automatic;
   automatic.sampled = state_->sample.size();
-  if (choose_work(*snapshot, state_->options, automatic) == Work::none && !checkpoint_due(*state_)) return;
+  const bool work = choose_work(*snapshot, state_->options, automatic) != Work::none;
+  if (!work && !metadata_due(*state_) && !checkpoint_due(*state_)) return;
   // Taking the mutex orders this wake-up after the thread's own check, so that it cannot be lost.
   std::lock_guard<std::mutex> lock(mutex_);
   work_cv_.notify_one();
@@ -151,7 +154,13 @@ void Maintenance::loop() noexcept {
   while (!stopping_) {
     collect_requests();
     const Work work = choose_work(*state_->publisher.current(), state_->options, requests_);
-    if (checkpoint_due(*state_)) {
+    if (metadata_due(*state_)) {
+      cancel_ = std::make_shared<CancelToken>();
+      lock.unlock();
+      load_metadata();
+      lock.lock();
+      cancel_.reset();
+    } else if (checkpoint_due(*state_)) {
       lock.unlock();
       try {
         state_->storage->checkpoint(*state_);
@@ -181,10 +190,23 @@ void Maintenance::loop() noexcept {
   }
 }
 
+// A filter asked for the records that an open found.
+void Maintenance::load_metadata() noexcept {
+  try {
+    state_->publisher.current()->generation->metadata.load_base(state_->threads, cancel_.get());
+  } catch (...) {
+    const Error error = current_error();
+    if (error.code() == ErrorCode::ABORTED) return;
+    std::lock_guard<std::mutex> lock(mutex_);
+    last_error_ = error;
+  }
+}
+
 void Maintenance::run_job(Work work) {
   std::optional<Error> error;
   try {
     const auto start = Clock::now();
+    if (state_->storage) state_->storage->require_index_checked(cancel_.get());
     if (work == Work::calibrate) {
       calibrate();
       return finish_job(work, error);
@@ -296,8 +318,7 @@ void Maintenance::install(const Snapshot& sealed, std::shared_ptr<const Index> i
   }
   auto next = std::make_shared<Snapshot>(*current);
   for (Row r = current->indexed_rows(); r < rows; ++r)
-    if (current->generation->records.row_deleted()[r].load(std::memory_order_relaxed) <= current->sequence)
-      ++next->dead_indexed;
+    if (!current->generation->records.row_live(r, current->sequence)) ++next->dead_indexed;
   next->index = std::move(index);
   next->codes = std::move(codes);
   next->indexed_sequence = rows == sealed.row_count ? sealed.sequence : current->indexed_sequence;

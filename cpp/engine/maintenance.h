@@ -53,6 +53,7 @@ class Maintenance {
   void collect_requests();
   void loop() noexcept;
   void run_job(Work work);
+  void load_metadata() noexcept;
   void build();
   void install(const Snapshot& sealed, std::shared_ptr<const Index> index, std::shared_ptr<CodeStore> codes);
   void calibrate();

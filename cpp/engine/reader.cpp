@@ -16,7 +16,7 @@ Item Reader::read(const Snapshot& snapshot, RecordNo r, bool include_metadata, b
   }
   if (include_vector) {
     item.vector.resize(state_.options.dimension);
-    read_vector(g, state_.options, g.records.record(r).row, item.vector.data());
+    read_vector(g, state_.options, g.records.row(r), item.vector.data());
   }
   return item;
 }

@@ -1,6 +1,8 @@
 #include "engine/record_order.h"
 
 #include <algorithm>
+#include <deque>
+#include <string>
 
 #include "base/wtf8.h"
 #include "store/metadata_impl.h"
@@ -44,11 +46,20 @@ int compare(const SortValue& a, const SortValue& b) noexcept {
 
 void sort_records(const Snapshot& snapshot, const std::vector<SortKey>& keys, std::size_t wanted, std::vector<RecordNo>& records) {
   if (keys.empty() || records.size() < 2) return;
-  const MetadataStore::Impl& store = snapshot.generation->metadata.impl();
+  const MetadataStore& store = snapshot.generation->metadata;
+  store.want_base();
   const std::size_t width = keys.size();
   std::vector<SortValue> values(records.size() * width);
-  for (std::size_t i = 0; i < records.size(); ++i)
-    for (std::size_t k = 0; k < width; ++k) values[i * width + k] = sort_value(resolve_path(store.document(records[i]), keys[k].path));
+  std::deque<std::string> texts;  // of records that no index holds yet: values point into them
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    std::string scratch;
+    ValueRef document(store.document(records[i], &scratch));
+    if (!scratch.empty()) {
+      texts.push_back(std::move(scratch));
+      document = ValueRef(texts.back().data());
+    }
+    for (std::size_t k = 0; k < width; ++k) values[i * width + k] = sort_value(resolve_path(document, keys[k].path));
+  }
   std::vector<std::size_t> order(records.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   const auto before = [&](std::size_t a, std::size_t b) {

@@ -58,7 +58,7 @@ void fill_result(const Snapshot& snapshot, const Options& options, const SearchR
   for (std::size_t i = 0; i < ranked.size(); ++i) {
     out.hits.push_back(Hit{ExternalId(ranked[i].id), ranked[i].score});
     if (request.include_vector)
-      read_vector(*snapshot.generation, options, records.record(ranked[i].record).row,
+      read_vector(*snapshot.generation, options, records.row(ranked[i].record),
                   out.vectors.data() + i * options.dimension);
     if (!request.include_metadata) continue;
     if (i > 0) out.metadata.push_back(',');

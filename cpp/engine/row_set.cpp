@@ -26,7 +26,7 @@ RowSet matching_rows(const Snapshot& snapshot, const Filter& filter) {
   RowSet out;
   out.words.assign((std::size_t{snapshot.row_count} + 63) / 64, 0);
   for_each_match(snapshot, &filter, [&](RecordNo r) {
-    const Row row = snapshot.generation->records.record(r).row;
+    const Row row = snapshot.generation->records.row(r);
     out.words[row >> 6] |= std::uint64_t{1} << (row & 63);
     ++out.count;
   });

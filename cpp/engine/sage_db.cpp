@@ -43,6 +43,11 @@ struct SageDB::Impl {
   Searcher searcher;
   Reader reader;
   mutable Maintenance maintenance;
+
+  // A filter may have found records without an index.
+  void notify_filtered() const {
+    if (state->publisher.current()->generation->metadata.base_due()) maintenance.notify();
+  }
 };
 
 SageDB::SageDB(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -71,7 +76,9 @@ std::shared_ptr<SageDB> SageDB::open(const Options& options, std::unique_ptr<Ann
     state->storage->recover(*state, writer);
   }
   std::shared_ptr<SageDB> db(new SageDB(std::make_unique<Impl>(std::move(state))));
-  db->impl_->maintenance.notify();
+  Maintenance& maintenance = db->impl_->maintenance;
+  if (db->impl_->state->storage) db->impl_->state->storage->start_check([&maintenance] { maintenance.notify(); });
+  maintenance.notify();
   return db;
 }
 
@@ -94,6 +101,7 @@ std::vector<SearchResult> SageDB::search(const SearchRequest* requests, std::siz
   // Calibration becomes due when the sample has grown: look at round numbers only, not on every call.
   const std::uint64_t after = impl_->state->sample.size();
   if (before / kFirstCalibration != after / kFirstCalibration) impl_->maintenance.notify();
+  impl_->notify_filtered();
   return results;
 }
 
@@ -110,12 +118,16 @@ std::vector<bool> SageDB::has(const std::vector<ExternalId>& ids) const {
 
 std::uint64_t SageDB::count(const Filter* filter) const {
   CallGate::Pass pass(impl_->gate);
-  return count_matches(*impl_->state->publisher.current(), filter);
+  const std::uint64_t n = count_matches(*impl_->state->publisher.current(), filter);
+  impl_->notify_filtered();
+  return n;
 }
 
 std::shared_ptr<Cursor> SageDB::open_cursor(const FindRequest& request) const {
   CallGate::Pass pass(impl_->gate);
-  return impl_->reader.open(request);
+  std::shared_ptr<Cursor> cursor = impl_->reader.open(request);
+  impl_->notify_filtered();
+  return cursor;
 }
 
 std::vector<Item> SageDB::next(Cursor& cursor, std::uint64_t count, bool include_vector) const {
@@ -126,7 +138,9 @@ std::vector<Item> SageDB::next(Cursor& cursor, std::uint64_t count, bool include
 std::vector<Item> SageDB::find(const Filter* filter, std::uint64_t limit, std::uint64_t offset,
                                bool include_vector) const {
   CallGate::Pass pass(impl_->gate);
-  return impl_->reader.find(filter, limit, offset, include_vector);
+  std::vector<Item> items = impl_->reader.find(filter, limit, offset, include_vector);
+  impl_->notify_filtered();
+  return items;
 }
 
 void SageDB::build_index(const CancelToken* cancel, Progress* progress) {
@@ -195,7 +209,7 @@ std::uint64_t SageDB::memory_bytes() const noexcept {
   const std::shared_ptr<const Snapshot> s = impl_->state->publisher.current();
   const Generation& g = *s->generation;
   return s->row_count * g.vectors.stride() + (s->codes ? s->row_count * s->codes->stride() : 0) +
-         (s->index ? s->index->memory_bytes() : 0) + g.records.text_bytes() + g.metadata.bytes() +
+         (s->index ? s->index->memory_bytes() : 0) + g.records.text().own_bytes() + g.metadata.bytes() +
          s->record_count * sizeof(Record) + s->row_count * 12;
 }
 
@@ -225,7 +239,7 @@ Stats SageDB::stats() const {
   out.vector_bytes = s->row_count * g.vectors.stride();
   out.code_bytes = s->codes ? s->row_count * s->codes->stride() : 0;
   out.index_bytes = s->index ? s->index->memory_bytes() : 0;
-  out.metadata_bytes = g.records.text_bytes() + g.metadata.bytes();
+  out.metadata_bytes = g.records.text().own_bytes() + g.metadata.bytes();
   out.id_bytes = impl_->reader.id_bytes() + s->record_count * sizeof(Record) + s->row_count * 12;
   out.scratch_bytes = state.scratch.bytes();
   if (state.storage) {
@@ -235,6 +249,11 @@ Stats SageDB::stats() const {
     out.segment_bytes = disk.segment_bytes;
     out.checkpoints = disk.checkpoints;
     out.replayed = disk.replayed;
+    constexpr const char* kStates[] = {"none", "running", "passed", "damaged"};
+    out.check_state = kStates[static_cast<int>(disk.check.state)];
+    out.check_error = disk.check.error;
+    out.check_done = disk.check.done;
+    out.check_total = disk.check.total;
     out.last_error = disk.last_error;
   }
   out.building = status.building;

@@ -41,6 +41,7 @@ struct Options {
   bool open_metric = false, open_vectors = false, open_index = false, open_M = false;
   std::uint64_t checkpoint_bytes = std::uint64_t{64} << 20;  // log that starts a checkpoint, at least
   Env* env = nullptr;  // null: the operating system's files
+  bool background_check = true;  // false: blocks are checked when a checkpoint or a build needs it (tests)
 };
 
 // One atomic mutation: all of its rows or none.
@@ -116,6 +117,9 @@ struct Stats {
   std::uint64_t build_done = 0, build_total = 0;
   Sequence durable_sequence = 0;  // every commit at or before it survives a loss of power
   std::uint64_t log_bytes = 0, segment_bytes = 0, checkpoints = 0, replayed = 0;
+  // Check of the blocks that the open mapped: none, running, passed or damaged; blocks; what is damaged.
+  std::string check_state = "none", check_error;
+  std::uint64_t check_done = 0, check_total = 0;
   double last_build_seconds = 0, last_publish_us = 0;
   // Calibration of ef (empty before the first): recall@10 on sampled queries, with its lower confidence bound.
   struct RecallPoint {

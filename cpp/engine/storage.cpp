@@ -5,8 +5,9 @@
 #include <type_traits>
 
 #include "engine/op_record.h"
+#include "engine/stored_config.h"
 #include "engine/writer.h"
-#include "storage/segment_reader.h"
+#include "storage/folder_check.h"
 
 namespace sagedb {
 namespace {
@@ -17,6 +18,10 @@ constexpr std::chrono::milliseconds kSyncDelay{50};
 constexpr std::uint64_t kRetryBytes = 16u << 20;
 // Opens leave logs behind; so many are folded into a checkpoint.
 constexpr std::uint64_t kMaxLogs = 16;
+// A log of so many bytes is replayed in no time.
+constexpr std::uint64_t kWorthBytes = 64u << 10;
+// close() does not wait for a longer check than of so many bytes; the log is there.
+constexpr std::uint64_t kCheckAtClose = 256u << 20;
 
 // What no caller may write was never written: where it is read back, it is damage.
 template <typename Work>
@@ -38,37 +43,6 @@ void replay_frame(const Frame& frame, const std::string& payload, const Options&
   });
 }
 
-// What segments hold becomes the state of an engine that nobody knows yet.
-void install(EngineState& state, LoadedState& loaded) {
-  FifoLock writer_lock(state.writer_mutex);
-  auto publication = state.publisher.prepare(loaded.snapshot);
-  WriteLock store(state.store_mutex);
-  std::swap(state.ids, loaded.ids);
-  state.next_id = loaded.counters.next_id;
-  state.far_ids = loaded.counters.far_ids;
-  state.publisher.publish(std::move(publication));
-}
-
-// The whole content of `from` becomes visible in `to` as one. Throws CORRUPTION when that would be a step back.
-void adopt(EngineState& from, EngineState& to, const std::string& dir) {
-  FifoLock from_writer(from.writer_mutex);
-  FifoLock to_writer(to.writer_mutex);
-  const std::shared_ptr<const Snapshot> before = to.publisher.current();
-  auto next = std::make_shared<Snapshot>(*from.publisher.current());
-  if (next->sequence < before->sequence)
-    throw Error(ErrorCode::CORRUPTION, dir + " went back from sequence " + std::to_string(before->sequence) + " to " +
-                                           std::to_string(next->sequence) + "; open it again");
-  if (before->version > 0) next->version = std::max(next->version, before->version + 1);
-  if (!next->recall) next->recall = before->recall;
-  auto publication = to.publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next)));
-  WriteLock from_store(from.store_mutex);
-  WriteLock to_store(to.store_mutex);
-  std::swap(to.ids, from.ids);
-  to.next_id = from.next_id;
-  to.far_ids = from.far_ids;
-  to.publisher.publish(std::move(publication));
-}
-
 }  // namespace
 
 Storage::Storage(Env& env, const Options& options)
@@ -76,7 +50,9 @@ Storage::Storage(Env& env, const Options& options)
       dir_(options.path),
       durability_(options.durability),
       read_only_(options.read_only),
-      checkpoint_bytes_(options.checkpoint_bytes) {}
+      checkpoint_bytes_(options.checkpoint_bytes),
+      background_check_(options.background_check),
+      check_(env, options.path) {}
 
 Storage::~Storage() { stop_sync_thread(); }
 
@@ -92,9 +68,9 @@ std::unique_ptr<Storage> Storage::open(Options* options) {
     if (options->read_only) {
       with_current_manifest(env, s->dir_, [&](Manifest&& manifest) { s->manifest_ = std::move(manifest); });
     } else {
-      s->manifest_ = read_current_manifest(env, s->dir_, true);
+      s->manifest_ = read_writable_manifest(env, s->dir_, &s->damaged_manifest_);
     }
-    s->last_tried_ = s->manifest_.generation;
+    s->last_tried_ = s->damaged_manifest_ ? s->damaged_manifest_->generation : s->manifest_.generation;
     resolve_config(s->manifest_, s->dir_, options);
     return s;
   }
@@ -124,13 +100,14 @@ void Storage::recover(EngineState& state, Writer& writer) {
 }
 
 void Storage::recover_writable(EngineState& state, Writer& writer) {
-  LoadedState loaded =
-      read_stored("a segment", [&] { return load_segments(env_, dir_, manifest_, state.options, state.threads); });
+  LoadedState loaded = read_stored("a segment", [&] { return load_state(env_, dir_, manifest_, state.options); });
   last_tried_ = std::max(last_tried_, manifest_.generation);
-  checkpointed_index_ = loaded.snapshot->index;
   note_manifest(*loaded.snapshot);
-  if (!loaded.warning.empty()) fail(Error(ErrorCode::CORRUPTION, loaded.warning));
-  install(state, loaded);
+  if (!loaded.warning.empty()) {
+    for (const FileKind kind : {FileKind::codes, FileKind::code_errors, FileKind::graph}) manifest_.drop(kind);
+    fail(Error(ErrorCode::CORRUPTION, loaded.warning));
+  }
+  install_state(state, loaded);
   RecoveredLogs logs = replay_logs(env_, dir_, manifest_.database, manifest_.log_number, manifest_.sequence,
                                    [&](const Frame& frame, const std::string& payload) {
                                      replay_frame(frame, payload, state.options, writer);
@@ -138,11 +115,49 @@ void Storage::recover_writable(EngineState& state, Writer& writer) {
                                    });
   if (state.publisher.current()->sequence != logs.last_sequence)
     throw Error(ErrorCode::INTERNAL, "replay ended at another sequence than the log");
+  if (damaged_manifest_) {
+    require_complete(*damaged_manifest_, dir_, logs.last_number, logs.last_sequence);
+    fail(Error(ErrorCode::CORRUPTION, manifest_name(damaged_manifest_->generation) + " was damaged; " +
+                                          manifest_name(manifest_.generation) + " and the logs after it were opened"));
+    many_logs_ = true;  // a new generation soon
+  }
   log_bytes_ = logs.bytes;
   // Also makes durable what was read from the system's cache and no sync is known to cover.
   start_log(std::move(logs.next));
   if (logs.last_number >= manifest_.log_number + kMaxLogs) many_logs_ = true;
+  begin_check(state);
   if (durability_ == Durability::async) sync_thread_ = std::thread([this] { sync_loop(); });
+}
+
+void Storage::begin_check(EngineState& state) {
+  check_.begin(manifest_, read_only_, [this, &state] { drop_index(state); });
+  if (wake_ && background_check_) check_.start();
+}
+
+void Storage::start_check(std::function<void()> wake) {
+  wake_ = std::move(wake);
+  if (background_check_) check_.start();
+}
+
+// The stored index is damaged: it is made again from the vectors, and the next checkpoint writes it whole.
+void Storage::drop_index(EngineState& state) noexcept {
+  graph_sound_ = false;
+  fail(Error(ErrorCode::CORRUPTION, "the index is rebuilt: " + check_.status().error));
+  try {
+    {
+      FifoLock writer(state.writer_mutex);
+      auto next = std::make_shared<Snapshot>(*state.publisher.current());
+      next->index.reset();
+      next->codes.reset();
+      next->dead_indexed = 0;
+      next->indexed_sequence = 0;
+      ++next->version;
+      state.publisher.publish(state.publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next))));
+    }
+    if (wake_) wake_();
+  } catch (...) {
+    fail(current_error());
+  }
 }
 
 // The current generation and its logs, read beside the writer and then shown as one.
@@ -151,20 +166,20 @@ void Storage::load_newest(EngineState& state) {
     if (manifest.database != manifest_.database)
       throw Error(ErrorCode::CONFIG_MISMATCH, dir_ + " holds another database now; open it again");
     const auto staging = std::make_shared<EngineState>(state.options, nullptr);
-    LoadedState loaded =
-        read_stored("a segment", [&] { return load_segments(env_, dir_, manifest, state.options, state.threads); });
+    LoadedState loaded = read_stored("a segment", [&] { return load_state(env_, dir_, manifest, state.options); });
     // A graph that is missing because the generation is obsolete is not damaged.
     if (!loaded.warning.empty() && current_generation(env_, dir_) != manifest.generation)
       throw Error(ErrorCode::CORRUPTION, loaded.warning);
-    install(*staging, loaded);
+    install_state(*staging, loaded);
     LogFollower logs(manifest.database, manifest.log_number, manifest.sequence);
     Writer writer(staging);
     follow_logs(*staging, writer, logs);
-    adopt(*staging, state, dir_);
+    adopt_state(*staging, state, dir_);
     if (!loaded.warning.empty()) fail(Error(ErrorCode::CORRUPTION, loaded.warning));
     manifest_ = std::move(manifest);
     follower_.emplace(logs);
     note_manifest(*state.publisher.current());
+    begin_check(state);
   });
 }
 
@@ -221,6 +236,7 @@ void Storage::rotate(Sequence last_sequence) {
 
 void Storage::log(const WritePlan& plan) {
   if (read_only_) throw Error(ErrorCode::READ_ONLY, "the database was opened with readOnly");
+  check_.require_sound();
   if (durability_ == Durability::memory) return;
   if (current_log()->ended()) rotate(plan.base()->sequence);
   const std::shared_ptr<LogWriter> log = current_log();
@@ -291,15 +307,19 @@ void Storage::note_manifest(const Snapshot& of) {
   segment_bytes_ = bytes;
   checkpoint_sequence_ = manifest_.sequence;
   checkpointed_generation_ = of.generation.get();
+  stored_generation_ = of.generation;
+  stored_codes_ = of.codes;
+  moved_head_ = kNoRow;
 }
 
 bool Storage::checkpoint_due(const Snapshot& now) const noexcept {
-  if (read_only_ || closed_) return false;
+  // While the check runs, a checkpoint would wait for it; the log goes on.
+  if (read_only_ || closed_ || check_.running()) return false;
   // A compaction is written soon, so that the space of deleted rows comes back.
   if (now.generation.get() != checkpointed_generation_ && log_bytes_ >= retry_bytes_) return true;
   if (many_logs_ && log_bytes_ >= retry_bytes_) return true;
   if (durability_ == Durability::memory) return false;
-  return log_bytes_ >= std::max({checkpoint_bytes_, segment_bytes_.load() / 2, retry_bytes_.load()});
+  return log_bytes_ >= std::max(checkpoint_bytes_, retry_bytes_.load());
 }
 
 void Storage::checkpoint(EngineState& state) {
@@ -314,21 +334,37 @@ void Storage::checkpoint(EngineState& state) {
   }
 }
 
-bool Storage::up_to_date(const Snapshot& now) const {
-  return now.sequence == manifest_.sequence && now.generation.get() == checkpointed_generation_ &&
-         checkpointed_index_.lock() == now.index;
+Reuse Storage::reusable(const Snapshot& now) const {
+  Reuse out;
+  out.rows = !manifest_.segments.empty() && stored_generation_.lock() == now.generation;
+  out.moved_head = moved_head_;
+  if (!out.rows) return out;
+  out.codes = now.codes && stored_codes_.lock() == now.codes;
+  const bool has_graph = manifest_.find(FileKind::graph) != nullptr;
+  const auto stored_rows = static_cast<Row>(manifest_.number("indexed_rows"));
+  out.graph = now.index && has_graph && graph_sound_ && !graph_outgrown(stored_rows, now.indexed_rows());
+  const std::string name = now.index ? now.index->name() : "";
+  const bool same_index = out.graph || (!has_graph && manifest_.text("built") == name && stored_rows == now.indexed_rows());
+  out.everything = same_index && now.sequence == manifest_.sequence;
+  return out;
 }
 
 void Storage::run_checkpoint(EngineState& state) {
   if (read_only_) throw Error(ErrorCode::READ_ONLY, "the database was opened with readOnly");
+  // What was mapped is written anew, or named again as sound.
+  check_.finish(false, nullptr);
+  check_.require_sound();
   std::shared_ptr<const Snapshot> now;
-  IdCounters counters;
+  CheckpointMark mark;
+  Reuse reuse;
   std::uint64_t log_bytes;
   {
     FifoLock writer(state.writer_mutex);
     now = state.publisher.current();
-    if (up_to_date(*now) && !many_logs_) return;
-    counters = IdCounters{state.next_id, state.far_ids};
+    moved_head_ = std::min(moved_head_, now->generation->records.take_moved_head());
+    reuse = reusable(*now);
+    if (reuse.everything && !many_logs_) return;
+    mark = CheckpointMark{state.next_id, state.far_ids, now->generation->records.text().end()};
     log_bytes = log_bytes_;
     const std::shared_ptr<LogWriter> log = current_log();
     if (!log->ended()) log->seal();
@@ -339,7 +375,7 @@ void Storage::run_checkpoint(EngineState& state) {
   next.generation = ++last_tried_;
   next.log_number = current_log()->number();
   try {
-    write_segments(env_, dir_, *now, counters, state.options.metric, &next);
+    write_checkpoint(env_, dir_, *now, mark, reuse, manifest_, &next);
   } catch (...) {
     discard_segments(env_, dir_, manifest_.next_segment);
     manifest_.next_segment = next.next_segment;
@@ -348,7 +384,8 @@ void Storage::run_checkpoint(EngineState& state) {
   manifest_.next_segment = next.next_segment;
   publish_manifest(env_, dir_, next);
   manifest_ = std::move(next);
-  checkpointed_index_ = now->index;
+  if (!reuse.graph) graph_sound_ = true;
+  damaged_manifest_.reset();
   note_manifest(*now);
   log_bytes_ -= log_bytes;
   retry_bytes_ = 0;
@@ -359,20 +396,25 @@ void Storage::run_checkpoint(EngineState& state) {
 
 void Storage::snapshot(EngineState& state, const std::string& dir) {
   MutexLock lock(checkpoint_mutex_);
-  if (!read_only_) run_checkpoint(state);
+  if (read_only_) {
+    check_.finish(false, nullptr);
+    check_.require_sound();
+  } else {
+    run_checkpoint(state);
+  }
   env_.make_dir(dir);
   if (!env_.list(dir).empty()) throw Error(ErrorCode::INVALID_ARGUMENT, "snapshot: " + dir + " is not empty");
   Manifest copy = manifest_;
   if (read_only_) {
     // Part of what is visible is in the log, and the files may be gone.
-    IdCounters counters;
+    CheckpointMark mark;
     std::shared_ptr<const Snapshot> now;
     {
       FifoLock writer(state.writer_mutex);
       now = state.publisher.current();
-      counters = IdCounters{state.next_id, state.far_ids};
+      mark = CheckpointMark{state.next_id, state.far_ids, now->generation->records.text().end()};
     }
-    write_segments(env_, dir, *now, counters, state.options.metric, &copy);
+    write_checkpoint(env_, dir, *now, mark, Reuse{}, manifest_, &copy);
   } else {
     for (const SegmentRef& ref : manifest_.segments) {
       const std::string name = segment_name(ref.kind, ref.number);
@@ -390,41 +432,18 @@ void Storage::snapshot(EngineState& state, const std::string& dir) {
 
 void Storage::verify(Progress* progress, const CancelToken* cancel) {
   MutexLock lock(checkpoint_mutex_);
-  if (!read_only_) return verify_files(manifest_, progress, cancel);
+  if (!read_only_) return verify_folder(env_, dir_, manifest_, progress, cancel);
   // What this opener reads may have been replaced meanwhile: it is the folder that is looked at.
   with_current_manifest(env_, dir_, [&](Manifest&& manifest) {
     if (progress != nullptr) progress->done = 0;
-    verify_files(manifest, progress, cancel);
+    verify_folder(env_, dir_, manifest, progress, cancel);
   });
-}
-
-void Storage::verify_files(const Manifest& manifest, Progress* progress, const CancelToken* cancel) {
-  std::vector<std::shared_ptr<const SegmentReader>> files;
-  std::uint64_t blocks = 0;
-  for (const SegmentRef& ref : manifest.segments) {
-    const std::string path = join_path(dir_, segment_name(ref.kind, ref.number));
-    files.push_back(SegmentReader::open(env_, path, ref.kind, manifest.database, false));
-    blocks += files.back()->blocks();
-  }
-  if (progress != nullptr) progress->total = blocks;
-  for (const auto& file : files) {
-    file->verify_table();
-    for (std::uint64_t b = 0; b < file->blocks(); ++b) {
-      if (cancel != nullptr) cancel->check();
-      file->verify_block(b);
-      if (progress != nullptr) ++progress->done;
-    }
-  }
-  read_manifest(env_, dir_, manifest.generation, false);
-  replay_logs(env_, dir_, manifest.database, manifest.log_number, manifest.sequence,
-              [&](const Frame&, const std::string&) {
-                if (cancel != nullptr) cancel->check();
-              });
 }
 
 void Storage::close(EngineState& state) {
   if (closed_.exchange(true)) return;
   stop_sync_thread();
+  check_.stop();
   if (read_only_) return;
   try {
     const std::shared_ptr<LogWriter> log = current_log();
@@ -434,9 +453,10 @@ void Storage::close(EngineState& state) {
       return;
     }
     MutexLock checkpoint(checkpoint_mutex_);
-    // A checkpoint makes the next open fast; it is left out where the log is short against what it would rewrite.
-    const bool worth = durability_ == Durability::memory || log_bytes_ > segment_bytes_ / 16 + (std::uint64_t{1} << 16);
-    if (!log->poisoned() && worth) run_checkpoint(state);
+    // A checkpoint makes the next open fast; it is left out where the log is short.
+    const bool sound = check_.status().state != BlockCheck::State::damaged;
+    const bool worth = log_bytes_ > kWorthBytes && sound && check_.bytes_left() <= kCheckAtClose;
+    if (!log->poisoned() && (worth || durability_ == Durability::memory)) run_checkpoint(state);
     if (log->poisoned()) throw Error(ErrorCode::READ_ONLY, "a sync failed; what was not acknowledged may be lost");
     const std::shared_ptr<LogWriter> last = current_log();
     if (!last->ended()) {
@@ -453,6 +473,7 @@ void Storage::close(EngineState& state) {
 
 Storage::Status Storage::status() const {
   Status out;
+  out.check = check_.status();
   MutexLock lock(log_mutex_);
   out.durable_sequence = std::max<Sequence>(checkpoint_sequence_, log_ ? log_->durable_sequence() : 0);
   out.log_bytes = log_bytes_;

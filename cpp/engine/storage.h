@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,7 +16,8 @@
 
 #include "base/cancel.h"
 #include "base/mutex.h"
-#include "engine/checkpoint.h"
+#include "engine/block_check.h"
+#include "engine/loaded_state.h"
 #include "storage/log_follower.h"
 
 namespace sagedb {
@@ -35,6 +37,12 @@ class Storage {
   // Read-only: takes over what the folder's writer has made known since. True when there was something. When it throws, the state is as
   // before, or at one of the commits between. The switch to another generation refuses builds that began on the old one.
   bool refresh(EngineState& state, Writer& writer);
+
+  // Begins the check of what was mapped, in the background unless the options say otherwise. `wake` is called when the index was dropped.
+  void start_check(std::function<void()> wake);
+  // Before something is built on the stored index: it is sound, or gone.
+  void require_index_checked(const CancelToken* cancel) { check_.finish(true, cancel); }
+  void stop_check() noexcept { check_.stop(); }
 
   // Before a commit: the plan is in the log, and on disk in mode fsync, when it returns. Otherwise it throws and nothing has happened.
   void log(const WritePlan& plan);
@@ -57,6 +65,7 @@ class Storage {
     std::uint64_t checkpoints = 0;
     std::uint64_t replayed = 0;  // operations read from the log at open
     std::string last_error;
+    BlockCheck::Status check;
   };
   Status status() const;
 
@@ -65,12 +74,14 @@ class Storage {
   void recover_writable(EngineState& state, Writer& writer) REQUIRES(checkpoint_mutex_);
   void load_newest(EngineState& state) REQUIRES(checkpoint_mutex_);
   bool follow_logs(EngineState& state, Writer& writer, LogFollower& logs);
-  void verify_files(const Manifest& manifest, Progress* progress, const CancelToken* cancel);
+  void begin_check(EngineState& state) REQUIRES(checkpoint_mutex_);
+  void drop_index(EngineState& state) noexcept;
   void start_log(LogStart start);
   void rotate(Sequence last_sequence);
   std::shared_ptr<LogWriter> current_log() const;
   void run_checkpoint(EngineState& state) REQUIRES(checkpoint_mutex_);
-  bool up_to_date(const Snapshot& now) const REQUIRES(checkpoint_mutex_);
+  // What of the last checkpoint's segments still describes `now`.
+  Reuse reusable(const Snapshot& now) const REQUIRES(checkpoint_mutex_);
   void note_manifest(const Snapshot& of) REQUIRES(checkpoint_mutex_);
   void sync_loop() noexcept;
   void stop_sync_thread() noexcept;
@@ -81,14 +92,19 @@ class Storage {
   const Durability durability_;
   const bool read_only_;
   const std::uint64_t checkpoint_bytes_;
+  const bool background_check_;
   std::unique_ptr<FileLock> lock_;
   Uuid database_{};  // constant after recover()
 
   Mutex checkpoint_mutex_{"checkpoint"};
   Manifest manifest_ GUARDED_BY(checkpoint_mutex_);
   std::uint64_t last_tried_ GUARDED_BY(checkpoint_mutex_) = 0;  // generation numbers are never tried twice
-  std::weak_ptr<const Index> checkpointed_index_ GUARDED_BY(checkpoint_mutex_);
+  // What the segments of manifest_ hold.
+  std::weak_ptr<const Generation> stored_generation_ GUARDED_BY(checkpoint_mutex_);
+  std::weak_ptr<const CodeStore> stored_codes_ GUARDED_BY(checkpoint_mutex_);
+  Row moved_head_ GUARDED_BY(checkpoint_mutex_) = kNoRow;  // first row with a newer record since
   std::optional<LogFollower> follower_ GUARDED_BY(checkpoint_mutex_);  // read-only
+  std::optional<CurrentName> damaged_manifest_ GUARDED_BY(checkpoint_mutex_);  // an older one was opened in its place
 
   mutable Mutex log_mutex_{"log"};
   std::shared_ptr<LogWriter> log_ GUARDED_BY(log_mutex_);
@@ -98,6 +114,7 @@ class Storage {
   std::atomic<std::uint64_t> log_bytes_{0}, segment_bytes_{0}, checkpoints_{0}, replayed_{0}, retry_bytes_{0};
   std::atomic<Sequence> checkpoint_sequence_{0};
   std::atomic<bool> many_logs_{false};
+  std::atomic<bool> graph_sound_{true};  // that of the last checkpoint
   std::atomic<const Generation*> checkpointed_generation_{nullptr};
 
   // Mode async: syncs shortly after writes.
@@ -107,6 +124,9 @@ class Storage {
   bool stopping_ = false;
   std::thread sync_thread_;
   std::atomic<bool> closed_{false};
+
+  std::function<void()> wake_;  // constant after start_check()
+  BlockCheck check_;  // last: its thread uses all of the above
 };
 
 }  // namespace sagedb

@@ -112,9 +112,9 @@ RecordNo WritePlan::find(const IdView& id) const {
   return state_.ids.find(id, base_->generation->records);
 }
 
-Row WritePlan::row_of(RecordNo r) const noexcept {
+Row WritePlan::row_of(RecordNo r) const {
   return r >= base_->record_count ? changes_[puts_[r - base_->record_count]].row
-                                  : base_->generation->records.record(r).row;
+                                  : base_->generation->records.row(r);
 }
 
 std::string_view WritePlan::text_of(RecordNo r) const noexcept {

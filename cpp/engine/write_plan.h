@@ -67,7 +67,7 @@ class WritePlan {
     std::size_t operator()(const IdView& id) const noexcept { return hash_id(id); }
   };
   RecordNo find(const IdView& id) const REQUIRES_SHARED(state_.store_mutex);
-  Row row_of(RecordNo r) const noexcept;
+  Row row_of(RecordNo r) const;
   std::string_view text_of(RecordNo r) const noexcept;
   std::int64_t assign(std::size_t count) REQUIRES(state_.writer_mutex) REQUIRES_SHARED(state_.store_mutex);
   void note_number(const IdView& id) noexcept;

@@ -138,8 +138,11 @@ void Writer::reserve(WritePlan& plan) {
   g.records.reserve_text(plan.text_bytes());
   if (plan.new_records() > 0) g.metadata.reserve(plan.metadata().data(), plan.metadata().size(), base.record_count);
   std::vector<IdView> ids;
-  for (const PlannedChange& c : plan.changes())
-    if (c.kind == PlannedChange::Kind::put && c.replaces == kNoRecord) ids.push_back(c.id);
+  {
+    ReadLock lock(state_->store_mutex);
+    for (const PlannedChange& c : plan.changes())
+      if (c.kind == PlannedChange::Kind::put && state_->ids.needs_room(c.replaces)) ids.push_back(c.id);
+  }
   if (state_->journal != nullptr)
     state_->journal->deleted.reserve(state_->journal->deleted.size() + plan.changes().size());
   if (ids.empty()) return;

@@ -33,13 +33,14 @@ struct RecordSet {
 };
 
 // Records below `record_count` whose metadata matches, whether still live or not: the caller intersects with its snapshot.
-// Throws OUT_OF_MEMORY only. Lock-free with respect to the writer: reads only what was published below record_count.
+// Throws OUT_OF_MEMORY, and CORRUPTION when the text of a record is damaged. Lock-free with respect to the writer: reads only what was published below record_count.
 RecordSet evaluate(const Filter& filter, const MetadataStore& metadata, RecordNo record_count);
 
-// Upper bound of the number of records below `record_count` that match, from index sizes alone: microseconds. Throws OUT_OF_MEMORY only.
+// Upper bound of the number of records below `record_count` that match, from index sizes alone (records without an index count as matches): microseconds. Throws OUT_OF_MEMORY only.
 std::size_t estimate_matches(const Filter& filter, const MetadataStore& metadata, RecordNo record_count);
 
 // Whether one published record matches; for checking a few records without a set.
-bool matches(const Filter& filter, const MetadataStore& metadata, RecordNo r) noexcept;
+// Throws CORRUPTION, OUT_OF_MEMORY.
+bool matches(const Filter& filter, const MetadataStore& metadata, RecordNo r);
 
 }  // namespace sagedb

@@ -2,7 +2,9 @@
 // records that earlier, more selective conditions left over: whichever is estimated cheaper.
 #include <algorithm>
 #include <new>
+#include <string>
 
+#include "base/executor.h"
 #include "base/status.h"
 #include "filter/filter_node.h"
 #include "store/metadata_impl.h"
@@ -357,14 +359,45 @@ class Evaluation {
 
 }  // namespace
 
+namespace {
+
+// Records [0, base_count) while they have no index: every text is read.
+void test_base(const FilterNode& root, const MetadataStore& metadata, RecordNo count, Words& out) {
+  parallel_for((std::size_t{count} + 63) / 64, 16, hardware_threads(), [&](std::size_t begin, std::size_t end, int) {
+    std::string scratch;
+    for (std::size_t w = begin; w < end; ++w)
+      for (RecordNo r = static_cast<RecordNo>(w * 64), last = std::min<RecordNo>(count, r + 64); r < last; ++r)
+        if (matches_object(root, ValueRef(metadata.document(r, &scratch)))) out[w] |= std::uint64_t{1} << (r & 63);
+  });
+}
+
+void clear_below(Words& words, RecordNo first) {
+  std::fill_n(words.begin(), first / 64, 0);
+  if ((first & 63) != 0) words[first / 64] &= ~std::uint64_t{0} << (first & 63);
+}
+
+}  // namespace
+
 RecordSet evaluate(const Filter& filter, const MetadataStore& metadata, RecordNo record_count) {
   try {
     const FilterTree& tree = FilterTree::of(filter);
-    Evaluation evaluation(tree, metadata.impl(), record_count);
     RecordSet set;
     set.size = record_count;
-    set.words.resize(evaluation.word_count());
-    evaluation.add(tree.root, set.words);
+    set.words.resize((static_cast<std::size_t>(record_count) + 63) / 64);
+    const RecordNo base_count = std::min(metadata.base_count(), record_count);
+    if (record_count > base_count) {
+      Evaluation(tree, metadata.impl(), record_count).add(tree.root, set.words);
+      if (base_count > 0) clear_below(set.words, base_count);
+    }
+    if (base_count == 0) return set;
+    metadata.want_base();
+    Words base((static_cast<std::size_t>(base_count) + 63) / 64);
+    if (const MetadataStore::Impl* loaded = metadata.base()) {
+      Evaluation(tree, *loaded, base_count).add(tree.root, base);
+    } else {
+      test_base(tree.root, metadata, base_count, base);
+    }
+    for (std::size_t w = 0; w < base.size(); ++w) set.words[w] |= base[w];
     return set;
   } catch (const std::bad_alloc&) {
     throw Error(ErrorCode::OUT_OF_MEMORY, "out of memory");
@@ -374,14 +407,22 @@ RecordSet evaluate(const Filter& filter, const MetadataStore& metadata, RecordNo
 std::size_t estimate_matches(const Filter& filter, const MetadataStore& metadata, RecordNo record_count) {
   try {
     const FilterTree& tree = FilterTree::of(filter);
-    return Evaluation(tree, metadata.impl(), record_count).estimate(tree.root);
+    const RecordNo base_count = std::min(metadata.base_count(), record_count);
+    std::size_t total = 0;
+    if (record_count > base_count) {
+      total = std::min<std::size_t>(record_count - base_count, Evaluation(tree, metadata.impl(), record_count).estimate(tree.root));
+    }
+    if (base_count == 0) return total;
+    const MetadataStore::Impl* loaded = metadata.base();
+    return total + (loaded != nullptr ? Evaluation(tree, *loaded, base_count).estimate(tree.root) : base_count);
   } catch (const std::bad_alloc&) {
     throw Error(ErrorCode::OUT_OF_MEMORY, "out of memory");
   }
 }
 
-bool matches(const Filter& filter, const MetadataStore& metadata, RecordNo r) noexcept {
-  return matches_object(FilterTree::of(filter).root, metadata.impl().document(r));
+bool matches(const Filter& filter, const MetadataStore& metadata, RecordNo r) {
+  std::string scratch;
+  return matches_object(FilterTree::of(filter).root, ValueRef(metadata.document(r, &scratch)));
 }
 
 }  // namespace sagedb

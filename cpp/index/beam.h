@@ -61,6 +61,7 @@ template <Overflow kOverflow, typename Measure, typename Level>
 void run_beam(const Measure& measure, const Level& level, SearchScratch& s, std::uint32_t breadth,
               SearchCounters* counters) {
   const std::uint32_t width = level.width();
+  const std::uint32_t node_count = level.nodes();
   std::uint64_t expanded = 0;
   const std::size_t seen_before = s.seen_count();
   for (;;) {
@@ -71,7 +72,7 @@ void run_beam(const Measure& measure, const Level& level, SearchScratch& s, std:
       const std::uint32_t* links = level.links(node);
       for (std::uint32_t i = 0; i < width; ++i) {
         const std::uint32_t neighbor = load_link(links + i);
-        if (neighbor == kNoRow) break;
+        if (neighbor >= node_count) break;  // kNoRow, or damage
         s.gather(neighbor);
       }
     }
@@ -100,7 +101,7 @@ std::uint64_t descend_level(const Measure& measure, const UpperLevelView& level,
     const std::size_t width = std::min<std::size_t>(level.width(), kMeasureBatch);
     for (std::size_t i = 0; i < width; ++i) {
       const std::uint32_t neighbor = load_link(links + i);
-      if (neighbor == kNoRow) break;
+      if (neighbor >= level.nodes()) break;
       nodes[count++] = neighbor;
     }
     measure.many(level.rows_of(nodes, count, rows), count, distances);

@@ -143,16 +143,12 @@ std::uint32_t Codec::encode(const float* in, std::uint8_t* out, float* error) co
 
 std::uint32_t Codec::encode(const float* in, std::uint8_t* out) const noexcept { return encode(in, out, nullptr); }
 
-CodeStore::CodeStore(Codec codec) : CodeStore(codec, nullptr, 0, nullptr) {}
+CodeStore::CodeStore(Codec codec) : CodeStore(codec, nullptr, nullptr, 0, nullptr) {}
 
-CodeStore::CodeStore(Codec codec, const void* base, Row base_count, std::shared_ptr<const void> owner)
-    : codec_(codec), rows_(codec.padded, first_block(codec.padded), base, base_count, std::move(owner)), errors_(4096) {
-  errors_.ensure(base_count);
-}
-
-void CodeStore::restore_errors(const std::uint8_t* errors, Row count) noexcept {
-  for (Row r = 0; r < count; ++r) errors_[r] = errors[r];
-}
+CodeStore::CodeStore(Codec codec, const void* base, const void* errors, Row base_count, std::shared_ptr<const void> owner)
+    : codec_(codec),
+      rows_(codec.padded, first_block(codec.padded), base, base_count, owner),
+      errors_(4096, errors, base_count, owner) {}
 
 void CodeStore::encode(const VectorStore& vectors, Row first, Row last) noexcept {
   constexpr std::size_t kChunk = 1024;  // components decoded at a time from half precision

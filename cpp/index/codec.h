@@ -53,7 +53,8 @@ struct Codec {
 class CodeStore {
  public:
   explicit CodeStore(Codec codec);
-  CodeStore(Codec codec, const void* base, Row base_count, std::shared_ptr<const void> owner);
+  // Codes and error bytes of rows [0, base_count) are read in place.
+  CodeStore(Codec codec, const void* base, const void* errors, Row base_count, std::shared_ptr<const void> owner);
   const Codec& codec() const noexcept { return codec_; }
   std::size_t stride() const noexcept { return codec_.padded; }
   void ensure(Row count) {
@@ -64,11 +65,8 @@ class CodeStore {
   void encode(const VectorStore& vectors, Row first, Row last) noexcept;
   const std::uint8_t* row(Row r) const noexcept { return reinterpret_cast<const std::uint8_t*>(rows_.at(r)); }
   std::uint32_t run(Row r) const noexcept { return rows_.run(r); }
-  // Upper bound of row r's error in steps of Codec::error_unit(), 1..254; 0 and 255: no bound is known (rows of the base block,
-  // rows far outside the trained range).
+  // Upper bound of row r's error in steps of Codec::error_unit(), 1..254; 0 and 255: no bound is known (rows far outside the trained range).
   std::uint8_t error(Row r) const noexcept { return errors_[r]; }
-  // The bounds of the base block's rows, as error() gave them when it was written.
-  void restore_errors(const std::uint8_t* errors, Row count) noexcept;
   std::size_t bytes() const noexcept { return rows_.bytes() + errors_.bytes(); }
   // Share of encoded components that saturated.
   double saturated() const noexcept;

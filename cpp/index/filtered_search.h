@@ -49,6 +49,7 @@ template <typename Measure>
 void run_two_hop(const Measure& measure, const BaseLevelView& level, const RowSelector& selector, SearchScratch& s,
                  SearchCounters* counters) {
   const std::uint32_t width = level.width();
+  const Row rows = level.rows;
   std::uint64_t expanded = 0;
   std::uint64_t measured = 0;
   for (std::uint32_t node; s.pool.next(&node); ++expanded) {
@@ -59,7 +60,7 @@ void run_two_hop(const Measure& measure, const BaseLevelView& level, const RowSe
     const Row* links = level.links(node);
     for (std::uint32_t i = 0; i < width; ++i) {
       const Row n = load_link(links + i);
-      if (n == kNoRow) break;
+      if (n >= rows) break;
       if (!s.visited(n) && !filter_allows(selector, n)) level.prefetch(n);
       s.gather(n);
     }
@@ -73,7 +74,7 @@ void run_two_hop(const Measure& measure, const BaseLevelView& level, const RowSe
       const Row* hop = level.links(n);
       for (std::uint32_t j = 0; j < width; ++j) {
         const Row m = load_link(hop + j);
-        if (m == kNoRow) break;
+        if (m >= rows) break;
         if (!filter_allows(selector, m)) continue;
         const std::size_t before = s.seen_count();
         s.gather(m);
@@ -117,7 +118,7 @@ void search_restricted(const Measure& measure, const GraphData& graph, std::uint
                        const RowSelector& selector, std::uint32_t ef, std::uint32_t breadth, SearchScratch& s,
                        SearchCounters* counters) {
   const Row matching = selector.allowed != nullptr ? std::min(selector.allowed_count, graph.rows) : graph.rows;
-  const BaseLevelView level{&graph.base};
+  const BaseLevelView level{&graph.base, graph.rows};
   if (choice.plan != FilterPlan::scan && matching > 0) {
     const bool two_hop = choice.plan == FilterPlan::two_hop;
     const double share = static_cast<double>(matching) / graph.rows;

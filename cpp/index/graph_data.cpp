@@ -11,11 +11,18 @@ namespace sagedb {
 
 LinkTable::~LinkTable() { release(); }
 
+LinkTable::LinkTable(std::uint32_t width, const void* links, const void* parents, std::shared_ptr<const void> owner)
+    : width_(width),
+      links_(static_cast<Row*>(const_cast<void*>(links))),
+      parents_(static_cast<Row*>(const_cast<void*>(parents))),
+      owner_(std::move(owner)) {}
+
 LinkTable::LinkTable(LinkTable&& other) noexcept
     : width_(other.width_),
       capacity_(std::exchange(other.capacity_, 0)),
       links_(std::exchange(other.links_, nullptr)),
-      parents_(std::exchange(other.parents_, nullptr)) {}
+      parents_(std::exchange(other.parents_, nullptr)),
+      owner_(std::move(other.owner_)) {}
 
 LinkTable& LinkTable::operator=(LinkTable&& other) noexcept {
   if (this != &other) {
@@ -24,14 +31,17 @@ LinkTable& LinkTable::operator=(LinkTable&& other) noexcept {
     capacity_ = std::exchange(other.capacity_, 0);
     links_ = std::exchange(other.links_, nullptr);
     parents_ = std::exchange(other.parents_, nullptr);
+    owner_ = std::move(other.owner_);
   }
   return *this;
 }
 
 void LinkTable::release() noexcept {
-  if (capacity_ == 0) return;
-  free_pages(reinterpret_cast<std::byte*>(links_), link_bytes());
-  free_pages(reinterpret_cast<std::byte*>(parents_), parent_bytes());
+  if (capacity_ > 0) {
+    free_pages(reinterpret_cast<std::byte*>(links_), link_bytes());
+    free_pages(reinterpret_cast<std::byte*>(parents_), parent_bytes());
+  }
+  owner_.reset();
   links_ = parents_ = nullptr;
   capacity_ = 0;
 }

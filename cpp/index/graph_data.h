@@ -6,11 +6,14 @@
 //
 // Thread safety: none of its own. The builder writes links under its row locks with atomic stores and reads them with
 // relaxed atomic loads; a frozen graph is never written.
+// Level 0 may be read in place from a mapped segment whose checksums are verified later (before a builder clones it): searches take a number
+// that is not a row for the end of a list.
 // Invariants: parent(entry) is kNoRow; every other row is in the level-0 list of its parent, and following parents leads to the entry
 // (docs/decisions/0004-spanning-tree.md). The entry is node 0 of the top level.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "base/memory.h"
@@ -25,10 +28,12 @@ inline constexpr Row kMaxGraphRows = (Row{1} << 31) - 1;
 inline Row load_link(const Row* slot) noexcept { return __atomic_load_n(slot, __ATOMIC_RELAXED); }
 inline void store_link(Row* slot, Row value) noexcept { __atomic_store_n(slot, value, __ATOMIC_RELEASE); }
 
-// Level-0 links and parents in page-backed memory with spare capacity.
+// Level-0 links and parents: in page-backed memory with spare capacity, or read in place.
 class LinkTable {
  public:
   explicit LinkTable(std::uint32_t width = 0) : width_(width) {}
+  // Reads both arrays where they stand, in memory that `owner` keeps. Such a table has no capacity and is never written.
+  LinkTable(std::uint32_t width, const void* links, const void* parents, std::shared_ptr<const void> owner);
   ~LinkTable();
   LinkTable(LinkTable&& other) noexcept;
   LinkTable& operator=(LinkTable&& other) noexcept;
@@ -58,6 +63,7 @@ class LinkTable {
   Row capacity_ = 0;
   Row* links_ = nullptr;
   Row* parents_ = nullptr;
+  std::shared_ptr<const void> owner_;  // of a table that is read in place
 };
 
 struct UpperLevel {
@@ -84,9 +90,11 @@ struct GraphData {
 // Highest level of a row: geometric with 1/ln(M), a function of seed and row only.
 int draw_level(std::uint64_t seed, Row row, std::uint32_t M) noexcept;
 
-// One level as searches see it: `links` of a node, the row behind it, and where its list begins for prefetching.
+// One level as searches see it: how many nodes it has, `links` of a node, the row behind it, and where its list begins for prefetching.
 struct BaseLevelView {
   const LinkTable* table;
+  Row rows;
+  std::uint32_t nodes() const noexcept { return rows; }
   std::uint32_t width() const noexcept { return table->width(); }
   const Row* links(std::uint32_t node) const noexcept { return table->links(node); }
   void prefetch(std::uint32_t node) const noexcept {
@@ -99,6 +107,7 @@ struct BaseLevelView {
 struct UpperLevelView {
   const UpperLevel* level;
   std::uint32_t M;
+  std::uint32_t nodes() const noexcept { return static_cast<std::uint32_t>(level->row.size()); }
   std::uint32_t width() const noexcept { return M; }
   const std::uint32_t* links(std::uint32_t node) const noexcept { return level->links.data() + std::size_t{node} * M; }
   void prefetch(std::uint32_t node) const noexcept { prefetch_line(links(node)); }

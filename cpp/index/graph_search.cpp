@@ -14,7 +14,7 @@ namespace {
 template <typename Measure>
 void search_all(const Measure& measure, const GraphData& graph, std::uint32_t start, std::uint32_t ef, SearchScratch& s,
                 SearchCounters* counters) {
-  const BaseLevelView level{&graph.base};
+  const BaseLevelView level{&graph.base, graph.rows};
   const std::uint32_t breadth = beam_breadth(ef);
   start_beam(measure, level, s, start);
   run_beam<Overflow::drop>(measure, level, s, breadth, counters);

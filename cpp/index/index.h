@@ -36,7 +36,7 @@ struct RowSelector {
   bool unrestricted() const noexcept { return deleted == nullptr && allowed == nullptr; }
   bool accepts(Row r) const noexcept {
     if (allowed != nullptr && ((allowed[r >> 6] >> (r & 63)) & 1) == 0) return false;
-    return deleted == nullptr || (*deleted)[r].load(std::memory_order_relaxed) > sequence;
+    return deleted == nullptr || lives_at((*deleted)[r].load(std::memory_order_relaxed), sequence);
   }
 };
 

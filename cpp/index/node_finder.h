@@ -41,12 +41,12 @@ class NodeFinder {
     search(measure, UpperLevelView{&level, graph_.M}, level.row.size(), start, ef_, ws);
   }
   void search_base(const Measure& measure, Row start, BuildWorkspace& ws) const {
-    search(measure, BaseLevelView{&graph_.base}, graph_.rows, start, ef_, ws);
+    search(measure, BaseLevelView{&graph_.base, graph_.rows}, graph_.rows, start, ef_, ws);
   }
   // Searches the row for itself the way a query would. Leaves the nearest rows in the scratch pool.
   bool finds_itself(Row row, int top, std::uint32_t ef, BuildWorkspace& ws) const {
     const Measure measure = probe(row, ws);
-    search(measure, BaseLevelView{&graph_.base}, graph_.rows, approach(measure, top, 0), ef, ws);
+    search(measure, BaseLevelView{&graph_.base, graph_.rows}, graph_.rows, approach(measure, top, 0), ef, ws);
     return ws.scratch.visited(row) || distance_of(ws.scratch.pool[0]) <= kZero;
   }
 

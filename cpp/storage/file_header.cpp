@@ -36,7 +36,8 @@ enum At : std::size_t {
   kAtVectors = 128,
   kAtMetric = 129,
   kAtChecksumBlock = 132,
-  kAtTableCrc = 136
+  kAtTableCrc = 136,
+  kAtFirst = 144
 };
 
 }  // namespace
@@ -66,6 +67,7 @@ HeaderBytes encode_header(const FileHeader& h) noexcept {
   p[kAtMetric] = static_cast<std::uint8_t>(h.metric);
   put_le(p + kAtChecksumBlock, kChecksumBlock);
   put_le(p + kAtTableCrc, h.table_crc);
+  put_le(p + kAtFirst, h.first);
   put_le(p + kCrcAt, crc32c(0, p, kCrcAt));
   return out;
 }
@@ -111,6 +113,7 @@ FileHeader decode_header(const void* data, std::size_t size, FileKind expected, 
   h.vectors = static_cast<VectorType>(p[kAtVectors]);
   h.metric = static_cast<Metric>(p[kAtMetric]);
   h.table_crc = get_le<std::uint32_t>(p + kAtTableCrc);
+  h.first = get_le<std::uint64_t>(p + kAtFirst);
   if (get_le<std::uint32_t>(p + kAtChecksumBlock) != kChecksumBlock || p[kAtVectors] > 1 || p[kAtMetric] > 2)
     throw Error(ErrorCode::CORRUPTION, name + ": a header field is out of range");
   return h;

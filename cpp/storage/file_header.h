@@ -21,6 +21,9 @@ enum class FileKind : std::uint32_t {  // four letters, readable in a hex dump
   codes = 0x45444f43,                  // CODE
   graph = 0x50415247,                  // GRAP
   records = 0x53434552,                // RECS
+  heads = 0x44414548,                  // HEAD
+  dead = 0x44414544,                   // DEAD
+  ids = 0x504d4449,                    // IDMP
   text = 0x54584554,                   // TEXT
   norms = 0x4d524f4e,                  // NORM
   code_errors = 0x52524543             // CERR
@@ -52,6 +55,7 @@ struct FileHeader {
   VectorType vectors = VectorType::float32;
   Metric metric = Metric::l2;
   std::uint32_t table_crc = 0;  // of the checksum table
+  std::uint64_t first = 0;  // element that the payload begins with, where a kind is kept as a chain of segments
 };
 
 using HeaderBytes = std::array<std::uint8_t, kHeaderSize>;

@@ -10,7 +10,8 @@
 namespace sagedb {
 
 void write_graph(const GraphIndex& graph, SegmentWriter& out);
-// Verifies the checksums and that every number is in range, so that no damage can make a search read out of bounds. Throws CORRUPTION.
-std::shared_ptr<const GraphIndex> read_graph(const SegmentReader& file, int threads);
+// Level 0 is read in place and unverified; searches check its links. The upper levels (a few bytes per row) are copied and every number of them is checked.
+// Throws CORRUPTION.
+std::shared_ptr<const GraphIndex> read_graph(std::shared_ptr<const SegmentReader> file);
 
 }  // namespace sagedb

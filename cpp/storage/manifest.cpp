@@ -20,11 +20,14 @@ constexpr const char* kCurrentNext = "CURRENT.tmp";
 // A generation's files stay until two newer ones are published: a reader that is overtaken so often is not kept up with for ever.
 constexpr int kReadAttempts = 16;
 
-std::string current_line(std::uint64_t generation) {
-  const std::string name = manifest_name(generation);
+std::string current_line(const CurrentName& current) {
+  char numbers[64];
+  std::snprintf(numbers, sizeof numbers, " %llu %llu", static_cast<unsigned long long>(current.log_number),
+                static_cast<unsigned long long>(current.sequence));
+  const std::string text = manifest_name(current.generation) + numbers;
   char crc[12];
-  std::snprintf(crc, sizeof crc, " %08x\n", crc32c(0, name.data(), name.size()));
-  return name + crc;
+  std::snprintf(crc, sizeof crc, " %08x\n", crc32c(0, text.data(), text.size()));
+  return text + crc;
 }
 
 void write_whole_file(Env& env, const std::string& path, const std::string& content) {
@@ -41,6 +44,7 @@ std::string encode(const Manifest& m) {
   for (const SegmentRef& s : m.segments) {
     out.put(static_cast<std::uint32_t>(s.kind));
     out.put(s.number);
+    out.put(s.first);
     out.put(s.count);
     out.put(s.file_size);
     out.put_bytes(s.uuid.data(), s.uuid.size());
@@ -61,6 +65,7 @@ void decode(const SegmentReader& file, Manifest* m) {
     SegmentRef s;
     s.kind = static_cast<FileKind>(in.get<std::uint32_t>());
     s.number = in.get<std::uint64_t>();
+    s.first = in.get<std::uint64_t>();
     s.count = in.get<std::uint64_t>();
     s.file_size = in.get<std::uint64_t>();
     std::memcpy(s.uuid.data(), in.get_bytes(s.uuid.size()), s.uuid.size());
@@ -98,10 +103,32 @@ const SegmentRef* Manifest::find(FileKind kind) const noexcept {
   return nullptr;
 }
 
+std::vector<SegmentRef> Manifest::all(FileKind kind) const {
+  std::vector<SegmentRef> out;
+  for (const SegmentRef& s : segments)
+    if (s.kind == kind) out.push_back(s);
+  return out;
+}
+
+void Manifest::drop(FileKind kind) {
+  segments.erase(std::remove_if(segments.begin(), segments.end(), [kind](const SegmentRef& s) { return s.kind == kind; }), segments.end());
+}
+
 const std::string* Manifest::field(const std::string& name) const noexcept {
   for (const ManifestField& f : fields)
     if (f.name == name) return &f.value;
   return nullptr;
+}
+
+std::string Manifest::text(const std::string& name) const {
+  const std::string* value = field(name);
+  return value == nullptr ? std::string() : *value;
+}
+
+std::uint64_t Manifest::number(const std::string& name) const {
+  const std::string* value = field(name);
+  if (value == nullptr) throw Error(ErrorCode::CORRUPTION, "the manifest lacks '" + name + "'");
+  return std::strtoull(value->c_str(), nullptr, 10);
 }
 
 void Manifest::set_field(const std::string& name, std::string value) {
@@ -133,6 +160,15 @@ std::string segment_name(FileKind kind, std::uint64_t number) {
       break;
     case FileKind::records:
       stem = "records";
+      break;
+    case FileKind::heads:
+      stem = "heads";
+      break;
+    case FileKind::dead:
+      stem = "dead";
+      break;
+    case FileKind::ids:
+      stem = "ids";
       break;
     case FileKind::text:
       stem = "text";
@@ -182,19 +218,59 @@ Manifest read_manifest(Env& env, const std::string& dir, std::uint64_t generatio
   return m;
 }
 
-std::uint64_t current_generation(Env& env, const std::string& dir) {
+CurrentName read_current(Env& env, const std::string& dir) {
   const std::string path = join_path(dir, kCurrent);
   const std::unique_ptr<ReadableFile> file = env.open(path);
-  char line[64] = {};
+  char line[128] = {};
   const std::size_t n = file->read_at(0, line, sizeof line - 1);
-  unsigned long long generation = 0;
-  if (std::sscanf(line, "MANIFEST-%llu ", &generation) != 1 || std::string(line, n) != current_line(generation))
+  unsigned long long generation = 0, log_number = 0, sequence = 0;
+  const int fields = std::sscanf(line, "MANIFEST-%llu %llu %llu ", &generation, &log_number, &sequence);
+  const CurrentName current{generation, log_number, sequence};
+  if (fields != 3 || std::string(line, n) != current_line(current))
     throw Error(ErrorCode::CORRUPTION, path + " does not name a manifest");
-  return generation;
+  return current;
 }
+
+std::uint64_t current_generation(Env& env, const std::string& dir) { return read_current(env, dir).generation; }
 
 Manifest read_current_manifest(Env& env, const std::string& dir, bool writable) {
   return read_manifest(env, dir, current_generation(env, dir), writable);
+}
+
+Manifest read_writable_manifest(Env& env, const std::string& dir, std::optional<CurrentName>* damaged) {
+  const CurrentName current = read_current(env, dir);
+  std::uint64_t next_segment = 0;
+  std::vector<std::uint64_t> older;
+  try {
+    return read_manifest(env, dir, current.generation, true);
+  } catch (const Error& e) {
+    if (e.code() != ErrorCode::CORRUPTION) throw;
+    for (const std::string& name : env.list(dir)) {
+      const std::size_t digits = name.rfind('-') + 1;
+      const std::uint64_t number = std::strtoull(name.c_str() + digits, nullptr, 10);
+      if (has_suffix(name, ".seg")) next_segment = std::max(next_segment, number + 1);
+      if (name == manifest_name(number) && number < current.generation) older.push_back(number);
+    }
+    std::sort(older.rbegin(), older.rend());
+    for (const std::uint64_t generation : older) {
+      try {
+        Manifest m = read_manifest(env, dir, generation, true);
+        // The damaged one's segments have numbers, too.
+        m.next_segment = std::max(m.next_segment, next_segment);
+        *damaged = current;
+        return m;
+      } catch (const Error& other) {
+        if (other.code() != ErrorCode::CORRUPTION) throw;
+      }
+    }
+    throw;
+  }
+}
+
+void require_complete(const CurrentName& damaged, const std::string& dir, std::uint64_t last_log, Sequence last_sequence) {
+  if (last_log >= damaged.log_number && last_sequence >= damaged.sequence) return;
+  throw Error(ErrorCode::CORRUPTION, dir + ": " + manifest_name(damaged.generation) + " is damaged, and the logs after the one before it end at sequence " +
+                                         std::to_string(last_sequence) + " instead of " + std::to_string(damaged.sequence));
 }
 
 void with_current_manifest(Env& env, const std::string& dir, const std::function<void(Manifest&& manifest)>& read) {
@@ -223,7 +299,7 @@ void publish_manifest(Env& env, const std::string& dir, const Manifest& m) {
   const std::string body = encode(m);
   file.append(body.data(), body.size());
   file.finish(m.segments.size());
-  write_whole_file(env, join_path(dir, kCurrentNext), current_line(m.generation));
+  write_whole_file(env, join_path(dir, kCurrentNext), current_line({m.generation, m.log_number, m.sequence}));
   // Every name the new manifest needs must be on disk before CURRENT can point at it.
   env.sync_dir(dir);
   env.rename(join_path(dir, kCurrentNext), join_path(dir, kCurrent));

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,9 @@ namespace sagedb {
 struct SegmentRef {
   FileKind kind = FileKind::vectors;
   std::uint64_t number = 0;
+  std::uint64_t first = 0;  // its first element, where a kind is a chain of segments
   std::uint64_t count = 0;  // elements
+  std::uint64_t end() const noexcept { return first + count; }
   std::uint64_t file_size = 0;  // as in its header
   Uuid uuid{};
 };
@@ -44,9 +47,16 @@ struct Manifest {
   std::vector<ManifestField> fields;
 
   const SegmentRef* find(FileKind kind) const noexcept;
+  // All segments of a kind in the order in which they are listed.
+  std::vector<SegmentRef> all(FileKind kind) const;
+  void drop(FileKind kind);
   // The field's text, or null.
   const std::string* field(const std::string& name) const noexcept;
   void set_field(const std::string& name, std::string value);
+  // The same for optional texts and for numbers, which must be there: throws CORRUPTION.
+  std::string text(const std::string& name) const;
+  std::uint64_t number(const std::string& name) const;
+  void set_number(const std::string& name, std::uint64_t value) { set_field(name, std::to_string(value)); }
 };
 
 std::string manifest_name(std::uint64_t generation);
@@ -57,8 +67,19 @@ bool has_database(Env& env, const std::string& dir);
 // The manifest that CURRENT names. Throws NOT_FOUND when there is no CURRENT, CORRUPTION, UNSUPPORTED_FORMAT.
 Manifest read_current_manifest(Env& env, const std::string& dir, bool writable);
 Manifest read_manifest(Env& env, const std::string& dir, std::uint64_t generation, bool writable);
-// The generation that CURRENT names. Throws as read_current_manifest().
+// What CURRENT says. Throws as read_current_manifest().
+struct CurrentName {
+  std::uint64_t generation = 0;
+  std::uint64_t log_number = 0;  // of its manifest: the first log to replay
+  Sequence sequence = 0;  // of its manifest
+};
+CurrentName read_current(Env& env, const std::string& dir);
 std::uint64_t current_generation(Env& env, const std::string& dir);
+
+// The current manifest; when it is damaged, the newest older one that can be read, and `damaged` says which one it stands for. The logs after it hold all that the
+// damaged one described, if require_complete() says so once they have been read to their end.
+Manifest read_writable_manifest(Env& env, const std::string& dir, std::optional<CurrentName>* damaged);
+void require_complete(const CurrentName& damaged, const std::string& dir, std::uint64_t last_log, Sequence last_sequence);
 
 // For readers that do not hold LOCK: hands the current manifest to `read`, and does so again, with the then current one, when files went missing
 // because the writer has published newer generations meanwhile. Bounded; throws what the last attempt threw.

@@ -19,6 +19,7 @@ class SegmentWriter {
 
   void append(const void* data, std::size_t size);
   std::uint64_t payload_size() const noexcept { return header_.payload_size; }
+  std::uint64_t first() const noexcept { return header_.first; }
   // Writes what is buffered, the checksums and the header, and syncs. `count`: elements in the payload.
   FileHeader finish(std::uint64_t count);
 

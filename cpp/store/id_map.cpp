@@ -15,6 +15,16 @@ std::size_t position(std::uint32_t tag, std::size_t mask) noexcept {
 
 RecordNo IdMap::find(const IdView& id, const RecordStore& records) const noexcept {
   const std::uint64_t hash = hash_id(id);
+  const RecordNo own = find_in_memory(id, hash, records);
+  if (own != kNoRecord) return own;
+  for (auto table = tables_.rbegin(); table != tables_.rend(); ++table) {
+    const RecordNo r = table->find(id, hash, records);
+    if (r != kNoRecord) return r;
+  }
+  return kNoRecord;
+}
+
+RecordNo IdMap::find_in_memory(const IdView& id, std::uint64_t hash, const RecordStore& records) const noexcept {
   const Shard& shard = shards_[shard_of(hash)];
   if (shard.slots.empty()) return kNoRecord;
   const std::size_t mask = shard.slots.size() - 1;

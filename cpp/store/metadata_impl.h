@@ -82,13 +82,12 @@ struct MetadataStore::Impl {
     DocumentArena::Mark mark;  // of the arena before this reservation
     std::vector<Field> fields;
   };
-  // own_size: bytes of a document to be copied into the arena, 0 when it is there already.
-  void reserve(RecordNo r, const char* document, std::size_t own_size);
+  void reserve(RecordNo r, const char* document, std::size_t size);
   void unreserve(const Pending& p) noexcept;
   void append(RecordNo r, const char* document) noexcept;
   void drop_from(RecordNo first) noexcept;
-  const char* pending_document(RecordNo r) const noexcept;
   void settle();
+  std::size_t bytes() const noexcept;
 
   std::deque<Pending> pending;
   DocumentArena arena;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/executor.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "store/metadata_impl.h"
@@ -11,6 +12,7 @@ namespace {
 
 constexpr std::size_t kMaxMetadataBytes = std::size_t{64} << 20;
 constexpr std::size_t kArenaChunk = std::size_t{256} << 10;
+constexpr RecordNo kLoadBatch = 8192;
 
 }  // namespace
 
@@ -50,7 +52,8 @@ MetadataStore::Prepared::~Prepared() = default;
 MetadataStore::Prepared::Prepared(Prepared&&) noexcept = default;
 MetadataStore::Prepared& MetadataStore::Prepared::operator=(Prepared&&) noexcept = default;
 
-MetadataStore::MetadataStore() : impl_(std::make_unique<Impl>()) {}
+MetadataStore::MetadataStore(RecordNo base_count, TextOf text_of)
+    : base_count_(base_count), text_of_(std::move(text_of)), impl_(std::make_unique<Impl>()) {}
 MetadataStore::~MetadataStore() = default;
 
 MetadataStore::Prepared MetadataStore::prepare(std::string_view json) {
@@ -85,27 +88,65 @@ void MetadataStore::append(RecordNo r, const Prepared& value) noexcept {
   impl_->append(r, impl_->arena.append(value.impl->document));
 }
 
-void MetadataStore::reserve_copy(RecordNo from, RecordNo r) {
-  impl_->drop_from(r);
-  try {
-    impl_->reserve(r, impl_->pending_document(from), 0);
-  } catch (const std::bad_alloc&) {
-    impl_->drop_from(r);
-    throw Error(ErrorCode::OUT_OF_MEMORY, "out of memory");
-  }
-}
-
-void MetadataStore::append_copy(RecordNo r, RecordNo from) noexcept {
-  impl_->append(r, impl_->documents[from]);
-}
-
 void MetadataStore::settle() { impl_->settle(); }
 
 std::size_t MetadataStore::bytes() const noexcept {
-  std::size_t total = impl_->arena.bytes() + impl_->documents.bytes() + impl_->overflow.bytes();
-  ReadLock lock(impl_->mutex);
-  for (const auto& entry : impl_->paths) total += sizeof(Impl::PathNode) + entry.second->key.size() + entry.second->column.bytes();
+  const Impl* base = base_loaded_.load(std::memory_order_acquire);
+  return impl_->bytes() + (base != nullptr ? base->bytes() : 0);
+}
+
+std::size_t MetadataStore::Impl::bytes() const noexcept {
+  std::size_t total = arena.bytes() + documents.bytes() + overflow.bytes();
+  ReadLock lock(mutex);
+  for (const auto& entry : paths) total += sizeof(PathNode) + entry.second->key.size() + entry.second->column.bytes();
   return total;
+}
+
+// ---- records that were there at the start ---------------------------------------------------------------------------
+
+MetadataStore::Prepared MetadataStore::prepare_base(RecordNo r) const {
+  try {
+    return prepare(text_of_(r));
+  } catch (const Error& e) {
+    if (e.code() != ErrorCode::INVALID_METADATA) throw;
+    throw Error(ErrorCode::CORRUPTION, "the metadata of record " + std::to_string(r) + " is damaged");
+  }
+}
+
+void MetadataStore::load_base(int threads, const CancelToken* cancel) {
+  auto base = std::make_unique<Impl>();
+  try {
+    for (RecordNo first = 0; first < base_count_; first += kLoadBatch) {
+      if (cancel != nullptr) cancel->check();
+      const RecordNo count = std::min(kLoadBatch, base_count_ - first);
+      std::vector<Prepared> batch(count);
+      parallel_for(count, 256, threads, [&](std::size_t begin, std::size_t end, int) {
+        for (std::size_t i = begin; i < end; ++i) batch[i] = prepare_base(first + static_cast<RecordNo>(i));
+      });
+      for (RecordNo i = 0; i < count; ++i) {
+        const std::string& document = batch[i].impl->document;
+        base->reserve(first + i, document.data(), document.size());
+        base->append(first + i, base->arena.append(document));
+      }
+    }
+    base->settle();
+  } catch (const std::bad_alloc&) {
+    tried_.store(true, std::memory_order_relaxed);
+    throw Error(ErrorCode::OUT_OF_MEMORY, "out of memory");
+  } catch (const Error& e) {
+    tried_.store(e.code() != ErrorCode::ABORTED, std::memory_order_relaxed);
+    throw;
+  }
+  tried_.store(true, std::memory_order_relaxed);
+  base_ = std::move(base);
+  base_loaded_.store(base_.get(), std::memory_order_release);
+}
+
+const char* MetadataStore::document(RecordNo r, std::string* scratch) const {
+  if (r >= base_count_) return impl_->documents[r];
+  if (const Impl* loaded = base()) return loaded->documents[r];
+  *scratch = std::move(prepare_base(r).impl->document);
+  return scratch->data();
 }
 
 // ---- path tree ------------------------------------------------------------------------------------------------------
@@ -205,7 +246,7 @@ void MetadataStore::Impl::collect(std::uint32_t node, ValueRef object, const cha
   }
 }
 
-void MetadataStore::Impl::reserve(RecordNo r, const char* document, std::size_t own_size) {
+void MetadataStore::Impl::reserve(RecordNo r, const char* document, std::size_t size) {
   Pending next{r, document, arena.mark(), {}};
   bool overflowed = false;
   collect(kRoot, ValueRef(document), document, next.fields, overflowed);
@@ -219,7 +260,7 @@ void MetadataStore::Impl::reserve(RecordNo r, const char* document, std::size_t 
       else if (f.kind == Field::Kind::scalar) f.column->scalars.reserve(1);
       else f.column->strings.reserve(1);
     }
-    if (own_size > 0) arena.reserve(own_size);
+    arena.reserve(size);
     pending.push_back(std::move(next));
   } catch (...) {
     next.fields.resize(done);
@@ -243,12 +284,6 @@ void MetadataStore::Impl::drop_from(RecordNo first) noexcept {
     unreserve(pending.back());
     pending.pop_back();
   }
-}
-
-const char* MetadataStore::Impl::pending_document(RecordNo r) const noexcept {
-  for (const Pending& p : pending)
-    if (p.record == r) return p.document;
-  return documents[r];
 }
 
 void MetadataStore::Impl::append(RecordNo r, const char* document) noexcept {

@@ -2,9 +2,12 @@
 //
 // An insert appends a record and a row. A metadata update appends a record that points at the same row. A vector update appends a record
 // and a row. Removal and replacement set `deleted` of the old record to the committing sequence. So a snapshot
-// (sequence S, record count R, row count N) sees exactly the records r < R with deleted > S, without copying anything.
+// (sequence S, record count R, row count N) sees exactly the records r < R that live at S, without copying anything.
 //
-// Thread safety: one writer; readers read records below their snapshot's count. `deleted` and `head` are atomics.
+// Records, texts and the newest record of each row may have a base that is read in place from mapped segments. Tombstones and what changed since are kept
+// in memory whose untouched pages cost nothing: zero says «alive» and «as in the base».
+//
+// Thread safety: one writer; readers read records below their snapshot's count. Tombstones and heads are atomics.
 #pragma once
 
 #include <atomic>
@@ -13,26 +16,39 @@
 
 #include "base/block_array.h"
 #include "base/types.h"
-#include "store/arena.h"
 #include "store/external_id.h"
+#include "store/text_store.h"
 
 namespace sagedb {
 
 inline constexpr std::uint32_t kNumericId = 0xffffffffu;
 
+// Immutable; the bytes of an entry of a RECS segment.
 struct Record {
-  std::atomic<Sequence> deleted;  // kNever while live
-  std::uint64_t id_bits;  // the number, or the address of the text
-  const char* metadata;  // JSON text, not terminated; null reads as {}
-  std::uint32_t metadata_size;
+  std::uint64_t id_bits;  // the number, or the place of the text
+  std::uint64_t metadata;  // place of the JSON text
+  std::uint32_t metadata_size;  // 0 reads as {}
   std::uint32_t id_size;  // kNumericId, or bytes of a string id
   Row row;
   RecordNo previous;  // older record of the same row, or kNoRecord
+};
+static_assert(sizeof(Record) == 32, "records are read in place from files");
+
+// Where the records of a file stand. Their numbers are checked when they are used, not before.
+struct RecordBase {
+  const void* records = nullptr;
+  RecordNo record_count = 0;
+  const void* heads = nullptr;  // newest record of each row, 4 bytes
+  Row row_count = 0;
+  const void* text = nullptr;
+  std::uint64_t text_size = 0;
+  std::shared_ptr<const void> owner;
 };
 
 class RecordStore {
  public:
   RecordStore() = default;
+  explicit RecordStore(const RecordBase& base);
 
   // Throws OUT_OF_MEMORY; changes nothing visible.
   void ensure(RecordNo records, Row rows);
@@ -44,33 +60,46 @@ class RecordStore {
   // A record that shares the id and (unless given) the metadata text of `from`: updates copy no text they keep.
   void append_version(RecordNo r, RecordNo from, const std::string_view* metadata, Row row, bool new_row) noexcept;
 
-  // As append(), for a record read from a file: the texts stay where they are, in memory that keep() holds.
-  void restore(RecordNo r, const IdView& id, std::string_view metadata, Row row, bool new_row,
-               Sequence deleted) noexcept;
-  void keep(std::shared_ptr<const void> owner) { owner_ = std::move(owner); }
-
   const Record& record(RecordNo r) const noexcept { return records_[r]; }
+  // Throws CORRUPTION when a record of the base names no row of it.
+  Row row(RecordNo r) const {
+    const Row row = records_[r].row;
+    if (r < base_records_ && row >= base_rows_) fail_row(r);
+    return row;
+  }
   IdView id(RecordNo r) const noexcept;
-  std::string_view metadata(RecordNo r) const noexcept { return {records_[r].metadata, records_[r].metadata_size}; }
+  std::string_view metadata(RecordNo r) const noexcept { return text_.at(records_[r].metadata, records_[r].metadata_size); }
 
-  void mark_deleted(RecordNo r, Sequence s) noexcept { records_[r].deleted.store(s, std::memory_order_release); }
+  void mark_deleted(RecordNo r, Sequence s) noexcept { deleted_[r].store(s, std::memory_order_release); }
   void mark_row_deleted(Row row, Sequence s) noexcept { row_deleted_[row].store(s, std::memory_order_release); }
-  bool live(RecordNo r, Sequence s) const noexcept { return records_[r].deleted.load(std::memory_order_acquire) > s; }
-  // Newest record of `row` below `record_count`.
-  RecordNo record_of(Row row, RecordNo record_count) const noexcept;
+  bool live(RecordNo r, Sequence s) const noexcept { return lives_at(deleted_[r].load(std::memory_order_acquire), s); }
+  bool row_live(Row row, Sequence s) const noexcept { return lives_at(row_deleted_[row].load(std::memory_order_acquire), s); }
+  // Newest record of `row` below `record_count`. Throws CORRUPTION when the base is damaged.
+  RecordNo record_of(Row row, RecordNo record_count) const;
   const BlockArray<std::atomic<Sequence>>& row_deleted() const noexcept { return row_deleted_; }
-  std::size_t text_bytes() const noexcept { return text_.used(); }
-  std::size_t bytes() const noexcept { return records_.bytes() + row_head_.bytes() + row_deleted_.bytes(); }
+
+  // For the writer: the first row below `rows` whose newest record changed since the last call, or kNoRow.
+  Row take_moved_head() noexcept;
+  const TextStore& text() const noexcept { return text_; }
+  std::size_t bytes() const noexcept {
+    return records_.bytes() + deleted_.bytes() + heads_.bytes() + row_deleted_.bytes();
+  }
 
  private:
-  static void set_id(Record& record, const IdView& id, const char* text) noexcept;
+  [[noreturn]] static void fail_row(RecordNo r);
+  RecordNo head(Row row) const noexcept;
+  void set_id(Record& record, const IdView& id) noexcept;
   void link(RecordNo r, Row row, bool new_row) noexcept;
 
+  const RecordNo base_records_ = 0;
+  const Row base_rows_ = 0;
+  const RecordNo* const base_heads_ = nullptr;
   BlockArray<Record> records_{1024};
-  BlockArray<std::atomic<RecordNo>> row_head_{1024};
+  BlockArray<std::atomic<Sequence>> deleted_{1024};
+  BlockArray<std::atomic<RecordNo>> heads_{1024};  // record + 1; 0: as in the base
   BlockArray<std::atomic<Sequence>> row_deleted_{1024};
-  Arena text_;
-  std::shared_ptr<const void> owner_;
+  TextStore text_;
+  Row moved_head_ = kNoRow;
 };
 
 }  // namespace sagedb

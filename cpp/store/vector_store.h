@@ -32,6 +32,8 @@ class VectorStore {
   void copy(Row to, const VectorStore& from, Row row) noexcept;
 
   const std::byte* row(Row r) const noexcept { return rows_.at(r); }
+  // Rows from r on that lie one after the other.
+  std::uint32_t run(Row r) const noexcept { return rows_.run(r); }
   const float* f32(Row r) const noexcept { return reinterpret_cast<const float*>(rows_.at(r)); }
   const std::uint16_t* f16(Row r) const noexcept { return reinterpret_cast<const std::uint16_t*>(rows_.at(r)); }
   // Copies row r as `dimension` floats.

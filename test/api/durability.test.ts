@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SageDB } from '../../lib/index.js';
+import { until } from '../support/until.js';
 import { expectCode, random, randomFlat } from '../support/vectors.js';
 
 const CYCLES = Number(process.env.SAGEDB_KILL_CYCLES ?? 6);
@@ -47,6 +48,39 @@ describe('a database with a path', () => {
     expect(again.stats().storage.replayed).toBe(3);
     expect(await again.add(query, { n: 1 })).toBe(501);
     await again.verify();
+  });
+
+  test('stored blocks are checked in the background; damage refuses writes and says so', async () => {
+    const db = await SageDB.open({ path, dimension: 64, metric: 'l2' });
+    await db.addBatch(
+      randomFlat(random(2), 2000, 64),
+      Array.from({ length: 2000 }, (_, n) => ({ n })),
+    );
+    await db.snapshot(join(folder, 'copy'));
+    expect(db.stats().storage.check.state).toBe('none');
+    await db.close();
+
+    const again = await SageDB.open({ path });
+    // Filters are right before and after the index of the stored metadata is there.
+    expect(await again.count({ n: { $lt: 100 } })).toBe(100);
+    await until(() => again.stats().storage.check.state !== 'running');
+    expect(again.stats().storage.check).toMatchObject({ state: 'passed', error: '' });
+    expect(again.stats().storage.check.done).toBeGreaterThan(7);
+    expect(await again.count({ n: { $lt: 100 } })).toBe(100);
+    await again.close();
+
+    const name = readdirSync(path).find((file) => file.startsWith('vectors-')) as string;
+    const bytes = readFileSync(join(path, name));
+    bytes.writeUInt8(bytes.readUInt8(300_000) ^ 4, 300_000);
+    rmSync(join(path, name)); // the copy shares the file
+    writeFileSync(join(path, name), bytes);
+    await using damaged = await SageDB.open({ path });
+    await until(() => damaged.stats().storage.check.state === 'damaged');
+    expect(damaged.stats().storage.check.error).toContain(name);
+    await expectCode(() => damaged.remove(1), 'CORRUPTION');
+    expect(await damaged.count({ n: 7 })).toBe(1);
+    await using copy = await SageDB.open({ path: join(folder, 'copy') });
+    await copy.verify();
   });
 
   test('one writer; readOnly beside it', async () => {

@@ -17,6 +17,7 @@ inline Options durable_options(Env& env, std::uint32_t dimension = 4, Metric met
   Options o = options_for(dimension, metric, kind, 1u << 20);
   o.path = kFolder;
   o.env = &env;
+  o.background_check = false;  // operations on the disk in a fixed order
   return o;
 }
 

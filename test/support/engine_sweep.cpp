@@ -9,6 +9,15 @@ void run_engine(SimEnv& env, std::uint64_t seed, EngineHistory* run) {
   std::mt19937_64 rng(seed);
   run->after.push_back({});
   auto db = SageDB::open(durable_options(env));
+  // Enough rows that later checkpoints name older segments again.
+  std::vector<Vector> rows;
+  for (int i = 0; i < 150; ++i) rows.push_back(random_vector(rng, 4));
+  const std::vector<std::string> texts(rows.size(), "{\"text\":\"" + std::string(40, 't') + "\"}");
+  const OpResult loaded = apply_one(*db, op_of(WriteOp::Kind::add, rows, {}, texts));
+  if (loaded.error) throw *loaded.error;
+  run->after.push_back(content_of(*db));
+  run->acknowledged.emplace_back(env.moment(), 1);
+  db->checkpoint();
   for (int step = 0; step < 24; ++step) {
     std::vector<WriteOp> ops = random_ops(rng, 4);
     const std::vector<OpResult> results = db->apply(ops);

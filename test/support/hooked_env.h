@@ -22,6 +22,9 @@ class HookedEnv final : public Env {
   std::unique_ptr<WritableFile> create(const std::string& path) override { return call().create(path); }
   std::unique_ptr<ReadableFile> open(const std::string& path) override { return call().open(path); }
   std::shared_ptr<const Mapping> map(const std::string& path) override { return call().map(path); }
+  std::shared_ptr<const Mapping> map_parts(const std::vector<MapPart>& parts, std::uint64_t size) override {
+    return call().map_parts(parts, size);
+  }
   void rename(const std::string& from, const std::string& to) override { call().rename(from, to); }
   void unlink(const std::string& path) override { call().unlink(path); }
   bool exists(const std::string& path) override { return call().exists(path); }

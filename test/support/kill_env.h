@@ -37,6 +37,9 @@ class KillEnv final : public Env {
   std::shared_ptr<const Mapping> map(const std::string& path) override {
     return at("map", path, [&] { return target_.map(path); });
   }
+  std::shared_ptr<const Mapping> map_parts(const std::vector<MapPart>& parts, std::uint64_t size) override {
+    return at("map", parts.at(0).path, [&] { return target_.map_parts(parts, size); });
+  }
   void rename(const std::string& from, const std::string& to) override {
     at("rename", to, [&] { target_.rename(from, to); });
   }

@@ -113,7 +113,7 @@ void Ledger::checkpoint() {
     file.append(out.bytes().data(), out.bytes().size());
   }
   const FileHeader done = file.finish(values_.size());
-  next.segments = {SegmentRef{done.kind, done.number, done.count, done.file_size, done.uuid}};
+  next.segments = {SegmentRef{done.kind, done.number, done.first, done.count, done.file_size, done.uuid}};
   manifest_.next_segment = next.next_segment;  // also when the publication fails: its name may be taken
   if (bugs_.unlink_first)
     for (const SegmentRef& old : manifest_.segments) env_.unlink(join_path(dir_, segment_name(old.kind, old.number)));

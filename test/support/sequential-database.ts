@@ -232,7 +232,14 @@ export class SequentialDatabase<M extends object = Metadata> implements VectorDa
       deletedRows: 0,
       memory: { vectors: 0, codes: 0, index: 0, metadata: 0, ids: 0, scratch: 0, total: 0 },
       build: { running: false, done: 0, total: 0, lastSeconds: 0, lastPublishMicroseconds: 0, lastError: '' },
-      storage: { durableSequence: 0, logBytes: 0, segmentBytes: 0, checkpoints: 0, replayed: 0 },
+      storage: {
+        durableSequence: 0,
+        logBytes: 0,
+        segmentBytes: 0,
+        checkpoints: 0,
+        replayed: 0,
+        check: { state: 'none', done: 0, total: 0, error: '' },
+      },
       recall: { rows: 0, queries: 0, curve: [] },
     } as Stats;
   }

@@ -101,6 +101,7 @@ class SimEnv final : public Env {
   std::unique_ptr<WritableFile> create(const std::string& path) override;
   std::unique_ptr<ReadableFile> open(const std::string& path) override;
   std::shared_ptr<const Mapping> map(const std::string& path) override;
+  std::shared_ptr<const Mapping> map_parts(const std::vector<MapPart>& parts, std::uint64_t size) override;
   void rename(const std::string& from, const std::string& to) override;
   void unlink(const std::string& path) override;
   bool exists(const std::string& path) override;

@@ -30,7 +30,7 @@ Manifest sample() {
   m.sequence = 1234;
   m.log_number = 7;
   m.next_segment = 12;
-  m.segments = {{FileKind::vectors, 3, 100, 5000, Uuid{{1}}}, {FileKind::graph, 4, 90, 6000, Uuid{{2}}}};
+  m.segments = {{FileKind::vectors, 3, 64, 100, 5000, Uuid{{1}}}, {FileKind::graph, 4, 0, 90, 6000, Uuid{{2}}}};
   m.set_field("index", "hnsw");
   m.set_field("M", "16");
   m.set_field("index", std::string("with\0zero", 9));
@@ -56,6 +56,7 @@ TEST(Manifest, RoundTrip) {
   ASSERT_EQ(m.segments.size(), 2u);
   EXPECT_EQ(m.find(FileKind::graph)->file_size, 6000u);
   EXPECT_EQ(m.find(FileKind::graph)->uuid[0], 2);
+  EXPECT_EQ(m.find(FileKind::vectors)->first, 64u);
   EXPECT_EQ(m.find(FileKind::codes), nullptr);
   EXPECT_EQ(*m.field("M"), "16");
   EXPECT_EQ(m.field("index")->size(), 9u);

@@ -83,18 +83,57 @@ TEST(MetadataStore, AbandonedReservationsAreReplaced) {
   EXPECT_EQ(found(store, R"({"tags":"q"})", 2), (Records{1}));
 }
 
-TEST(MetadataStore, CopiesShareTheDocumentAlsoOfAReservedRecord) {
-  MetadataStore store;
-  append(store, 0, R"({"a":{"b":[1,2]},"s":"x"})");
-  store.reserve_copy(0, 1);
-  const Prepared p = MetadataStore::prepare(R"({"s":"y"})");
-  store.reserve(&p, 1, 2);
-  store.reserve_copy(2, 3);
-  store.append_copy(1, 0);
-  store.append(2, p);
-  store.append_copy(3, 2);
-  EXPECT_EQ(found(store, R"({"a.b":2,"s":"x"})", 4), (Records{0, 1}));
-  EXPECT_EQ(found(store, R"({"s":"y"})", 4), (Records{2, 3}));
+std::string base_text(RecordNo r) {
+  return "{\"n\":" + std::to_string(r % 7) + ",\"tags\":[\"t" + std::to_string(r % 3) + "\"]" + (r % 5 == 0 ? ",\"rare\":null}" : "}");
+}
+
+// Property: records that were there at the start answer the same before, while and after their index is made, together with those written since; a
+// load that was aborted is still due; a damaged text is CORRUPTION and never a wrong answer.
+TEST(MetadataStore, RecordsOfTheBaseAreIndexedLater) {
+  constexpr RecordNo kBase = 9000, kAll = 9300;
+  MetadataStore whole;
+  std::vector<std::string> texts;
+  for (RecordNo r = 0; r < kAll; ++r) texts.push_back(base_text(r));
+  for (RecordNo r = 0; r < kAll; ++r) append(whole, r, texts[r]);
+  MetadataStore store(kBase, [&](RecordNo r) { return std::string_view(texts[r]); });
+  for (RecordNo r = kBase; r < kAll; ++r) append(store, r, texts[r]);
+  const char* filters[] = {R"({"n":3})", R"({"tags":"t1","n":{"$gte":5}})", R"({"rare":{"$exists":false}})", R"({"$nor":[{"n":1},{"tags":"t2"}]})",
+                           R"({"rare":null})", R"({})"};
+  const auto compare = [&] {
+    for (const char* filter : filters)
+      for (const RecordNo n : {RecordNo{0}, RecordNo{77}, kBase, kBase + 1, kAll})
+        EXPECT_EQ(found(store, filter, n), found(whole, filter, n)) << filter << " of " << n;
+    std::string scratch;
+    for (const RecordNo r : {RecordNo{5}, kBase - 1, kBase})
+      EXPECT_EQ(ValueRef(store.document(r, &scratch)).get("n").number(), static_cast<double>(r % 7));
+  };
+  EXPECT_FALSE(store.base_due());
+  compare();
+  EXPECT_TRUE(store.base_due());
+  CancelToken cancelled;
+  cancelled.cancel();
+  EXPECT_THROW(store.load_base(2, &cancelled), Error);
+  EXPECT_TRUE(store.base_due());
+  compare();
+  store.load_base(2, nullptr);
+  EXPECT_FALSE(store.base_due());
+  compare();
+  texts[17] = "{\"n\":";
+  MetadataStore damaged(kBase, [&](RecordNo r) { return std::string_view(texts[r]); });
+  const auto is_corruption = [](const Error& e) { return e.code() == ErrorCode::CORRUPTION; };
+  try {
+    found(damaged, R"({"n":3})", kBase);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_TRUE(is_corruption(e)) << e.message();
+  }
+  try {
+    damaged.load_base(2, nullptr);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_TRUE(is_corruption(e)) << e.message();
+  }
+  EXPECT_FALSE(damaged.base_due()) << "not tried again and again";
 }
 
 // Property: an allocation that fails anywhere inside reserve() leaves what is visible unchanged, and the next attempt works.

@@ -1,0 +1,173 @@
+#include "engine/block_check.h"
+
+#include <algorithm>
+
+#include "base/executor.h"
+#include "base/status.h"
+#include "storage/segment_check.h"
+
+namespace sagedb {
+namespace {
+
+bool of_index(FileKind kind) noexcept {
+  return kind == FileKind::graph || kind == FileKind::codes || kind == FileKind::code_errors;
+}
+
+// Small and far-reaching first: a wrong number in a record leads elsewhere, a wrong vector is one wrong vector.
+int rank(FileKind kind) noexcept {
+  switch (kind) {
+    case FileKind::records:
+    case FileKind::heads:
+    case FileKind::ids:
+      return 0;
+    case FileKind::graph:
+      return 1;
+    case FileKind::codes:
+    case FileKind::code_errors:
+      return 2;
+    case FileKind::vectors:
+      return 4;
+    default:
+      return 3;
+  }
+}
+
+}  // namespace
+
+BlockCheck::~BlockCheck() { stop(); }
+
+void BlockCheck::begin(const Manifest& manifest, bool may_vanish, std::function<void()> on_index_damage) {
+  stop();
+  std::lock_guard<std::mutex> run(run_mutex_);
+  std::lock_guard<std::mutex> lock(mutex_);
+  items_.clear();
+  std::uint64_t blocks = 0;
+  for (const SegmentRef& ref : manifest.segments) {
+    items_.push_back(Item{ref, false});
+    blocks += block_count(ref.file_size - kHeaderSize);
+  }
+  std::stable_sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) { return rank(a.ref.kind) < rank(b.ref.kind); });
+  database_ = manifest.database;
+  may_vanish_ = may_vanish;
+  on_index_damage_ = std::move(on_index_damage);
+  error_.clear();
+  damaged_ = index_damaged_ = false;
+  done_ = 0;
+  total_ = blocks;
+}
+
+void BlockCheck::start() {
+  stop();
+  if (finished()) return;
+  stop_ = std::make_shared<CancelToken>();
+  running_ = true;
+  try {
+    thread_ = std::thread([this, token = stop_] {
+      loop(*token);
+      running_ = false;
+    });
+  } catch (...) {
+    running_ = false;  // no thread to be had: who needs the check does it
+  }
+}
+
+void BlockCheck::stop() noexcept {
+  if (stop_) stop_->cancel();
+  if (thread_.joinable()) thread_.join();
+}
+
+BlockCheck::Item* BlockCheck::next_item(bool index_only) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (Item& item : items_)
+    if (!item.checked && (!index_only || of_index(item.ref.kind))) return &item;
+  return nullptr;
+}
+
+void BlockCheck::note_damage(FileKind kind, const std::string& message) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (error_.empty() || !of_index(kind)) error_ = message;
+  }
+  if (!of_index(kind)) {
+    damaged_.store(true, std::memory_order_release);
+  } else if (!index_damaged_.exchange(true, std::memory_order_acq_rel) && on_index_damage_) {
+    on_index_damage_();
+  }
+}
+
+void BlockCheck::check(Item& item, const CancelToken* cancel) {
+  const std::uint64_t before = done_;
+  try {
+    check_segment(env_, dir_, database_, item.ref, [&](std::uint64_t blocks) {
+      if (cancel != nullptr) cancel->check();
+      done_ += blocks;
+    });
+  } catch (const Error& e) {
+    const bool gone = e.code() == ErrorCode::NOT_FOUND;
+    if (e.code() != ErrorCode::CORRUPTION && !gone) {
+      done_ = before;  // not an answer: somebody asks again
+      throw;
+    }
+    if (!gone || !may_vanish_) note_damage(item.ref.kind, e.message());
+  }
+  std::lock_guard<std::mutex> lock(mutex_);
+  item.checked = true;
+}
+
+void BlockCheck::finish(bool index_only, const CancelToken* cancel) {
+  while (next_item(index_only) != nullptr) {
+    std::lock_guard<std::mutex> run(run_mutex_);
+    if (Item* item = next_item(index_only)) check(*item, cancel);
+  }
+}
+
+void BlockCheck::loop(const CancelToken& stop) noexcept {
+  lower_thread_priority();
+  try {
+    finish(false, &stop);
+  } catch (...) {
+    const Error error = current_error();
+    if (error.code() == ErrorCode::ABORTED) return;
+    try {
+      std::lock_guard<std::mutex> lock(mutex_);
+      error_ = error.message();
+    } catch (...) {
+      // Without memory for the message there is none.
+    }
+  }
+}
+
+bool BlockCheck::finished() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return std::all_of(items_.begin(), items_.end(), [](const Item& item) { return item.checked; });
+}
+
+std::uint64_t BlockCheck::bytes_left() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::uint64_t bytes = 0;
+  for (const Item& item : items_) bytes += item.checked ? 0 : item.ref.file_size;
+  return bytes;
+}
+
+void BlockCheck::require_sound() const {
+  if (!damaged_.load(std::memory_order_acquire)) return;
+  std::lock_guard<std::mutex> lock(mutex_);
+  throw Error(ErrorCode::CORRUPTION, "the database is damaged and takes no writes: " + error_);
+}
+
+BlockCheck::Status BlockCheck::status() const {
+  Status out;
+  const bool over = finished();
+  std::lock_guard<std::mutex> lock(mutex_);
+  out.error = error_;
+  out.total = total_;
+  out.done = over ? out.total : std::min<std::uint64_t>(done_, out.total);
+  if (damaged_ || index_damaged_) {
+    out.state = State::damaged;
+  } else if (!items_.empty()) {
+    out.state = over ? State::passed : State::running;
+  }
+  return out;
+}
+
+}  // namespace sagedb

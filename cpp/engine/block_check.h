@@ -1,0 +1,80 @@
+// The check of every block of the segments that an open has mapped, after the open.
+//
+// Until it has passed, nothing that was mapped is written anew under a fresh checksum: checkpoints and builds wait for what they copy. Damage of codes or graph
+// drops the index, which is made again from the vectors. Any other damage refuses writes and checkpoints; reads go on, since what they can tell to
+// be wrong they report.
+//
+// Thread safety: every method from any thread. Lock order: after Storage's checkpoint mutex, before EngineState::writer_mutex (in the call-back).
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/cancel.h"
+#include "storage/manifest.h"
+
+namespace sagedb {
+
+class BlockCheck {
+ public:
+  enum class State : std::uint8_t { none, running, passed, damaged };
+  struct Status {
+    State state = State::none;
+    std::uint64_t done = 0, total = 0;  // blocks
+    std::string error;
+  };
+
+  BlockCheck(Env& env, std::string dir) : env_(env), dir_(std::move(dir)) {}
+  ~BlockCheck();
+
+  // Takes up the segments of `manifest` instead of those before. `on_index_damage` is called once, from whichever thread finds it; it must not throw.
+  // `may_vanish`: somebody else may remove the files, which is no damage.
+  void begin(const Manifest& manifest, bool may_vanish, std::function<void()> on_index_damage);
+  // Checks on a thread of its own. Until then, and without it, finish() does it all.
+  void start();
+  // Ends and joins the thread; what it did not reach stays open.
+  void stop() noexcept;
+
+  // Returns when every segment (or those of the index only) is checked, by this thread if need be. Throws what reading throws; damage is not
+  // thrown but kept.
+  void finish(bool index_only, const CancelToken* cancel);
+  bool finished() const;
+  // Whether its thread is at work.
+  bool running() const noexcept { return running_.load(std::memory_order_acquire); }
+  std::uint64_t bytes_left() const;
+  // Throws CORRUPTION when something that cannot be made again is damaged.
+  void require_sound() const;
+  bool index_damaged() const noexcept { return index_damaged_.load(std::memory_order_acquire); }
+  Status status() const;
+
+ private:
+  struct Item {
+    SegmentRef ref;
+    bool checked = false;
+  };
+  Item* next_item(bool index_only);
+  void check(Item& item, const CancelToken* cancel);
+  void note_damage(FileKind kind, const std::string& message);
+  void loop(const CancelToken& stop) noexcept;
+
+  Env& env_;
+  const std::string dir_;
+  std::mutex run_mutex_;  // held while one segment is checked; items_ changes under both
+  mutable std::mutex mutex_;
+  std::vector<Item> items_;  // guarded by mutex_, as below
+  Uuid database_{};
+  bool may_vanish_ = false;
+  std::function<void()> on_index_damage_;
+  std::string error_;
+  std::atomic<bool> damaged_{false}, index_damaged_{false}, running_{false};
+  std::atomic<std::uint64_t> done_{0}, total_{0};
+  std::shared_ptr<CancelToken> stop_;
+  std::thread thread_;
+};
+
+}  // namespace sagedb

@@ -1,0 +1,168 @@
+#include "engine/loaded_state.h"
+
+#include "index/flat_index.h"
+#include "storage/dead_segment.h"
+#include "storage/endian.h"
+#include "storage/graph_segment.h"
+#include "storage/segment_chain.h"
+
+namespace sagedb {
+namespace {
+
+class StateLoader {
+ public:
+  StateLoader(Env& env, const std::string& dir, const Manifest& manifest, const Options& options, LoadedState* out)
+      : env_(env), dir_(dir), m_(manifest), options_(options), s_(*out->snapshot), out_(*out) {}
+
+  void load_counts() {
+    s_.sequence = m_.sequence;
+    s_.version = m_.number("version");
+    s_.row_count = static_cast<Row>(m_.number("rows"));
+    s_.record_count = static_cast<RecordNo>(m_.number("records"));
+    out_.mark.next_id = static_cast<std::int64_t>(m_.number("next_id"));
+    out_.mark.far_ids = m_.number("far_ids") != 0;
+    out_.mark.text_size = m_.number("text");
+  }
+
+  void load_rows_and_records() {
+    const auto owner = std::make_shared<std::vector<std::shared_ptr<const void>>>();
+    const auto chain = [&](FileKind kind, std::uint64_t count, std::size_t stride) {
+      const ChainBytes bytes = open_chain(env_, dir_, m_, kind, count, static_cast<std::uint32_t>(stride), writable());
+      owner->push_back(bytes.owner);
+      return bytes.data;
+    };
+    GenerationBase base;
+    base.rows = s_.row_count;
+    base.vectors = chain(FileKind::vectors, s_.row_count, VectorStore(options_.dimension, options_.vectors).stride());
+    if (options_.metric == Metric::cosine) base.norms = chain(FileKind::norms, s_.row_count, sizeof(float));
+    RecordBase& r = base.records;
+    r.record_count = s_.record_count;
+    r.row_count = s_.row_count;
+    r.text_size = out_.mark.text_size;
+    r.records = chain(FileKind::records, s_.record_count, sizeof(Record));
+    r.heads = chain(FileKind::heads, s_.row_count, sizeof(RecordNo));
+    r.text = chain(FileKind::text, out_.mark.text_size, 1);
+    r.owner = base.owner = owner;
+    s_.generation = std::make_shared<Generation>(options_.dimension, options_.vectors, base);
+  }
+
+  void load_ids() {
+    std::vector<IdTable> tables;
+    RecordNo end = 0;
+    for (const SegmentRef& ref : m_.all(FileKind::ids)) {
+      const auto file = open_segment(env_, dir_, m_, ref, writable());
+      if (ref.first != end || file->payload_size() % sizeof(IdSlot) != 0) corrupt("the id tables have a gap");
+      end = static_cast<RecordNo>(ref.end());
+      tables.emplace_back(file->payload(), file->payload_size() / sizeof(IdSlot), static_cast<RecordNo>(ref.first), end, file);
+    }
+    if (end != s_.record_count) corrupt("the id tables do not cover all records");
+    out_.ids = IdMap(std::move(tables), s_.record_count);
+  }
+
+  void load_tombstones() {
+    const SegmentRef* ref = m_.find(FileKind::dead);
+    if (ref == nullptr) corrupt("the manifest names no tombstones");
+    const DeadCounts dead = read_dead(*open_segment(env_, dir_, m_, *ref, writable()), s_.row_count, s_.record_count, s_.sequence,
+                                      s_.indexed_rows(), &s_.generation->records);
+    s_.live_count = s_.record_count - dead.records;
+    s_.dead_rows = dead.rows;
+    s_.dead_indexed = dead.rows_below;
+  }
+
+  // Codes and graph can be made again from the vectors, so damage of theirs is no reason to refuse.
+  void load_index() {
+    try {
+      load_codes();
+      if (const SegmentRef* ref = m_.find(FileKind::graph)) {
+        s_.index = read_graph(open_segment(env_, dir_, m_, *ref, writable()));
+      } else if (m_.text("built") == "flat") {
+        s_.index = std::make_shared<FlatIndex>(static_cast<Row>(m_.number("indexed_rows")));
+      }
+      if (!s_.index) return;
+      if (s_.index->rows() > s_.row_count) corrupt("the index covers rows that do not exist");
+      s_.indexed_sequence = m_.number("indexed_sequence");
+    } catch (const Error& e) {
+      if (e.code() != ErrorCode::CORRUPTION) throw;
+      s_.index.reset();
+      s_.codes.reset();
+      out_.warning = "the index is rebuilt: " + e.message();
+    }
+  }
+
+ private:
+  bool writable() const noexcept { return !options_.read_only; }
+  [[noreturn]] void corrupt(const char* what) const { throw Error(ErrorCode::CORRUPTION, dir_ + ": " + what); }
+
+  void load_codes() {
+    const std::string text = m_.text("codec");
+    if (text.empty() || options_.quantization == Quantization::none) return;
+    Codec codec;
+    ByteReader in(text.data(), text.size(), "the codec");
+    codec.metric = options_.metric;
+    codec.dimension = options_.dimension;
+    codec.padded = in.get<std::uint32_t>();
+    codec.offset = in.get<float>();
+    codec.scale = in.get<float>();
+    if (codec.padded < codec.dimension || codec.padded % 64 != 0) corrupt("the codec's dimension is out of range");
+    const auto codes = open_chain(env_, dir_, m_, FileKind::codes, s_.row_count, codec.padded, writable());
+    const auto errors = open_chain(env_, dir_, m_, FileKind::code_errors, s_.row_count, 1, writable());
+    const auto owner = std::make_shared<std::pair<ChainBytes, ChainBytes>>(codes, errors);
+    s_.codes = std::make_shared<CodeStore>(codec, codes.data, errors.data, s_.row_count, owner);
+  }
+
+  Env& env_;
+  const std::string& dir_;
+  const Manifest& m_;
+  const Options& options_;
+  Snapshot& s_;
+  LoadedState& out_;
+};
+
+}  // namespace
+
+LoadedState load_state(Env& env, const std::string& dir, const Manifest& manifest, const Options& options) {
+  LoadedState out;
+  out.snapshot = std::make_shared<Snapshot>();
+  if (manifest.segments.empty()) {
+    out.snapshot->generation = std::make_shared<Generation>(options.dimension, options.vectors);
+    return out;
+  }
+  StateLoader loader(env, dir, manifest, options, &out);
+  loader.load_counts();
+  loader.load_rows_and_records();
+  loader.load_ids();
+  loader.load_index();
+  loader.load_tombstones();
+  return out;
+}
+
+void install_state(EngineState& state, LoadedState& loaded) {
+  FifoLock writer_lock(state.writer_mutex);
+  auto publication = state.publisher.prepare(loaded.snapshot);
+  WriteLock store(state.store_mutex);
+  std::swap(state.ids, loaded.ids);
+  state.next_id = loaded.mark.next_id;
+  state.far_ids = loaded.mark.far_ids;
+  state.publisher.publish(std::move(publication));
+}
+
+void adopt_state(EngineState& from, EngineState& to, const std::string& dir) {
+  FifoLock from_writer(from.writer_mutex);
+  FifoLock to_writer(to.writer_mutex);
+  const std::shared_ptr<const Snapshot> before = to.publisher.current();
+  auto next = std::make_shared<Snapshot>(*from.publisher.current());
+  if (next->sequence < before->sequence)
+    throw Error(ErrorCode::CORRUPTION, dir + " went back from sequence " + std::to_string(before->sequence) + " to " +
+                                           std::to_string(next->sequence) + "; open it again");
+  if (before->version > 0) next->version = std::max(next->version, before->version + 1);
+  if (!next->recall) next->recall = before->recall;
+  auto publication = to.publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next)));
+  WriteLock from_store(from.store_mutex);
+  WriteLock to_store(to.store_mutex);
+  std::swap(to.ids, from.ids);
+  to.next_id = from.next_id;
+  to.far_ids = from.far_ids;
+  to.publisher.publish(std::move(publication));
+}
+
+}  // namespace sagedb

@@ -1,0 +1,28 @@
+// The state that a manifest describes, as it is after an open and before the log is replayed.
+//
+// Vectors, codes, records, texts, ids and links are read in place from mapped files: loading them costs the same for any size. Tombstones and the
+// upper levels of the graph, a few bytes per row at most, are read and checked.
+// Thread safety: functions on values.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/checkpoint.h"
+
+namespace sagedb {
+
+struct LoadedState {
+  std::shared_ptr<Snapshot> snapshot;
+  IdMap ids;
+  CheckpointMark mark;
+  std::string warning;  // not empty: codes and graph are damaged and are made again; the snapshot has none
+};
+LoadedState load_state(Env& env, const std::string& dir, const Manifest& manifest, const Options& options);
+
+// What was loaded becomes the state of an engine that nobody knows yet.
+void install_state(EngineState& state, LoadedState& loaded);
+// The whole content of `from` becomes visible in `to` as one. Throws CORRUPTION when that would be a step back.
+void adopt_state(EngineState& from, EngineState& to, const std::string& dir);
+
+}  // namespace sagedb

@@ -1,0 +1,17 @@
+// Verifies a segment's checksums by reading the file, not its mapping: what is checked takes no memory of the process, and a sector that cannot be read
+// is an error instead of a signal.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "storage/manifest.h"
+
+namespace sagedb {
+
+// Calls `on_blocks(n)` whenever n more blocks have been verified; it may throw to stop. Throws CORRUPTION naming the place, NOT_FOUND, I/O errors.
+void check_segment(Env& env, const std::string& dir, const Uuid& database, const SegmentRef& ref,
+                   const std::function<void(std::uint64_t blocks)>& on_blocks);
+std::uint64_t block_count(std::uint64_t payload_size) noexcept;
+
+}  // namespace sagedb
