@@ -47,7 +47,9 @@ const checks = {
   'format and lint (TypeScript)': () =>
     run(bin('biome'), ['check', ...(fix ? ['--write'] : []), '--error-on-warnings']),
   types: () => run(bin('tsc'), ['--noEmit']),
+  'types of the explorer page': () => run(bin('tsc'), ['--noEmit', '--project', 'lib/explore/page']),
   'file sizes': sizes,
+  licences: () => run(process.execPath, [join(root, 'scripts', 'licences.mjs')]),
 };
 
 const failed = [];

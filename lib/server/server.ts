@@ -32,13 +32,27 @@ export interface SageDBServer {
  * @example
  * const server = await createServer(db, { host: '0.0.0.0', token: process.env.SAGEDB_TOKEN });
  */
-export async function createServer<M extends object>(
+export function createServer<M extends object>(
   database: AsyncVectorDatabase<M>,
   options: ServerOptions = {},
 ): Promise<SageDBServer> {
+  return startServer(database, options, () => {});
+}
+
+/**
+ * `addRoutes` adds further routes, behind the same token and limits. A route with `config: { open: true }` needs no token: for files that
+ * are no secret.
+ */
+export async function startServer<M extends object>(
+  database: AsyncVectorDatabase<M>,
+  options: ServerOptions,
+  addRoutes: (app: FastifyInstance) => void,
+): Promise<SageDBServer> {
   const resolved = resolveServerOptions(options);
+  const app = await loadFramework(resolved);
   // The routes move metadata as it comes; its type is the caller's matter.
-  const server = new HttpServer(database as unknown as AsyncVectorDatabase, resolved, await loadFramework(resolved));
+  const server = new HttpServer(database as unknown as AsyncVectorDatabase, resolved, app);
+  addRoutes(app);
   await server.listen();
   return server;
 }
@@ -160,7 +174,7 @@ class HttpServer implements SageDBServer {
   }
 
   #authorise(request: FastifyRequest): void {
-    if (request.routeOptions.url === '/health') return;
+    if ((request.routeOptions.config as { open?: boolean }).open) return;
     if (this.#token !== undefined) {
       if (!this.#token.accepts(request.headers.authorization)) throw refused(401, 'a valid token is required');
     } else if (!namesLoopback(request.headers.host)) {
@@ -171,7 +185,9 @@ class HttpServer implements SageDBServer {
   #addRoutes(): void {
     const app = this.#app;
     const document = openApiDocument(API_VERSION);
-    app.get('/health', async () => ({ status: this.#closing === undefined ? 'ok' : 'stopping' }));
+    app.get('/health', { config: { open: true } as object }, async () => ({
+      status: this.#closing === undefined ? 'ok' : 'stopping',
+    }));
     app.get('/openapi.json', async () => document);
     app.get('/v1/stats', async () => ({ result: await this.#database.stats() }));
     app.get('/metrics', async (_request, reply) => {

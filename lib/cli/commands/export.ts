@@ -1,0 +1,40 @@
+import type { Filter } from '../../filter.js';
+import type { Metadata } from '../../types.js';
+import { objectOption } from '../arguments.js';
+import type { Command } from '../command.js';
+import { openExisting } from '../database.js';
+import { count, printJson, seconds } from '../output.js';
+import { ProgressReport } from '../progress.js';
+
+export const exportCommand: Command = {
+  name: 'export',
+  summary: 'write the items of a database to files that other programs read',
+  description: [
+    'A target that ends in .jsonl is one file: {"id", "metadata", "vector"} per line. Any other is a new folder: items.jsonl with ids and metadata, vectors.npy with the vectors in the same order, as numpy.load reads them.',
+    'The items are those of one moment. Opens the folder of the database read-only, also beside a process that writes.',
+  ],
+  positionals: ['path', 'target'],
+  options: { filter: { kind: 'string', value: 'json', help: 'only items whose metadata match' } },
+  examples: [[`sagedb export ./articles recent.jsonl --filter '{"year": {"$gte": 2020}}'`, 'a part, with vectors']],
+  async run(invocation) {
+    const { positionals, json } = invocation;
+    const [path, target] = positionals as [string, string];
+    const filter = objectOption(invocation, 'filter') as Filter<Metadata> | undefined;
+    const started = performance.now();
+    const progress = new ProgressReport('export', { quiet: json });
+    await using database = await openExisting(path, true);
+    let exported: number;
+    try {
+      exported = await database.export(target, {
+        filter,
+        onProgress: ({ done, total }) => progress.update(done, total, 'items'),
+      });
+    } finally {
+      progress.end();
+    }
+    const milliseconds = Math.round(performance.now() - started);
+    if (json) printJson({ exported, target, milliseconds });
+    else console.log(`${count(exported)} items in ${target} (${seconds(milliseconds)})`);
+    return 0;
+  },
+};

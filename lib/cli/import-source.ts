@@ -1,0 +1,125 @@
+import { stat } from 'node:fs/promises';
+import { SageDBError } from '../errors.js';
+import { readCsv } from '../files/csv.js';
+import { readFvecs } from '../files/fvecs.js';
+import { readLines } from '../files/line-reader.js';
+import { NpyReader } from '../files/npy.js';
+import { portableFiles } from '../files/portable.js';
+import type { ImportItem } from '../types.js';
+import { UsageError } from './command.js';
+import { idOf } from './database.js';
+
+export const FORMATS = ['jsonl', 'npy', 'fvecs', 'csv', 'folder'] as const;
+export type ImportFormat = (typeof FORMATS)[number];
+
+/** What `SageDB.import` takes, and the dimension of the first item. */
+export interface ImportSource {
+  dimension: number;
+  items: string | AsyncIterable<ImportItem>;
+}
+
+export interface CsvColumns {
+  id: string;
+  vector: string;
+}
+
+const NPY_ROWS = 1000;
+
+/** By extension; a folder is what `sagedb export` writes. */
+export async function formatOf(path: string): Promise<ImportFormat> {
+  const known = /\.(jsonl|npy|fvecs|csv)$/.exec(path)?.[1];
+  if (known !== undefined) return known as ImportFormat;
+  if ((await stat(path)).isDirectory()) return 'folder';
+  throw new UsageError(`${path}: --format is needed (${FORMATS.join(', ')})`);
+}
+
+export async function importSource(path: string, format: ImportFormat, columns: CsvColumns): Promise<ImportSource> {
+  switch (format) {
+    case 'jsonl':
+      return { dimension: await lineDimension(path), items: path };
+    case 'folder':
+      return { dimension: await npyDimension(portableFiles(path).vectors ?? path), items: path };
+    case 'npy':
+      return { dimension: await npyDimension(path), items: npyItems(path) };
+    case 'fvecs':
+      return firstOf(path, fvecsItems(path));
+    case 'csv':
+      return firstOf(path, csvItems(path, columns));
+  }
+}
+
+async function npyDimension(path: string): Promise<number> {
+  const reader = await NpyReader.open(path);
+  await reader.close();
+  return reader.header.columns;
+}
+
+/** The import itself says what is wrong with a line. */
+async function lineDimension(path: string): Promise<number> {
+  for await (const { text } of readLines(path)) {
+    try {
+      const { vector } = JSON.parse(text) as { vector?: unknown };
+      if (Array.isArray(vector)) return vector.length;
+    } catch {
+      // No JSON.
+    }
+    break;
+  }
+  return 0;
+}
+
+/** Looks at the first item without losing it. */
+async function firstOf(path: string, items: AsyncGenerator<ImportItem>): Promise<ImportSource> {
+  const first = await items.next();
+  if (first.done) throw new SageDBError('CORRUPTION', `${path}: nothing in it`);
+  async function* all(): AsyncGenerator<ImportItem> {
+    yield first.value as ImportItem;
+    yield* items;
+  }
+  return { dimension: (first.value.vector as ArrayLike<number>).length, items: all() };
+}
+
+async function* npyItems(path: string): AsyncGenerator<ImportItem> {
+  const reader = await NpyReader.open(path);
+  try {
+    const { columns } = reader.header;
+    for (;;) {
+      const values = await reader.read(NPY_ROWS);
+      if (values.length === 0) return;
+      for (let at = 0; at < values.length; at += columns) yield { vector: values.subarray(at, at + columns) };
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+async function* fvecsItems(path: string): AsyncGenerator<ImportItem> {
+  for await (const { vector } of readFvecs(path)) yield { vector };
+}
+
+async function* csvItems(path: string, columns: CsvColumns): AsyncGenerator<ImportItem> {
+  for await (const { fields, line } of readCsv(path)) {
+    const text = fields.get(columns.vector);
+    if (text === undefined) throw new UsageError(`${path}: no column '${columns.vector}' (--vector-column)`);
+    const vector = text
+      .trim()
+      .replace(/^\[|\]$/g, '')
+      .split(/[\s,;]+/)
+      .map(Number);
+    const id = fields.get(columns.id);
+    const metadata: Record<string, string | number | boolean> = {};
+    for (const [name, value] of fields) {
+      if (name !== columns.id && name !== columns.vector && value !== '') metadata[name] = valueOfText(value);
+    }
+    if (vector.some(Number.isNaN))
+      throw new SageDBError('CORRUPTION', `${path}:${line}: ${columns.vector}: no vector: ${text.slice(0, 40)}`);
+    yield { vector, metadata, ...(id !== undefined && id !== '' && { id: idOf(id) }) };
+  }
+}
+
+/** Numbers and booleans where the text is exactly what JavaScript writes for one; `007` and `1e3` stay text. */
+function valueOfText(text: string): string | number | boolean {
+  if (text === 'true' || text === 'false') return text === 'true';
+  const number = Number(text);
+  return Number.isFinite(number) && String(number) === text ? number : text;
+}

@@ -1,0 +1,107 @@
+// Property: what one database exports another imports, in every format that the command line reads; bad files end with their place, and
+// a new database gets dimension and metric from the command.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { SageDB } from '../../lib/index.js';
+import { sagedb } from '../support/cli.js';
+
+let folder: string;
+const at = (name: string) => join(folder, name);
+
+async function contents(path: string) {
+  await using db = await SageDB.open({ path, readOnly: true });
+  return db.find({}, { includeVector: true, orderBy: 'n' });
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sagedb-cli-import-'));
+  await using db = await SageDB.open({ path: at('db'), dimension: 2, metric: 'l2' });
+  const ids = Array.from({ length: 2500 }, (_, i) => (i % 3 ? i + 1 : `s${i}`));
+  await db.addBatch(
+    ids.map((_, n) => [n / 3, 1 - n]),
+    ids.map((_, n) => ({ n, text: `line "${n}",\nnext` })),
+    { ids },
+  );
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+it.each(['rows.jsonl', 'rows'])('export to %s and import give the same items', async (target) => {
+  const exported = await sagedb(['export', at('db'), at(target), '--json']);
+  expect(JSON.parse(exported.stdout)).toMatchObject({ exported: 2500 });
+  const imported = await sagedb(['import', at(`copy-${target}`), at(target), '--metric', 'l2', '--json']);
+  expect(imported.stderr).toBe('');
+  expect(JSON.parse(imported.stdout)).toMatchObject({ imported: 2500, items: 2500 });
+  expect(await contents(at(`copy-${target}`))).toEqual(await contents(at('db')));
+});
+
+it('export with a filter; a target that exists is refused', async () => {
+  const args = ['export', at('db'), at('part.jsonl'), '--filter', '{"n": {"$lt": 7}}'];
+  expect((await sagedb(args)).stdout).toMatch(/^7 items in /);
+  expect((await sagedb(args)).code).toBe(1);
+});
+
+it('vectors alone: npy and fvecs', async () => {
+  await sagedb(['export', at('db'), at('for-npy')]);
+  const npy = await sagedb(['import', at('npy'), join(at('for-npy'), 'vectors.npy'), '--metric', 'l2', '--json']);
+  expect(JSON.parse(npy.stdout)).toMatchObject({ imported: 2500 });
+
+  const rows = 300_000;
+  const bytes = new Int32Array(rows * 3);
+  const floats = new Float32Array(bytes.buffer);
+  for (let row = 0; row < rows; row++) {
+    bytes[row * 3] = 2;
+    floats.set([row, 0.5], row * 3 + 1);
+  }
+  await writeFile(at('big.fvecs'), bytes);
+  const fvecs = await sagedb(['import', at('fvecs'), at('big.fvecs'), '--metric', 'l2', '--batch', '20000', '--json']);
+  expect(JSON.parse(fvecs.stdout)).toMatchObject({ imported: rows });
+  await using db = await SageDB.open({ path: at('fvecs'), readOnly: true });
+  expect((await db.get(rows, { includeVector: true }))?.vector).toEqual(Float32Array.of(rows - 1, 0.5));
+});
+
+it('csv: quoted fields, ids, numbers, and a second import that replaces', async () => {
+  await writeFile(
+    at('rows.csv'),
+    'key,embedding,title,year,code\r\n1,"0.5, 1","Say ""hi"",\nthen go",1999,007\r\nb,[2 3],Plain,,x\r\n',
+  );
+  const args = [
+    'import',
+    at('csv'),
+    at('rows.csv'),
+    '--id-column',
+    'key',
+    '--vector-column',
+    'embedding',
+    '--metric',
+    'l2',
+  ];
+  expect((await sagedb(args)).stdout).toMatch(/^2 items from .*, 2 in /);
+  await using db = await SageDB.open({ path: at('csv'), readOnly: true });
+  expect(await db.getMany([1, 'b'], { includeVector: true })).toEqual([
+    { id: 1, vector: Float32Array.of(0.5, 1), metadata: { title: 'Say "hi",\nthen go', year: 1999, code: '007' } },
+    { id: 'b', vector: Float32Array.of(2, 3), metadata: { title: 'Plain', code: 'x' } },
+  ]);
+  const again = await sagedb([...args, '--json']);
+  expect([again.code, JSON.parse(again.stderr).error.code]).toEqual([1, 'DUPLICATE_ID']);
+  expect((await sagedb([...args, '--replace'])).code).toBe(0);
+});
+
+it.each([
+  ['bad.jsonl', '{"vector":[1,2]}\n{"vector":[1,2]\n', 1, 'bad.jsonl:2: not JSON'],
+  ['short.fvecs', Buffer.from(Int32Array.of(2, 0, 0, 2, 0).buffer), 1, 'short.fvecs: ends within row 1'],
+  ['mixed.fvecs', Buffer.from(Int32Array.of(1, 0, 2, 0, 0).buffer), 1, 'row 1 has dimension 2, not 1'],
+  ['open.csv', 'id,vector\n1,"1 2\n', 1, 'open.csv:2: a quotation mark that is never closed'],
+  ['fields.csv', 'id,vector\n1,1 2\n2,3 4,5\n', 1, 'fields.csv:3: 3 fields for 2 columns'],
+  ['words.csv', 'id,vector\n1,one two\n', 1, 'words.csv:2: vector: no vector'],
+  ['columns.csv', 'id,embedding\n1,1 2\n', 2, "no column 'vector'"],
+  ['empty.csv', '', 1, 'nothing in it'],
+  ['rows.parquet', '', 2, '--format is needed'],
+])('%s is refused with its place', async (name, content, code, message) => {
+  await writeFile(at(name), content);
+  const got = await sagedb(['import', at(`into-${name}`), at(name), '--metric', 'l2']);
+  expect([got.code, got.stderr]).toEqual([code, expect.stringContaining(message)]);
+  expect(got.stderr).not.toContain('    at ');
+});
