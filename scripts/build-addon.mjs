@@ -37,14 +37,25 @@ function works(command, ...args) {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 }
 
+// What the engine asks of a compiler's library beyond plain C++17. g++ 10 has all of the language, but not this.
+const probe = '#include <charconv>\nbool f(const char* p, double& d) { return std::from_chars(p, p, d).ptr == p; }\n';
+
+function compilesProbe(compiler) {
+  return spawnSync(compiler, ['-std=c++17', '-fsyntax-only', '-x', 'c++', '-'], { input: probe }).status === 0;
+}
+
 // Says exactly what is missing instead of letting CMake fail in the middle.
 function checkTools() {
   const missing = [];
   if (!works('cmake', '--version')) missing.push('cmake (3.20 or newer)');
   if (process.platform !== 'win32') {
     const compilers = process.env.CXX ? [process.env.CXX.split(' ')[0]] : ['c++', 'g++', 'clang++'];
-    if (!compilers.some((c) => works(c, '--version')))
-      missing.push('a C++17 compiler (g++ 10 or newer, or clang++ 12 or newer)');
+    const present = compilers.filter((c) => works(c, '--version'));
+    // The first is the one that CMake takes.
+    if (present.length === 0) missing.push('a C++17 compiler (g++ 11 or newer, or clang++ with its library)');
+    else if (!compilesProbe(present[0])) {
+      missing.push(`a newer C++ compiler than ${present[0]}, whose library has no std::from_chars for double (g++ 11 or newer; CXX names another one)`);
+    }
     if (!works('ninja', '--version') && !works('make', '--version')) missing.push('make (or ninja)');
   }
   if (missing.length === 0) return;
