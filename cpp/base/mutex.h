@@ -42,6 +42,8 @@ class CAPABILITY("mutex") Mutex {
     mutex_.unlock();
   }
   std::mutex& native() { return mutex_; }
+  // For the analysis only: a lambda that its caller runs while it holds the mutex.
+  void assume_held() const ASSERT_CAPABILITY(this) {}
 
  private:
   const char* name_;

@@ -66,7 +66,10 @@ std::unique_ptr<Storage> Storage::open(Options* options) {
   }
   if (env.exists(s->dir_) && has_database(env, s->dir_)) {
     if (options->read_only) {
-      with_current_manifest(env, s->dir_, [&](Manifest&& manifest) { s->manifest_ = std::move(manifest); });
+      with_current_manifest(env, s->dir_, [&](Manifest&& manifest) {
+        s->checkpoint_mutex_.assume_held();
+        s->manifest_ = std::move(manifest);
+      });
     } else {
       s->manifest_ = read_writable_manifest(env, s->dir_, &s->damaged_manifest_);
     }
@@ -100,7 +103,10 @@ void Storage::recover(EngineState& state, Writer& writer) {
 }
 
 void Storage::recover_writable(EngineState& state, Writer& writer) {
-  LoadedState loaded = read_stored("a segment", [&] { return load_state(env_, dir_, manifest_, state.options); });
+  LoadedState loaded = read_stored("a segment", [&] {
+    checkpoint_mutex_.assume_held();
+    return load_state(env_, dir_, manifest_, state.options);
+  });
   last_tried_ = std::max(last_tried_, manifest_.generation);
   note_manifest(*loaded.snapshot);
   if (!loaded.warning.empty()) {
@@ -163,6 +169,7 @@ void Storage::drop_index(EngineState& state) noexcept {
 // The current generation and its logs, read beside the writer and then shown as one.
 void Storage::load_newest(EngineState& state) {
   with_current_manifest(env_, dir_, [&](Manifest&& manifest) {
+    checkpoint_mutex_.assume_held();
     if (manifest.database != manifest_.database)
       throw Error(ErrorCode::CONFIG_MISMATCH, dir_ + " holds another database now; open it again");
     const auto staging = std::make_shared<EngineState>(state.options, nullptr);
