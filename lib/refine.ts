@@ -82,11 +82,14 @@ export async function refinedSearch(
   let rows = await enoughRows(search, inner, refinement, candidates + exclude.size);
   rows = rows.slice(0, candidates);
   if (lambda !== undefined) rows = diverse(rows, rerank ? candidates : offset + spec.k, lambda, metric);
-  if (rerank !== undefined) {
-    strip(rows, { ...spec, metadata: true });
-    rows = await reranked(rows, rerank);
-  }
-  return strip(rows.slice(offset, offset + spec.k), spec);
+  return rerank === undefined ? strip(rows.slice(offset, offset + spec.k), spec) : rerankedPage(rows, spec, refinement);
+}
+
+/** The page that is left of the candidates after the hook had them. */
+export async function rerankedPage(rows: Row[], spec: SearchSpec, { rerank, offset }: Refinement): Promise<Row[]> {
+  strip(rows, { ...spec, metadata: true });
+  const ordered = await reranked(rows, rerank as NonNullable<Refinement['rerank']>);
+  return strip(ordered.slice(offset, offset + spec.k), spec);
 }
 
 /** Widens the search until the groups leave enough hits or there are no more. */

@@ -134,7 +134,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
 
   /**
    * A database that another process serves (`createServer` of `sagedb/server`): the same asynchronous methods. What answers at once here,
-   * `size`, `stats()`, `searchSync`, `handle`, is not there or gives a promise.
+   * `size`, `stats()`, `searchSync`, or is of this machine, `handle`, `snapshot`, is not there or gives a promise.
    */
   static async connect<M extends object = Metadata>(
     url: string | URL,

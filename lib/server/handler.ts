@@ -1,23 +1,29 @@
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SageDBError } from '../errors.js';
-import type { AsyncVectorDatabase } from '../service/database.js';
+import type { LongOptions } from '../types.js';
+import { itemParts, joinVectors, progressParts } from './answer-stream.js';
+import { STREAM_TYPE } from './frame-stream.js';
 import type { RequestBody, Route } from './routes.js';
+import type { ServedDatabase } from './served-database.js';
 import { BINARY_TYPE, encodeFrame } from './wire.js';
 
 /** What one request needs of the server. */
 export interface RequestScope {
   route: Route;
-  database: AsyncVectorDatabase;
+  database: ServedDatabase;
   timeoutMs: number | undefined;
   /** For the client to take the answer. */
   sendTimeoutMs: number;
+  /** For the client of an iterator to take its next page. */
+  streamTimeoutMs: number;
   /** Aborted when a shutdown stops waiting. */
   shutdown: AbortSignal;
 }
 
 /** Runs the database operation of one request, as long as its client waits for it. */
 export async function runRequest(request: FastifyRequest, reply: FastifyReply, scope: RequestScope): Promise<unknown> {
-  const { route, database, timeoutMs, sendTimeoutMs, shutdown } = scope;
+  const { route, database, timeoutMs, sendTimeoutMs, streamTimeoutMs, shutdown } = scope;
   const body = withVectors(request, route, database.dimension);
   const given = new AbortController();
   const gone = () => given.abort(new SageDBError('ABORTED', 'the client went away'));
@@ -27,7 +33,20 @@ export async function runRequest(request: FastifyRequest, reply: FastifyReply, s
   request.raw.socket.once('close', gone);
   shutdown.addEventListener('abort', stop, { once: true });
   try {
-    const result = await untilAborted(route.run(database, body, given.signal), given.signal);
+    const { signal } = given;
+    if (route.stream !== undefined) {
+      const items = route.stream(database, body);
+      // The first step checks the arguments, so that they are refused with a status.
+      const parts = itemParts(items, await untilAborted(items.next(), signal));
+      request.raw.socket.setTimeout(streamTimeoutMs);
+      return await sendParts(reply, parts);
+    }
+    if (route.progress && request.headers.accept === STREAM_TYPE) {
+      const run = (onProgress: LongOptions['onProgress']) =>
+        untilAborted(route.run(database, body, { signal, onProgress: onProgress as never }), signal);
+      return await sendParts(reply, progressParts(run));
+    }
+    const result = await untilAborted(route.run(database, body, { signal }), signal);
     // A client that does not read its answer is cut off; Node resets this with the connection's next request.
     request.raw.socket.setTimeout(sendTimeoutMs);
     return answer(request, reply, result ?? null);
@@ -36,6 +55,15 @@ export async function runRequest(request: FastifyRequest, reply: FastifyReply, s
     request.raw.socket.off('close', gone);
     shutdown.removeEventListener('abort', stop);
   }
+}
+
+/** Settles when the client has everything or went away, so that the request counts as in flight until then. */
+async function sendParts(reply: FastifyReply, parts: AsyncGenerator<Buffer>): Promise<FastifyReply> {
+  reply.type(STREAM_TYPE).send(Readable.from(parts, { objectMode: false, highWaterMark: 1 }));
+  await new Promise<void>((resolve) => {
+    reply.then(resolve, () => resolve());
+  });
+  return reply;
 }
 
 /** Operations that cannot be taken back are left alone when nobody waits for them any more. */
@@ -82,15 +110,5 @@ function answer(request: FastifyRequest, reply: FastifyReply, result: unknown): 
   const hasVectors = (request.body as RequestBody | undefined)?.includeVector === true;
   const text = JSON.stringify({ result }, hasVectors ? withoutVectors : undefined);
   if (!binary) return reply.type('application/json; charset=utf-8').send(text);
-  return reply.type(BINARY_TYPE).send(Buffer.concat(encodeFrame(text, join(vectors))));
-}
-
-function join(vectors: readonly Float32Array[]): Float32Array {
-  const joined = new Float32Array(vectors.reduce((sum, vector) => sum + vector.length, 0));
-  let offset = 0;
-  for (const vector of vectors) {
-    joined.set(vector, offset);
-    offset += vector.length;
-  }
-  return joined;
+  return reply.type(BINARY_TYPE).send(Buffer.concat(encodeFrame(text, joinVectors(vectors))));
 }

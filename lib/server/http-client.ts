@@ -1,4 +1,4 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { type AgentOptions, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { abortedError, SAGEDB_ERROR_CODES, SageDBError, type SageDBErrorCode } from '../errors.js';
 
@@ -27,10 +27,14 @@ export interface ClientResponse {
   body: Buffer;
 }
 
+/** What becomes of an answer whose head has come. */
+type Take<T> = (response: IncomingMessage) => Promise<T>;
+
 /** Requests to one server over kept connections. Every failure is a `SageDBError`. */
 export class HttpClient {
   readonly #base: URL;
   readonly #agent: HttpAgent;
+  readonly #streamAgent: HttpAgent;
   readonly #target: { hostname: string; port: string };
   readonly #options: HttpClientOptions;
   #closed = false;
@@ -40,19 +44,62 @@ export class HttpClient {
     // Without the brackets that an IPv6 address has in a URL.
     this.#target = { hostname: base.hostname.replace(/^\[|\]$/g, ''), port: base.port };
     this.#options = options;
-    const agentOptions = { keepAlive: true, maxSockets: options.maxConnections };
-    this.#agent =
+    const agent = (agentOptions: AgentOptions) =>
       base.protocol === 'https:' ? new HttpsAgent({ ...agentOptions, ca: options.ca }) : new HttpAgent(agentOptions);
+    this.#agent = agent({ keepAlive: true, maxSockets: options.maxConnections });
+    this.#streamAgent = agent({});
   }
 
   async send(request: ClientRequest): Promise<ClientResponse> {
+    this.#requireOpen(request);
+    return this.#repeated(request, this.#agent, read);
+  }
+
+  /**
+   * The body of the answer as it comes, at the reader's pace; leaving the loop ends the request. The time limit is for each wait. Streams
+   * have connections of their own: a reader that makes requests meanwhile must not wait for itself.
+   */
+  async *stream(request: ClientRequest): AsyncGenerator<Buffer, void, undefined> {
+    this.#requireOpen(request);
+    const response = await this.#repeated(request, this.#streamAgent, opened);
+    const { signal, timeoutMs = this.#options.timeoutMs } = request;
+    let failure: SageDBError | undefined;
+    const fail = (error: SageDBError) => {
+      failure ??= error;
+      response.destroy(failure);
+    };
+    const onAbort = () => fail(abortedError(signal as AbortSignal));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const chunks = response[Symbol.asyncIterator]() as AsyncGenerator<Buffer, void, undefined>;
+    try {
+      for (;;) {
+        const late = () => fail(new SageDBError('TIMEOUT', `no answer within ${timeoutMs} ms`));
+        const timer = timeoutMs > 0 && setTimeout(late, timeoutMs);
+        const step = await chunks.next().finally(() => timer && clearTimeout(timer));
+        if (step.done) return;
+        yield step.value;
+      }
+    } catch (cause) {
+      if (failure !== undefined) throw failure;
+      if (this.#closed) throw new SageDBError('CLOSED', 'the connection is closed');
+      throw new SageDBError('UNAVAILABLE', 'the connection broke before the answer was complete', { cause });
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+      response.destroy();
+    }
+  }
+
+  #requireOpen(request: ClientRequest): void {
     if (this.#closed) throw new SageDBError('CLOSED', 'the connection is closed');
     if (request.signal?.aborted === true) throw abortedError(request.signal);
+  }
+
+  async #repeated<T>(request: ClientRequest, agent: HttpAgent, take: Take<T>): Promise<T> {
     try {
-      return await this.#exchange(request);
+      return await this.#exchange(request, agent, take);
     } catch (error) {
       // The server may close an idle connection in the moment in which we use it.
-      if (request.repeatable && error instanceof StaleConnection) return this.#exchange(request);
+      if (request.repeatable && error instanceof StaleConnection) return this.#exchange(request, agent, take);
       throw error;
     }
   }
@@ -60,9 +107,10 @@ export class HttpClient {
   close(): void {
     this.#closed = true;
     this.#agent.destroy();
+    this.#streamAgent.destroy();
   }
 
-  #exchange(request: ClientRequest): Promise<ClientResponse> {
+  #exchange<T>(request: ClientRequest, agent: HttpAgent, take: Take<T>): Promise<T> {
     const { signal } = request;
     return new Promise((resolve, reject) => {
       const length = request.body.reduce((sum, part) => sum + part.length, 0);
@@ -71,7 +119,7 @@ export class HttpClient {
         ...this.#target,
         path: request.path,
         method: request.method,
-        agent: this.#agent,
+        agent,
         headers: this.#headers(request, length),
       });
       const timeoutMs = request.timeoutMs ?? this.#options.timeoutMs;
@@ -94,7 +142,7 @@ export class HttpClient {
         fail(reset ? new StaleConnection(error) : unreachable(error, this.#base));
       });
       outgoing.on('response', (response) => {
-        read(response).then((answer) => {
+        take(response).then((answer) => {
           end();
           resolve(answer);
         }, fail);
@@ -119,6 +167,12 @@ class StaleConnection extends SageDBError {
   constructor(cause: Error) {
     super('UNAVAILABLE', 'the server closed the connection; whether it did the request is unknown', { cause });
   }
+}
+
+/** Once the server has accepted the request. */
+async function opened(response: IncomingMessage): Promise<IncomingMessage> {
+  if ((response.statusCode ?? 0) >= 300) await read(response);
+  return response;
 }
 
 function read(response: IncomingMessage): Promise<ClientResponse> {

@@ -1,4 +1,5 @@
-import { ROUTES, type Route, type Schema } from './routes.js';
+import { STREAM_TYPE } from './frame-stream.js';
+import type { Route, Schema } from './routes.js';
 import { BINARY_TYPE } from './wire.js';
 
 const errorResponse = {
@@ -22,10 +23,15 @@ function operation(route: Route): Schema {
       200: {
         description: 'Done.',
         content: {
-          'application/json': {
-            schema: { type: 'object', properties: { result: route.result }, required: ['result'] },
-          },
-          [BINARY_TYPE]: binary,
+          ...(route.stream === undefined
+            ? {
+                'application/json': {
+                  schema: { type: 'object', properties: { result: route.result }, required: ['result'] },
+                },
+                [BINARY_TYPE]: binary,
+              }
+            : {}),
+          ...(route.stream !== undefined || route.progress ? { [STREAM_TYPE]: binary } : {}),
         },
       },
       default: errorResponse,
@@ -39,8 +45,8 @@ function text(operationId: string, summary: string, type: string): Schema {
 }
 
 /** The server's OpenAPI 3.1 document. */
-export function openApiDocument(version: string): Schema {
-  const paths = Object.fromEntries(ROUTES.map((route) => [`/v1/${route.name}`, { post: operation(route) }]));
+export function openApiDocument(version: string, routes: readonly Route[]): Schema {
+  const paths = Object.fromEntries(routes.map((route) => [`/v1/${route.name}`, { post: operation(route) }]));
   return {
     openapi: '3.1.0',
     info: {
@@ -49,7 +55,8 @@ export function openApiDocument(version: string): Schema {
       description:
         `A vector database over HTTP. Bodies are JSON, or ${BINARY_TYPE}: a 32-bit little-endian length, that many bytes of JSON ` +
         '(the body without its vectors), zero bytes up to a multiple of 4, and the vectors as 32-bit little-endian floats. ' +
-        'Ask for binary answers with the Accept header.',
+        `Ask for binary answers with the Accept header. ${STREAM_TYPE} is a sequence of such bodies, each after its length (32 bits, ` +
+        'little endian), with a head { items }, { progress }, or at the end { result } or { error }.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     paths: {

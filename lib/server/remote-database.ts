@@ -1,22 +1,36 @@
 import { columnsOf } from '../columns.js';
-import { invalidArgument, SageDBError } from '../errors.js';
+import { invalidArgument } from '../errors.js';
+import type { Examples } from '../examples.js';
+import { exportItems } from '../export.js';
 import { compileFilter, type Filter } from '../filter.js';
 import { checkId, checkIds } from '../ids.js';
+import { importItems } from '../import.js';
 import { stringifyMetadata } from '../metadata.js';
+import type { Row } from '../results.js';
 import type { AsyncVectorDatabase } from '../service/database.js';
 import type {
   AddBatchOptions,
   AddOptions,
+  DuplicateOptions,
+  ExampleQuery,
+  ExportOptions,
   FindOptions,
   GetOptions,
   Id,
+  ImportItem,
+  ImportOptions,
   Item,
   ItemPatch,
+  IterateOptions,
   JsonValue,
   LongOptions,
   Metadata,
   Metric,
   NewItem,
+  RawBatchSearchResult,
+  RawSearchOptions,
+  RawSearchResult,
+  RefinedSearchOptions,
   Replaced,
   SearchOptions,
   SearchResult,
@@ -25,8 +39,11 @@ import type {
   VectorsInput,
 } from '../types.js';
 import { HttpClient } from './http-client.js';
+import { type Call, RemoteCalls } from './remote-calls.js';
+import { rawBatch, rawHits, type SentBatch, type SentHits } from './remote-raw.js';
+import { isExamples, searchRemotely } from './remote-search.js';
 import { flatten, oneVector } from './remote-vectors.js';
-import { BINARY_TYPE, decodeFrame, encodeFrame } from './wire.js';
+import { NO_FLOATS } from './wire.js';
 
 export interface ConnectOptions {
   /** The server's token. */
@@ -39,23 +56,31 @@ export interface ConnectOptions {
   ca?: string | Buffer;
 }
 
-/** A database in another process: all asynchronous methods of `SageDB`; what is synchronous in process is not there. */
+/** A database in another process: all asynchronous methods of `SageDB`, with the same signatures; what is synchronous there is not here. */
 export interface RemoteDatabase<M extends object = Metadata> extends AsyncVectorDatabase<M> {
   stats(): Promise<Stats>;
+  search<IM extends boolean = true, IV extends boolean = false>(
+    query: VectorInput | ExampleQuery,
+    options?: RefinedSearchOptions<M, IM, IV>,
+  ): Promise<SearchResult<M, IM, IV>[]>;
+  searchRaw(query: VectorInput, options?: RawSearchOptions<M>): Promise<RawSearchResult>;
+  batchSearchRaw(queries: VectorsInput, options?: RawSearchOptions<M>): Promise<RawBatchSearchResult>;
+  /** As in process; the server sends on while the loop takes items, and stops when it is left. */
+  iterate<IV extends boolean = false>(
+    filter?: Filter<M>,
+    options?: IterateOptions<IV>,
+  ): AsyncGenerator<Item<M, IV>, void, undefined>;
+  findDuplicates(options: DuplicateOptions<M>): Promise<Id[][]>;
+  refresh(): Promise<boolean>;
+  verify(options?: LongOptions): Promise<void>;
+  /** Writes files here, not on the server's machine. */
+  export(target: string, options?: ExportOptions<M>): Promise<number>;
+  /** Reads files from here, not from the server's machine. */
+  import(
+    source: string | Iterable<ImportItem<M>> | AsyncIterable<ImportItem<M>>,
+    options?: ImportOptions,
+  ): Promise<number>;
 }
-
-interface Call {
-  name: string;
-  head?: Record<string, unknown>;
-  /** JSON texts that were made already, by field. */
-  texts?: Record<string, string | undefined>;
-  floats?: Float32Array;
-  signal?: AbortSignal | undefined;
-  long?: boolean;
-  write?: boolean;
-}
-
-const NO_FLOATS = new Float32Array(0);
 
 /** Connects to a server and asks what it serves. */
 export async function connect<M extends object = Metadata>(
@@ -102,9 +127,11 @@ class RemoteSageDB<M extends object> implements RemoteDatabase<M> {
   readonly dimension: number;
   readonly metric: Metric;
   readonly #client: HttpClient;
+  readonly #calls: RemoteCalls;
 
   constructor(client: HttpClient, dimension: number, metric: Metric) {
     this.#client = client;
+    this.#calls = new RemoteCalls(client, dimension);
     this.dimension = dimension;
     this.metric = metric;
   }
@@ -142,7 +169,7 @@ class RemoteSageDB<M extends object> implements RemoteDatabase<M> {
     }
     const floats = vector === undefined ? NO_FLOATS : oneVector(vector, this.dimension, 'vector');
     const texts = { metadata: metadata === undefined ? undefined : stringifyMetadata(metadata) };
-    return this.#call<boolean>({ name: 'update', head: { id: checkId(id) }, texts, floats, write: true });
+    return this.#calls.run<boolean>({ name: 'update', head: { id: checkId(id) }, texts, floats, write: true });
   }
 
   remove(id: Id): Promise<boolean>;
@@ -150,20 +177,28 @@ class RemoteSageDB<M extends object> implements RemoteDatabase<M> {
   async remove(target: Id | readonly Id[]): Promise<boolean | number> {
     const many = Array.isArray(target);
     const ids = many ? checkIds(target) : [checkId(target)];
-    const removed = await this.#call<number>({ name: 'remove', head: { ids }, write: true });
+    const removed = await this.#calls.run<number>({ name: 'remove', head: { ids }, write: true });
     return many ? removed : removed === 1;
   }
 
   async removeWhere(filter: Filter<M>): Promise<number> {
-    return this.#call<number>({ name: 'removeWhere', texts: { filter: filterText(filter) }, write: true });
+    return this.#calls.run<number>({ name: 'removeWhere', texts: { filter: filterText(filter) }, write: true });
   }
 
   async replaceWhere(filter: Filter<M>, rows: readonly NewItem<M>[], options: LongOptions = {}): Promise<Replaced> {
     const { vectors, metadata, ids } = columnsOf(rows);
     const texts = { filter: filterText(filter), metadata: metadataText(metadata) };
     const floats = flatten(vectors, this.dimension, 'rows');
-    const { signal } = options;
-    return this.#call<Replaced>({ name: 'replaceWhere', head: { ids }, texts, floats, signal, write: true });
+    const { signal, onProgress } = options;
+    return this.#calls.run<Replaced>({
+      name: 'replaceWhere',
+      head: { ids },
+      texts,
+      floats,
+      signal,
+      onProgress,
+      write: true,
+    });
   }
 
   async get<IV extends boolean = false>(id: Id, options?: GetOptions<IV>): Promise<Item<M, IV> | undefined> {
@@ -176,20 +211,24 @@ class RemoteSageDB<M extends object> implements RemoteDatabase<M> {
     options: GetOptions<IV> = {},
   ): Promise<(Item<M, IV> | undefined)[]> {
     const head = { ids: checkIds(ids), includeVector: options.includeVector };
-    const items = await this.#call<(Item<M, IV> | null)[]>({ name: 'getMany', head });
+    const items = await this.#calls.run<(Item<M, IV> | null)[]>({ name: 'getMany', head });
     return items.map((item) => item ?? undefined);
   }
 
   async has(id: Id): Promise<boolean> {
-    return this.#call<boolean>({ name: 'has', head: { id: checkId(id) } });
+    return this.#calls.run<boolean>({ name: 'has', head: { id: checkId(id) } });
   }
 
   async count(filter?: Filter<M>): Promise<number> {
-    return this.#call<number>({ name: 'count', texts: { filter: filterText(filter) } });
+    return this.#calls.run<number>({ name: 'count', texts: { filter: filterText(filter) } });
   }
 
   async find<IV extends boolean = false>(filter: Filter<M>, options: FindOptions<IV> = {}): Promise<Item<M, IV>[]> {
-    return this.#call<Item<M, IV>[]>({ name: 'find', head: { ...options }, texts: { filter: filterText(filter) } });
+    return this.#calls.run<Item<M, IV>[]>({
+      name: 'find',
+      head: { ...options },
+      texts: { filter: filterText(filter) },
+    });
   }
 
   async findByMetadata<IV extends boolean = false>(
@@ -202,11 +241,67 @@ class RemoteSageDB<M extends object> implements RemoteDatabase<M> {
   }
 
   async search<IM extends boolean = true, IV extends boolean = false>(
-    query: VectorInput,
-    options: SearchOptions<M, IM, IV> = {},
+    query: VectorInput | ExampleQuery,
+    options?: RefinedSearchOptions<M, IM, IV>,
   ): Promise<SearchResult<M, IM, IV>[]> {
+    return searchRemotely(query, options as RefinedSearchOptions | undefined, this) as Promise<
+      SearchResult<M, IM, IV>[]
+    >;
+  }
+
+  /** @internal A search without a hook, for `searchRemotely`. */
+  plainSearch(query: VectorInput | Examples, options: RefinedSearchOptions): Promise<Row[]> {
+    const call = searchCall(options);
+    if (isExamples(query)) return this.#calls.run({ name: 'searchLike', ...call, head: { ...call.head, ...query } });
+    return this.#calls.run({ name: 'search', ...call, floats: oneVector(query, this.dimension, 'query') });
+  }
+
+  async searchRaw(query: VectorInput, options: RawSearchOptions<M> = {}): Promise<RawSearchResult> {
     const floats = oneVector(query, this.dimension, 'query');
-    return this.#call<SearchResult<M, IM, IV>[]>({ name: 'search', ...searchCall(options), floats });
+    const answer = await this.#calls.frame<SentHits>({ name: 'searchRaw', ...searchCall(options), floats });
+    return rawHits(answer.result, answer.floats);
+  }
+
+  async batchSearchRaw(queries: VectorsInput, options: RawSearchOptions<M> = {}): Promise<RawBatchSearchResult> {
+    const floats = flatten(queries, this.dimension, 'queries');
+    const answer = await this.#calls.frame<SentBatch>({ name: 'batchSearchRaw', ...searchCall(options), floats });
+    return rawBatch(answer.result, answer.floats);
+  }
+
+  async *iterate<IV extends boolean = false>(
+    filter?: Filter<M>,
+    options?: IterateOptions<IV>,
+  ): AsyncGenerator<Item<M, IV>, void, undefined> {
+    yield* this.#calls.items<Item<M, IV>>({
+      name: 'iterate',
+      head: { ...options },
+      texts: { filter: filterText(filter) },
+    });
+  }
+
+  async findDuplicates(options: DuplicateOptions<M>): Promise<Id[][]> {
+    const { signal, onProgress, filter, ...head } = options;
+    const texts = { filter: filterText(filter) };
+    return this.#calls.run<Id[][]>({ name: 'findDuplicates', head, texts, signal, onProgress, long: true });
+  }
+
+  async refresh(): Promise<boolean> {
+    return this.#calls.run<boolean>({ name: 'refresh' });
+  }
+
+  async verify(options: LongOptions = {}): Promise<void> {
+    await this.#calls.run({ name: 'verify', ...options, long: true });
+  }
+
+  async export(target: string, options?: ExportOptions<M>): Promise<number> {
+    return exportItems(this as never, target, options);
+  }
+
+  async import(
+    source: string | Iterable<ImportItem<M>> | AsyncIterable<ImportItem<M>>,
+    options?: ImportOptions,
+  ): Promise<number> {
+    return importItems(this as never, source, options);
   }
 
   async batchSearch<IM extends boolean = true, IV extends boolean = false>(
@@ -214,20 +309,19 @@ class RemoteSageDB<M extends object> implements RemoteDatabase<M> {
     options: SearchOptions<M, IM, IV> = {},
   ): Promise<SearchResult<M, IM, IV>[][]> {
     const floats = flatten(queries, this.dimension, 'queries');
-    return this.#call<SearchResult<M, IM, IV>[][]>({ name: 'batchSearch', ...searchCall(options), floats });
+    return this.#calls.run<SearchResult<M, IM, IV>[][]>({ name: 'batchSearch', ...searchCall(options), floats });
   }
 
-  /** `onProgress` is not called: the server answers when it is done. */
   async buildIndex(options: LongOptions = {}): Promise<void> {
-    await this.#call({ name: 'buildIndex', signal: options.signal, long: true, write: true });
+    await this.#calls.run({ name: 'buildIndex', ...options, long: true, write: true });
   }
 
   async optimize(options: LongOptions = {}): Promise<void> {
-    await this.#call({ name: 'optimize', signal: options.signal, long: true, write: true });
+    await this.#calls.run({ name: 'optimize', ...options, long: true, write: true });
   }
 
   async flush(): Promise<void> {
-    await this.#call({ name: 'flush', write: true });
+    await this.#calls.run({ name: 'flush', write: true });
   }
 
   /** Lets go of the connections; the server's database stays open. */
@@ -242,7 +336,7 @@ class RemoteSageDB<M extends object> implements RemoteDatabase<M> {
   async #put(name: string, vector: VectorInput, metadata: M | undefined, options: AddOptions = {}): Promise<Id> {
     const head = options.id === undefined ? {} : { id: checkId(options.id) };
     const texts = { metadata: metadata === undefined ? undefined : stringifyMetadata(metadata) };
-    return this.#call<Id>({ name, head, texts, floats: oneVector(vector, this.dimension, 'vector'), write: true });
+    return this.#calls.run<Id>({ name, head, texts, floats: oneVector(vector, this.dimension, 'vector'), write: true });
   }
 
   async #putBatch(
@@ -251,27 +345,11 @@ class RemoteSageDB<M extends object> implements RemoteDatabase<M> {
     metadata: readonly (M | undefined)[] | undefined,
     options: AddBatchOptions = {},
   ): Promise<Id[]> {
-    const { ids, signal } = options;
+    const { ids, signal, onProgress } = options;
     const head = ids === undefined ? {} : { ids: checkIds(ids) };
     const texts = { metadata: metadataText(metadata) };
     const floats = flatten(vectors, this.dimension, 'vectors');
-    return this.#call<Id[]>({ name, head, texts, floats, signal, write: true });
-  }
-
-  async #call<T>(call: Call): Promise<T> {
-    const head = headText(call.head ?? {}, call.texts ?? {});
-    const binary = call.floats !== undefined;
-    const response = await this.#client.send({
-      method: 'POST',
-      path: `/v1/${call.name}`,
-      type: binary ? BINARY_TYPE : 'application/json',
-      accept: call.head?.includeVector === true ? BINARY_TYPE : 'application/json',
-      body: binary ? encodeFrame(head, call.floats!) : [Buffer.from(head)],
-      signal: call.signal,
-      ...(call.long === true ? { timeoutMs: 0 } : {}),
-      repeatable: call.write !== true,
-    });
-    return parseResult(response, this.dimension) as T;
+    return this.#calls.run<Id[]>({ name, head, texts, floats, signal, onProgress, write: true });
   }
 }
 
@@ -288,47 +366,4 @@ function metadataText(list: readonly (object | undefined)[] | undefined): string
 /** Checked like a local filter: what plain JSON would drop without a word must not reach a `removeWhere`. */
 function filterText(filter: object | undefined): string | undefined {
   return filter === undefined ? undefined : compileFilter(filter);
-}
-
-function headText(head: Record<string, unknown>, texts: Record<string, string | undefined>): string {
-  const fields = Object.entries(head)
-    .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `"${name}":${jsonText(name, value)}`);
-  for (const [name, text] of Object.entries(texts)) {
-    if (text !== undefined) fields.push(`"${name}":${text}`);
-  }
-  return `{${fields.join(',')}}`;
-}
-
-/** What JSON would change or drop without a word is refused; what the server does not know, it refuses itself. */
-function jsonText(name: string, value: unknown): string {
-  if (typeof value === 'number' && !Number.isFinite(value)) throw invalidArgument(name, 'a finite number', value);
-  const text = JSON.stringify(value) as string | undefined;
-  if (text === undefined) throw invalidArgument(name, 'a value that can be sent to a server', value);
-  return text;
-}
-
-function parseResult(response: { type: string; body: Buffer }, dimension: number): unknown {
-  try {
-    if (!response.type.startsWith(BINARY_TYPE))
-      return (JSON.parse(response.body.toString()) as { result: unknown }).result;
-    const { head, floats } = decodeFrame(response.body);
-    return withVectors((head as { result: unknown }).result, floats, dimension);
-  } catch (cause) {
-    throw new SageDBError('UNAVAILABLE', 'the answer is not one of a SageDB server', { cause });
-  }
-}
-
-/** Puts the vectors of a binary answer back where `true` stands for them, in order. */
-function withVectors(result: unknown, floats: Float32Array, dimension: number): unknown {
-  let next = 0;
-  const fill = (value: unknown): void => {
-    if (Array.isArray(value)) {
-      for (const entry of value) fill(entry);
-    } else if (typeof value === 'object' && value !== null && 'vector' in value) {
-      value.vector = floats.slice(next * dimension, ++next * dimension);
-    }
-  };
-  fill(result);
-  return result;
 }

@@ -1,7 +1,21 @@
 import { invalidArgument } from '../errors.js';
 import type { Filter } from '../filter.js';
-import type { AsyncVectorDatabase } from '../service/database.js';
-import type { Id, LongOptions, Metadata, NewItem, SearchOptions, VectorInput, VectorsInput } from '../types.js';
+import type {
+  DuplicateOptions,
+  Id,
+  Item,
+  IterateOptions,
+  LongOptions,
+  Metadata,
+  NewItem,
+  RawBatchSearchResult,
+  RawSearchResult,
+  RefinedSearchOptions,
+  VectorInput,
+  VectorsInput,
+} from '../types.js';
+import type { RemoteDatabase } from './remote-database.js';
+import type { ServedDatabase } from './served-database.js';
 
 /** A JSON schema, as far as this file uses it. */
 export type Schema = { readonly [key: string]: unknown };
@@ -33,7 +47,13 @@ export interface Route {
   properties: Record<string, Schema>;
   required: readonly string[];
   result: Schema;
-  run(database: AsyncVectorDatabase, body: RequestBody, signal: AbortSignal): Promise<unknown>;
+  /** Can be answered in parts that say how far the work is. */
+  progress: boolean;
+  /** The database's method, where the name is another. */
+  method?: keyof ServedDatabase;
+  run(database: ServedDatabase, body: RequestBody, options: LongOptions & { signal: AbortSignal }): Promise<unknown>;
+  /** Instead of `run`: answered item by item. */
+  stream?(database: ServedDatabase, body: RequestBody): AsyncGenerator<Item<Metadata, boolean>, void, undefined>;
 }
 
 const id: Schema = { anyOf: [{ type: 'string' }, { type: 'integer' }], description: 'A string or a safe integer.' };
@@ -71,9 +91,23 @@ const searchProperties = {
   includeVector,
 };
 
+const refineProperties = {
+  groupBy: { type: 'string', description: 'Path of a metadata field.' },
+  groupSize: { type: 'integer', minimum: 1, default: 1 },
+  diversity: { type: 'number', minimum: 0, maximum: 1 },
+  candidates: { type: 'integer', minimum: 1 },
+  offset: count,
+};
+const rawHits = {
+  ids,
+  scores: { type: 'array', items: { type: 'number' } },
+  vectors: { type: 'array', items: { type: 'number' } },
+};
+
 const DEFAULTS = {
   write: false,
   long: false,
+  progress: false,
   vectors: undefined,
   properties: {},
   required: [],
@@ -99,9 +133,9 @@ function rowsOf(body: RequestBody, dimension: number): NewItem[] {
   }));
 }
 
-function searchOptions(body: RequestBody, signal: AbortSignal): SearchOptions {
-  const { vector: _vector, vectors: _vectors, ...options } = body;
-  return { ...options, signal } as SearchOptions;
+function searchOptions(body: RequestBody, signal: AbortSignal): RefinedSearchOptions {
+  const { vector: _vector, vectors: _vectors, positive: _positive, negative: _negative, ...options } = body;
+  return { ...options, signal } as RefinedSearchOptions;
 }
 
 function putRoute(name: 'add' | 'upsert', summary: string): Route {
@@ -131,23 +165,35 @@ function putBatchRoute(name: 'addBatch' | 'upsertBatch', summary: string): Route
     properties: { vectors, metadata: metadataList, ids },
     required: ['vectors'],
     result: ids,
-    run: (database, body, signal) => {
-      const options = body.ids === undefined ? { signal } : { ids: body.ids, signal };
+    progress: true,
+    run: (database, body, long) => {
+      const options = body.ids === undefined ? long : { ids: body.ids, ...long };
       return database[name](body.vectors!, metadataOf(body), options);
     },
   };
 }
 
 function longRoute(name: 'buildIndex' | 'optimize', summary: string): Route {
-  const run = (database: AsyncVectorDatabase, _body: RequestBody, signal: AbortSignal) => {
-    const options: LongOptions = { signal };
-    return database[name](options);
+  return {
+    ...DEFAULTS,
+    name,
+    summary,
+    write: true,
+    long: true,
+    progress: true,
+    run: (database, _body, options) => database[name](options),
   };
-  return { ...DEFAULTS, name, summary, write: true, long: true, run };
 }
 
-/** Everything a client can ask for. The OpenAPI document, the validation and the client are made from this list. */
-export const ROUTES: readonly Route[] = [
+/** Typed arrays as JSON: ids of either kind in one list; the vectors stay what a binary answer can carry. */
+function rawAnswer({ ids: numbers, stringIds, scores, ...rest }: RawSearchResult | RawBatchSearchResult): object {
+  const list = Array.from(numbers, (number, i) => stringIds?.[i] ?? number);
+  const offsets = 'offsets' in rest ? { offsets: Array.from(rest.offsets) } : {};
+  return { ...rest, ...offsets, ids: list, scores: Array.from(scores) };
+}
+
+/** Everything a client can ask for. The OpenAPI document and the validation are made from this list. */
+const ROUTES: readonly Route[] = [
   putRoute('add', 'Adds one item and gives its id; an existing id is refused.'),
   putRoute('upsert', 'Adds one item or replaces the whole item of this id.'),
   putBatchRoute('addBatch', 'Adds all items or none.'),
@@ -197,7 +243,8 @@ export const ROUTES: readonly Route[] = [
       properties: { ids, removed: count },
       required: ['ids', 'removed'],
     },
-    run: (database, body, signal) => database.replaceWhere(body.filter!, rowsOf(body, database.dimension), { signal }),
+    progress: true,
+    run: (database, body, options) => database.replaceWhere(body.filter!, rowsOf(body, database.dimension), options),
   },
   {
     ...DEFAULTS,
@@ -239,10 +286,10 @@ export const ROUTES: readonly Route[] = [
     name: 'search',
     summary: 'The k nearest items, best first.',
     vectors: 'vector',
-    properties: { vector, ...searchProperties },
+    properties: { vector, ...searchProperties, ...refineProperties },
     required: ['vector'],
     result: hits,
-    run: (database, body, signal) => database.search(body.vector!, searchOptions(body, signal)),
+    run: (database, body, { signal }) => database.search(body.vector!, searchOptions(body, signal)),
   },
   {
     ...DEFAULTS,
@@ -252,7 +299,95 @@ export const ROUTES: readonly Route[] = [
     properties: { vectors, ...searchProperties },
     required: ['vectors'],
     result: { type: 'array', items: hits },
-    run: (database, body, signal) => database.batchSearch(body.vectors!, searchOptions(body, signal)),
+    run: (database, body, { signal }) => database.batchSearch(body.vectors!, searchOptions(body, signal)),
+  },
+  {
+    ...DEFAULTS,
+    name: 'searchLike',
+    summary: 'The k items nearest to stored ones, best first.',
+    method: 'searchRaw',
+    properties: { positive: ids, negative: ids, ...searchProperties, ...refineProperties },
+    required: ['positive'],
+    result: hits,
+    run: (database, body, { signal }) => {
+      const query = { positive: body.positive as Id[], negative: (body.negative ?? []) as Id[] };
+      return (database as RemoteDatabase).search(query, searchOptions(body, signal));
+    },
+  },
+  {
+    ...DEFAULTS,
+    name: 'searchRaw',
+    summary: 'The k nearest items as flat lists, with the version of the index that answered.',
+    vectors: 'vector',
+    properties: { vector, ...searchProperties },
+    required: ['vector'],
+    result: {
+      type: 'object',
+      properties: { count, ...rawHits, metadataJson: { type: 'string' }, indexVersion: count },
+      required: ['count', 'ids', 'scores', 'indexVersion'],
+    },
+    run: async (database, body, { signal }) =>
+      rawAnswer(await database.searchRaw!(body.vector!, searchOptions(body, signal))),
+  },
+  {
+    ...DEFAULTS,
+    name: 'batchSearchRaw',
+    summary: 'Many searches as flat lists: the hits of query q stand at [offsets[q], offsets[q + 1]).',
+    vectors: 'vectors',
+    properties: { vectors, ...searchProperties },
+    required: ['vectors'],
+    result: {
+      type: 'object',
+      properties: {
+        offsets: { type: 'array', items: count },
+        ...rawHits,
+        metadataJson: { type: 'array', items: { type: 'string' } },
+      },
+      required: ['offsets', 'ids', 'scores'],
+    },
+    run: async (database, body, { signal }) =>
+      rawAnswer(await database.batchSearchRaw!(body.vectors!, searchOptions(body, signal))),
+  },
+  {
+    ...DEFAULTS,
+    name: 'iterate',
+    summary: 'Every matching item of one snapshot, page after page as the client reads.',
+    properties: { filter, limit: count, offset: count, orderBy, select, includeVector, pageSize: count },
+    result: { type: 'array', items: item },
+    run: () => Promise.resolve(),
+    stream: (database, { filter: where, ...options }) => database.iterate!(where, options as IterateOptions),
+  },
+  {
+    ...DEFAULTS,
+    name: 'findDuplicates',
+    summary: 'Groups of items within a radius of each other.',
+    long: true,
+    progress: true,
+    properties: {
+      radius: { type: 'number' },
+      filter,
+      neighbors: { type: 'integer', minimum: 1 },
+      recall: { type: 'number' },
+      exact: searchProperties.exact,
+    },
+    required: ['radius'],
+    result: { type: 'array', items: ids },
+    run: (database, body, options) => database.findDuplicates!({ ...body, ...options } as unknown as DuplicateOptions),
+  },
+  {
+    ...DEFAULTS,
+    name: 'refresh',
+    summary: 'Shows what the writer of a folder opened with readOnly has done since; whether there was something.',
+    result: { type: 'boolean' },
+    run: (database) => database.refresh!(),
+  },
+  {
+    ...DEFAULTS,
+    name: 'verify',
+    summary: 'Reads every stored checksum and checks the index; damage is an error.',
+    long: true,
+    progress: true,
+    run: (database, _body, options) => database.verify!(options),
   },
   longRoute('buildIndex', 'Indexes every row and waits for it.'),
   longRoute('optimize', 'Indexes every row and reclaims the space of removed ones.'),
@@ -264,3 +399,8 @@ export const ROUTES: readonly Route[] = [
     run: (database) => database.flush(),
   },
 ];
+
+/** The routes for what a database can do. */
+export function routesOf(database: ServedDatabase): readonly Route[] {
+  return ROUTES.filter(({ name, method }) => typeof database[method ?? (name as keyof ServedDatabase)] === 'function');
+}

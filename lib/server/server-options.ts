@@ -25,6 +25,8 @@ export interface ServerOptions {
   receiveTimeoutMs?: number;
   /** Milliseconds for the database to answer; index builds are exempt. Default 30,000. */
   requestTimeoutMs?: number;
+  /** Milliseconds for a client to take the next page of an iterator, whose snapshot is held meanwhile. Default 600,000. */
+  streamTimeoutMs?: number;
   /** Milliseconds that `close` waits for requests in flight. Default 10,000. */
   shutdownTimeoutMs?: number;
   /** Close the database with the server. Default false. */
@@ -54,13 +56,14 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
     maxConnections: 1024,
     receiveTimeoutMs: 30_000,
     requestTimeoutMs: 30_000,
+    streamTimeoutMs: 600_000,
     shutdownTimeoutMs: 10_000,
     closeDatabase: false,
     ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
     host,
   } as ResolvedServerOptions;
   const positive = ['maxBodyBytes', 'maxRequestsPerSecond', 'maxInFlight', 'maxConnections'] as const;
-  const durations = ['receiveTimeoutMs', 'requestTimeoutMs', 'shutdownTimeoutMs'] as const;
+  const durations = ['receiveTimeoutMs', 'requestTimeoutMs', 'streamTimeoutMs', 'shutdownTimeoutMs'] as const;
   for (const field of [...positive, ...durations]) {
     if (!(resolved[field] > 0)) throw invalidArgument(field, 'a positive number', resolved[field]);
   }

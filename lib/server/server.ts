@@ -2,13 +2,13 @@ import { setMaxListeners } from 'node:events';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SageDBError } from '../errors.js';
 import { databaseMetrics } from '../observability/prometheus.js';
-import type { AsyncVectorDatabase } from '../service/database.js';
 import { namesLoopback, TokenCheck } from './access.js';
 import { runRequest } from './handler.js';
 import { answerOf } from './http-errors.js';
 import { bodySchema, openApiDocument } from './openapi.js';
 import { RequestLog } from './request-log.js';
-import { ROUTES } from './routes.js';
+import { type Route, routesOf } from './routes.js';
+import type { ServedDatabase } from './served-database.js';
 import { type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from './server-options.js';
 import { BINARY_TYPE, decodeFrame } from './wire.js';
 
@@ -33,7 +33,7 @@ export interface SageDBServer {
  * const server = await createServer(db, { host: '0.0.0.0', token: process.env.SAGEDB_TOKEN });
  */
 export function createServer<M extends object>(
-  database: AsyncVectorDatabase<M>,
+  database: ServedDatabase<M>,
   options: ServerOptions = {},
 ): Promise<SageDBServer> {
   return startServer(database, options, () => {});
@@ -44,14 +44,14 @@ export function createServer<M extends object>(
  * are no secret.
  */
 export async function startServer<M extends object>(
-  database: AsyncVectorDatabase<M>,
+  database: ServedDatabase<M>,
   options: ServerOptions,
   addRoutes: (app: FastifyInstance) => void,
 ): Promise<SageDBServer> {
   const resolved = resolveServerOptions(options);
   const app = await loadFramework(resolved);
   // The routes move metadata as it comes; its type is the caller's matter.
-  const server = new HttpServer(database as unknown as AsyncVectorDatabase, resolved, app);
+  const server = new HttpServer(database as unknown as ServedDatabase, resolved, app);
   addRoutes(app);
   await server.listen();
   return server;
@@ -87,7 +87,7 @@ async function loadFramework(options: ResolvedServerOptions): Promise<FastifyIns
 }
 
 class HttpServer implements SageDBServer {
-  readonly #database: AsyncVectorDatabase;
+  readonly #database: ServedDatabase;
   readonly #options: ResolvedServerOptions;
   readonly #app: FastifyInstance;
   readonly #token: TokenCheck | undefined;
@@ -97,7 +97,7 @@ class HttpServer implements SageDBServer {
   #inFlight = 0;
   #closing: Promise<void> | undefined;
 
-  constructor(database: AsyncVectorDatabase, options: ResolvedServerOptions, app: FastifyInstance) {
+  constructor(database: ServedDatabase, options: ResolvedServerOptions, app: FastifyInstance) {
     this.#database = database;
     this.#options = options;
     this.#app = app;
@@ -184,7 +184,8 @@ class HttpServer implements SageDBServer {
 
   #addRoutes(): void {
     const app = this.#app;
-    const document = openApiDocument(API_VERSION);
+    const routes = routesOf(this.#database);
+    const document = openApiDocument(API_VERSION, routes);
     app.get('/health', { config: { open: true } as object }, async () => ({
       status: this.#closing === undefined ? 'ok' : 'stopping',
     }));
@@ -194,7 +195,7 @@ class HttpServer implements SageDBServer {
       const text = databaseMetrics(await this.#database.stats()) + this.#log.text();
       return reply.type('text/plain; version=0.0.4').send(text);
     });
-    for (const route of ROUTES) {
+    for (const route of routes) {
       if (route.write && this.#options.readOnly) {
         const error = new SageDBError('READ_ONLY', `${route.name}: this server is read-only`);
         app.post(`/v1/${route.name}`, async () => Promise.reject(error));
@@ -208,7 +209,7 @@ class HttpServer implements SageDBServer {
     }
   }
 
-  async #serve(request: FastifyRequest, reply: FastifyReply, route: (typeof ROUTES)[number]): Promise<unknown> {
+  async #serve(request: FastifyRequest, reply: FastifyReply, route: Route): Promise<unknown> {
     if (this.#inFlight >= this.#options.maxInFlight) {
       throw new SageDBError('UNAVAILABLE', `${this.#inFlight} requests are being served already`);
     }
@@ -219,6 +220,7 @@ class HttpServer implements SageDBServer {
         database: this.#database,
         timeoutMs: route.long ? undefined : this.#options.requestTimeoutMs,
         sendTimeoutMs: this.#options.receiveTimeoutMs,
+        streamTimeoutMs: this.#options.streamTimeoutMs,
         shutdown: this.#shutdown.signal,
       });
     } finally {

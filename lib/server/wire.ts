@@ -12,6 +12,8 @@ import { SageDBError } from '../errors.js';
 
 export const BINARY_TYPE = 'application/vnd.sagedb.vectors';
 
+export const NO_FLOATS = new Float32Array(0);
+
 export interface Frame {
   head: unknown;
   floats: Float32Array;

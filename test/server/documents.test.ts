@@ -1,9 +1,9 @@
 // Property: the OpenAPI document says what the server does, and the metrics are what Prometheus reads.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SageDB } from '../../lib/index.js';
 import { databaseMetrics, serviceMetrics } from '../../lib/observability/index.js';
 import { createServer, type SageDBServer } from '../../lib/server/index.js';
 import { ServiceManager } from '../../lib/service/index.js';
-import { SequentialDatabase } from '../support/sequential-database.js';
 
 interface Document {
   openapi: string;
@@ -18,15 +18,19 @@ interface Schema {
   additionalProperties: boolean;
 }
 
-const database = new SequentialDatabase({ dimension: 2 });
+let database: SageDB;
 let server: SageDBServer;
 let document: Document;
 
 beforeAll(async () => {
+  database = await SageDB.open({ dimension: 2 });
   server = await createServer(database, { port: 0 });
   document = (await (await fetch(`${server.url}/openapi.json`)).json()) as Document;
 });
-afterAll(() => server.close());
+afterAll(async () => {
+  await server.close();
+  await database.close();
+});
 
 const EXAMPLES: Record<string, unknown> = {
   vector: [1, 0],
@@ -36,7 +40,14 @@ const EXAMPLES: Record<string, unknown> = {
   ids: ['x'],
   filter: { a: 1 },
   k: 1,
-  ef: 10,
+  groupBy: 'a',
+  groupSize: 1,
+  diversity: 0.5,
+  candidates: 5,
+  positive: ['x'],
+  negative: [],
+  neighbors: 2,
+  pageSize: 1,
   recall: 0.9,
   radius: 0.1,
   exact: true,
@@ -66,7 +77,9 @@ describe('OpenAPI', () => {
       if (post === undefined) continue;
       operations++;
       const schema = post.requestBody!.content['application/json']!.schema;
-      const fields = Object.keys(schema.properties).map((field) => {
+      // Excludes recall.
+      const { ef: _, ...properties } = schema.properties;
+      const fields = Object.keys(properties).map((field) => {
         const list = field === 'metadata' && schema.properties[field]?.type === 'array';
         return [field, list ? [{}] : EXAMPLES[field]] as const;
       });
@@ -86,7 +99,7 @@ describe('OpenAPI', () => {
       }
       expect((await send({ ...Object.fromEntries(fields), more: 1 })).status).toBe(400);
     }
-    expect(operations).toBe(17);
+    expect(operations).toBe(24);
   });
 });
 
