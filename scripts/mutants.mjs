@@ -1,7 +1,7 @@
 // Plants one bug at a time in a copy of the engine and shows that the tests named beside it fail (test/mutants/mutants.json).
 //
 //   npm run test:mutants [-- PART-OF-A-NAME | INVARIANT]
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { capture, root, section } from './process.mjs';
@@ -11,6 +11,10 @@ const mutants = JSON.parse(readFileSync(join(root, 'test/mutants/mutants.json'),
 );
 const copy = join(root, 'build-mutants');
 const buildDir = join(copy, 'build');
+
+// Files that are as they were keep their time: one that a mutant of an earlier run changed and restored is built again.
+const differs = (from, to) =>
+  statSync(from).isDirectory() || !existsSync(to) || !readFileSync(from).equals(readFileSync(to));
 
 function prepare() {
   mkdirSync(copy, { recursive: true });
@@ -22,8 +26,7 @@ function prepare() {
     'package.json',
     'node_modules/node-addon-api/package.json',
   ])
-    if (existsSync(join(root, part)))
-      cpSync(join(root, part), join(copy, part), { recursive: true, preserveTimestamps: true });
+    if (existsSync(join(root, part))) cpSync(join(root, part), join(copy, part), { recursive: true, filter: differs });
   const generator = capture('ninja', ['--version']).status === 0 ? ['-G', 'Ninja'] : [];
   const launcher = capture('ccache', ['--version']).status === 0 ? ['-DCMAKE_CXX_COMPILER_LAUNCHER=ccache'] : [];
   return capture('cmake', ['-S', copy, '-B', buildDir, '-DSAGEDB_TESTS=ON', ...generator, ...launcher]);
