@@ -18,8 +18,7 @@ function clangFormat() {
     console.error('clang-format 16 is missing (Debian, Ubuntu: sudo apt-get install clang-format-16)');
     return 1;
   }
-  // Reported, not enforced, until the whole tree has been formatted once.
-  return run(tool, [...(fix ? ['-i'] : ['--dry-run']), ...sources.filter((f) => /\.(h|cpp)$/.test(f))]);
+  return run(tool, [...(fix ? ['-i'] : ['--dry-run', '-Werror']), ...sources.filter((f) => /\.(h|cpp)$/.test(f))]);
 }
 
 const lineLimits = [

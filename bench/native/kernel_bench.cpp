@@ -33,7 +33,8 @@ struct Bench {
 
   // Median over repeats of ns per distance, rows of `row_bytes` drawn at random from the first `set_bytes`.
   template <typename X, typename Q, typename Out>
-  double gather(void (*many)(const Q*, const X* const*, std::size_t, std::size_t, Out*), std::size_t n, std::size_t set_bytes) {
+  double gather(void (*many)(const Q*, const X* const*, std::size_t, std::size_t, Out*), std::size_t n,
+                std::size_t set_bytes) {
     const std::size_t row_bytes = n * sizeof(X);
     const std::size_t rows = std::max<std::size_t>(set_bytes / row_bytes, 1);
     const std::size_t batches = std::max<std::size_t>(std::min<std::size_t>(rows / kBatch, 4000), 200);
@@ -61,7 +62,8 @@ struct Bench {
   }
 
   template <typename Q>
-  void scan(const char* name, void (*f)(const Q*, const std::uint8_t*, std::size_t, std::size_t, std::size_t, std::int32_t*),
+  void scan(const char* name,
+            void (*f)(const Q*, const std::uint8_t*, std::size_t, std::size_t, std::size_t, std::int32_t*),
             std::size_t n, std::size_t count) {
     std::vector<double> times;
     std::vector<std::int32_t> out(count);
@@ -133,9 +135,8 @@ int main(int argc, char** argv) {
   std::size_t count = 0;
   const KernelTable* const* tables = supported_kernels(&count);
   for (std::size_t t = 0; t < count; ++t) {
-    const bool wanted = argc == 1 || std::any_of(argv + 1, argv + argc, [&](const char* a) {
-      return std::strcmp(a, tables[t]->name) == 0;
-    });
+    const bool wanted = argc == 1 || std::any_of(argv + 1, argv + argc,
+                                                 [&](const char* a) { return std::strcmp(a, tables[t]->name) == 0; });
     if (wanted) bench.run(*tables[t]);
   }
   free_pages(bench.arena, kArena);

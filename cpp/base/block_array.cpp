@@ -26,7 +26,8 @@ BlockBytes::~BlockBytes() {
 
 void BlockBytes::ensure(std::uint32_t count) {
   while (capacity_ < count) {
-    if (first_shift_ + block_count_ > 31) throw Error(ErrorCode::LIMIT_EXCEEDED, "more than 2^32 elements in one array");
+    if (first_shift_ + block_count_ > 31)
+      throw Error(ErrorCode::LIMIT_EXCEEDED, "more than 2^32 elements in one array");
     const std::size_t elements = std::size_t{first_block_} << block_count_;
     const std::size_t size = elements * stride_;
     blocks_[block_count_].store(allocate_pages(size), std::memory_order_release);

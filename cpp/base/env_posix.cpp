@@ -187,7 +187,8 @@ class PosixPartsMapping final : public Mapping {
     data_ = static_cast<const std::byte*>(p);
     try {
       for (const MapPart& part : parts) {
-        if (part.at > size || part.size > size - part.at) throw Error(ErrorCode::INTERNAL, "a part lies outside of its mapping");
+        if (part.at > size || part.size > size - part.at)
+          throw Error(ErrorCode::INTERNAL, "a part lies outside of its mapping");
         aligned ? map(part) : read(part);
       }
     } catch (...) {
@@ -204,7 +205,8 @@ class PosixPartsMapping final : public Mapping {
   void map(const MapPart& part) {
     if (part.size == 0) return;
     const Fd fd(open_file("open", part.path, O_RDONLY));
-    if (::mmap(place(part), part.size, PROT_READ, MAP_SHARED | MAP_FIXED, fd.get(), static_cast<off_t>(part.offset)) == MAP_FAILED)
+    if (::mmap(place(part), part.size, PROT_READ, MAP_SHARED | MAP_FIXED, fd.get(), static_cast<off_t>(part.offset)) ==
+        MAP_FAILED)
       fail("map", part.path);
   }
   void read(const MapPart& part) {

@@ -23,7 +23,7 @@ struct JsonValue {
   bool boolean = false;
   double number = 0;
   std::string string;
-  std::vector<JsonValue> items;   // elements of an array, values of an object
+  std::vector<JsonValue> items;  // elements of an array, values of an object
   std::vector<std::string> keys;  // of an object: as many as items, unique
 
   const char* type_name() const noexcept;

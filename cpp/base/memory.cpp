@@ -30,7 +30,8 @@ std::byte* allocate_pages(std::size_t bytes) {
   auto* begin = static_cast<std::byte*>(p);
   if (!huge) return begin;
   // Trim to a 2 MB boundary: huge pages only back aligned ranges.
-  const std::size_t skip = round_up(reinterpret_cast<std::uintptr_t>(begin), kHugePage) - reinterpret_cast<std::uintptr_t>(begin);
+  const std::size_t skip =
+      round_up(reinterpret_cast<std::uintptr_t>(begin), kHugePage) - reinterpret_cast<std::uintptr_t>(begin);
   if (skip > 0) munmap(begin, skip);
   if (kHugePage > skip) munmap(begin + skip + size, kHugePage - skip);
 #ifdef MADV_HUGEPAGE

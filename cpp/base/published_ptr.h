@@ -42,7 +42,8 @@ class published_ptr {
     std::shared_ptr<T> value = node->value;
     std::uint64_t seen = borrowed;
     while (node_of(seen) == node && (seen >> kShift) != 0) {
-      if (word_.compare_exchange_weak(seen, seen - kOne, std::memory_order_release, std::memory_order_relaxed)) return value;
+      if (word_.compare_exchange_weak(seen, seen - kOne, std::memory_order_release, std::memory_order_relaxed))
+        return value;
     }
     // Replaced meanwhile: the store books our reference in `borrowed` (before or after this line).
     if (node->borrowed.fetch_sub(1, std::memory_order_acq_rel) == 1) delete node;
@@ -58,7 +59,8 @@ class published_ptr {
   }
   // Returns the replaced value so that the caller decides which thread frees it.
   std::shared_ptr<T> exchange(Prepared next) noexcept {
-    const std::uint64_t old = word_.exchange(reinterpret_cast<std::uint64_t>(next.node.release()), std::memory_order_acq_rel);
+    const std::uint64_t old =
+        word_.exchange(reinterpret_cast<std::uint64_t>(next.node.release()), std::memory_order_acq_rel);
     Node* node = node_of(old);
     std::shared_ptr<T> value = node->value;
     const auto borrowed = static_cast<std::int64_t>(old >> kShift);

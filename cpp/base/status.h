@@ -8,30 +8,30 @@
 namespace sagedb {
 
 // X-macro so that the enum, the names and the test that compares them with TypeScript cannot drift apart.
-#define SAGEDB_ERROR_CODES(X)                                                                          \
-  X(INVALID_ARGUMENT)    /* an option or argument of the wrong type or range */                        \
-  X(DIMENSION_MISMATCH)  /* a vector of another length than the database's dimension */                \
-  X(INVALID_VECTOR)      /* NaN, Infinity, zero under cosine, detached or resizable buffer */          \
-  X(INVALID_ID)          /* not a string or safe integer */                                            \
-  X(DUPLICATE_ID)        /* add of an existing id, or one id twice in a batch */                       \
-  X(INVALID_METADATA)    /* not plain JSON data, too deep, too large, cyclic, throwing getter */       \
-  X(INVALID_FILTER)      /* unknown operator or operand of the wrong type */                           \
-  X(CLOSED)              /* used after close() */                                                      \
-  X(ABORTED)             /* the caller's AbortSignal fired, or the engine was closed meanwhile */      \
-  X(READ_ONLY)           /* a write on a read-only database, or after a failed sync */                 \
-  X(LOCKED)              /* another writer holds the path */                                           \
-  X(NOT_FOUND)           /* the path holds no database and may not be created */                       \
-  X(CONFIG_MISMATCH)     /* an option contradicts what is stored */                                    \
-  X(UNSUPPORTED_FORMAT)  /* written by a newer version, or not a SageDB folder */                      \
-  X(CORRUPTION)          /* a checksum or structure check failed */                                    \
-  X(IO_ERROR)            /* the operating system failed a file operation */                            \
-  X(DISK_FULL)           /* no space left, or quota */                                                 \
-  X(PERMISSION_DENIED)   /* the operating system refused access */                                     \
-  X(OUT_OF_MEMORY)       /* an allocation failed; nothing was changed */                               \
-  X(LIMIT_EXCEEDED)      /* more rows, bytes or depth than the engine can hold */                      \
-  X(BUILD_FAILED)        /* a background build failed; the previous index stays in service */          \
-  X(TIMEOUT)             /* a service call took longer than its limit */                               \
-  X(UNAVAILABLE)         /* the native addon or a remote server cannot be reached */                   \
+#define SAGEDB_ERROR_CODES(X) \
+  X(INVALID_ARGUMENT)    /* an option or argument of the wrong type or range */ \
+  X(DIMENSION_MISMATCH)  /* a vector of another length than the database's dimension */ \
+  X(INVALID_VECTOR)      /* NaN, Infinity, zero under cosine, detached or resizable buffer */ \
+  X(INVALID_ID)          /* not a string or safe integer */ \
+  X(DUPLICATE_ID)        /* add of an existing id, or one id twice in a batch */ \
+  X(INVALID_METADATA)    /* not plain JSON data, too deep, too large, cyclic, throwing getter */ \
+  X(INVALID_FILTER)      /* unknown operator or operand of the wrong type */ \
+  X(CLOSED)              /* used after close() */ \
+  X(ABORTED)             /* the caller's AbortSignal fired, or the engine was closed meanwhile */ \
+  X(READ_ONLY)           /* a write on a read-only database, or after a failed sync */ \
+  X(LOCKED)              /* another writer holds the path */ \
+  X(NOT_FOUND)           /* the path holds no database and may not be created */ \
+  X(CONFIG_MISMATCH)     /* an option contradicts what is stored */ \
+  X(UNSUPPORTED_FORMAT)  /* written by a newer version, or not a SageDB folder */ \
+  X(CORRUPTION)          /* a checksum or structure check failed */ \
+  X(IO_ERROR)            /* the operating system failed a file operation */ \
+  X(DISK_FULL)           /* no space left, or quota */ \
+  X(PERMISSION_DENIED)   /* the operating system refused access */ \
+  X(OUT_OF_MEMORY)       /* an allocation failed; nothing was changed */ \
+  X(LIMIT_EXCEEDED)      /* more rows, bytes or depth than the engine can hold */ \
+  X(BUILD_FAILED)        /* a background build failed; the previous index stays in service */ \
+  X(TIMEOUT)             /* a service call took longer than its limit */ \
+  X(UNAVAILABLE)         /* the native addon or a remote server cannot be reached */ \
   X(INTERNAL)            /* a bug of ours */
 
 enum class ErrorCode {

@@ -37,7 +37,8 @@ Napi::Value js_check_rows(const Napi::CallbackInfo& info) {
     const FloatSpan span = read_floats(info[0], "values");
     const std::size_t length = std::min<std::size_t>(span.size, read_count(info[1], "length", kMaxSafeInteger));
     const std::size_t dimension = std::max<std::size_t>(1, read_count(info[2], "dimension", kMaxSafeInteger));
-    return Napi::Number::New(info.Env(), static_cast<double>(check_rows(span.data, length, dimension, info[3].ToBoolean())));
+    return Napi::Number::New(info.Env(),
+                             static_cast<double>(check_rows(span.data, length, dimension, info[3].ToBoolean())));
   });
 }
 
@@ -63,7 +64,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("reportedMemory", Napi::Function::New(
                                     env,
                                     [](const Napi::CallbackInfo& info) -> Napi::Value {
-                                      const std::int64_t bytes = Napi::MemoryManagement::AdjustExternalMemory(info.Env(), 0);
+                                      const std::int64_t bytes =
+                                          Napi::MemoryManagement::AdjustExternalMemory(info.Env(), 0);
                                       return Napi::Number::New(info.Env(), static_cast<double>(bytes));
                                     },
                                     "reportedMemory"));

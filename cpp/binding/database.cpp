@@ -91,19 +91,28 @@ const char* metric_name(Metric metric) {
 }  // namespace
 
 Napi::Function Database::define(Napi::Env env) {
-  return DefineClass(
-      env, "Database",
-      {InstanceMethod<&Database::search>("search"), InstanceMethod<&Database::search_sync>("searchSync"),
-       InstanceMethod<&Database::get>("get"), InstanceMethod<&Database::has>("has"),
-       InstanceMethod<&Database::count>("count"), InstanceMethod<&Database::find>("find"),
-       InstanceMethod<&Database::open_cursor>("openCursor"), InstanceMethod<&Database::next>("next"),
-       InstanceMethod<&Database::apply>("apply"), InstanceMethod<&Database::build>("build"),
-       InstanceMethod<&Database::flush>("flush"), InstanceMethod<&Database::refresh>("refresh"),
-       InstanceMethod<&Database::snapshot>("snapshot"),
-       InstanceMethod<&Database::verify>("verify"), InstanceMethod<&Database::close>("close"),
-       InstanceMethod<&Database::stats>("stats"), InstanceMethod<&Database::size>("size"),
-       InstanceMethod<&Database::index_version>("indexVersion"), InstanceMethod<&Database::handle>("handle"),
-       InstanceMethod<&Database::dimension>("dimension"), InstanceMethod<&Database::metric>("metric")});
+  return DefineClass(env, "Database",
+                     {InstanceMethod<&Database::search>("search"),
+                      InstanceMethod<&Database::search_sync>("searchSync"),
+                      InstanceMethod<&Database::get>("get"),
+                      InstanceMethod<&Database::has>("has"),
+                      InstanceMethod<&Database::count>("count"),
+                      InstanceMethod<&Database::find>("find"),
+                      InstanceMethod<&Database::open_cursor>("openCursor"),
+                      InstanceMethod<&Database::next>("next"),
+                      InstanceMethod<&Database::apply>("apply"),
+                      InstanceMethod<&Database::build>("build"),
+                      InstanceMethod<&Database::flush>("flush"),
+                      InstanceMethod<&Database::refresh>("refresh"),
+                      InstanceMethod<&Database::snapshot>("snapshot"),
+                      InstanceMethod<&Database::verify>("verify"),
+                      InstanceMethod<&Database::close>("close"),
+                      InstanceMethod<&Database::stats>("stats"),
+                      InstanceMethod<&Database::size>("size"),
+                      InstanceMethod<&Database::index_version>("indexVersion"),
+                      InstanceMethod<&Database::handle>("handle"),
+                      InstanceMethod<&Database::dimension>("dimension"),
+                      InstanceMethod<&Database::metric>("metric")});
 }
 
 void Database::export_functions(Napi::Env env, Napi::Object exports) {

@@ -70,7 +70,7 @@ class Database : public Napi::ObjectWrap<Database> {
   Options options_;
   std::shared_ptr<MemoryReport> memory_;
   std::shared_ptr<EnvironmentState> environment_;
-  std::unique_ptr<JobThread> writer_;   // started by the first write
+  std::unique_ptr<JobThread> writer_;  // started by the first write
   std::unique_ptr<JobThread> builder_;  // started by the first long job
 };
 

@@ -6,8 +6,8 @@
 
 namespace sagedb {
 
-EngineJob::EngineJob(const Napi::Function& callback, std::shared_ptr<SageDB> engine, std::shared_ptr<MemoryReport> memory,
-                     TaskPtr task, Work work)
+EngineJob::EngineJob(const Napi::Function& callback, std::shared_ptr<SageDB> engine,
+                     std::shared_ptr<MemoryReport> memory, TaskPtr task, Work work)
     : Job(callback),
       engine_(std::move(engine)),
       memory_(std::move(memory)),

@@ -15,8 +15,8 @@ namespace sagedb {
 class EngineJob : public Job {
  public:
   using Work = std::function<void(SageDB& engine, Task& task)>;
-  EngineJob(const Napi::Function& callback, std::shared_ptr<SageDB> engine, std::shared_ptr<MemoryReport> memory, TaskPtr task,
-            Work work);
+  EngineJob(const Napi::Function& callback, std::shared_ptr<SageDB> engine, std::shared_ptr<MemoryReport> memory,
+            TaskPtr task, Work work);
   void execute() noexcept override;
   // callback(error | null, result)
   void complete(Napi::Env env) override;

@@ -19,7 +19,8 @@ EngineRegistry& EngineRegistry::instance() {
 
 std::string EngineRegistry::add(const std::shared_ptr<SageDB>& engine) {
   MutexLock lock(mutex_);
-  for (auto it = engines_.begin(); it != engines_.end();) it = it->second.expired() ? engines_.erase(it) : std::next(it);
+  for (auto it = engines_.begin(); it != engines_.end();)
+    it = it->second.expired() ? engines_.erase(it) : std::next(it);
   std::string handle = "sagedb-" + std::to_string(getpid()) + "-" + std::to_string(++last_);
   engines_.emplace(handle, engine);
   return handle;

@@ -16,7 +16,8 @@ struct Delivery {
 
 JobThread::JobThread(Napi::Env env, const std::string& name) : env_(env) {
   const Napi::String resource = Napi::String::New(env, name);
-  if (napi_create_threadsafe_function(env, nullptr, nullptr, resource, 0, 1, nullptr, nullptr, this, deliver, &channel_) != napi_ok) {
+  if (napi_create_threadsafe_function(env, nullptr, nullptr, resource, 0, 1, nullptr, nullptr, this, deliver,
+                                      &channel_) != napi_ok) {
     throw Napi::Error::New(env);
   }
   napi_unref_threadsafe_function(env, channel_);

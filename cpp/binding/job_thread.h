@@ -59,13 +59,13 @@ class JobThread {
   const Napi::Env env_;
   napi_threadsafe_function channel_ = nullptr;
   std::size_t pending_ = 0;  // JavaScript thread only
-  bool hooked_ = false;      // JavaScript thread only
+  bool hooked_ = false;  // JavaScript thread only
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::unique_ptr<Job>> waiting_;     // guarded by mutex_
-  Job* running_ = nullptr;                       // guarded by mutex_
-  bool stopped_ = false;                         // guarded by mutex_
+  std::deque<std::unique_ptr<Job>> waiting_;  // guarded by mutex_
+  Job* running_ = nullptr;  // guarded by mutex_
+  bool stopped_ = false;  // guarded by mutex_
   std::vector<std::unique_ptr<Job>> undelivered_;  // guarded by mutex_
   std::thread thread_;
 };

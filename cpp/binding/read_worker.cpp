@@ -49,7 +49,8 @@ void ReadWorker::read() {
     case ReadRequest::Kind::find:
       request_.find.filter = std::move(filter);
       request_.cursor = engine_->open_cursor(request_.find);
-      items_ = std::make_unique<PackedItems>(engine_->next(*request_.cursor, request_.find.limit, request_.include_vector));
+      items_ =
+          std::make_unique<PackedItems>(engine_->next(*request_.cursor, request_.find.limit, request_.include_vector));
       request_.cursor.reset();
       break;
     case ReadRequest::Kind::open_cursor:
@@ -102,7 +103,8 @@ Napi::Value take_items(const Napi::CallbackInfo& info) {
   return guarded(env, [&]() -> Napi::Value {
     if (!info[0].IsExternal()) throw Error(ErrorCode::INVALID_ARGUMENT, "items: expected the items of a read");
     const auto external = info[0].As<Napi::External<PackedItems>>();
-    if (!external.CheckTypeTag(&kItemsTag)) throw Error(ErrorCode::INVALID_ARGUMENT, "items: expected the items of a read");
+    if (!external.CheckTypeTag(&kItemsTag))
+      throw Error(ErrorCode::INVALID_ARGUMENT, "items: expected the items of a read");
     return external.Data()->piece(env, read_count(info[1], "piece", 0xFFFFFFFFu));
   });
 }

@@ -12,7 +12,8 @@ namespace {
 constexpr std::uint64_t kMaxBatch = 1u << 20;
 
 std::uint32_t to_u32(double value, const char* field) {
-  if (!(value >= 0 && value <= 4294967295.0)) throw Error(ErrorCode::INVALID_ARGUMENT, std::string(field) + ": out of range");
+  if (!(value >= 0 && value <= 4294967295.0))
+    throw Error(ErrorCode::INVALID_ARGUMENT, std::string(field) + ": out of range");
   return static_cast<std::uint32_t>(value);
 }
 

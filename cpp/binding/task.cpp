@@ -43,7 +43,8 @@ TaskPtr read_task(const Napi::Value& value) {
   if (value.IsUndefined()) return nullptr;
   if (!value.IsExternal()) throw Error(ErrorCode::INVALID_ARGUMENT, "task: expected a value of createTask()");
   const auto external = value.As<Napi::External<TaskPtr>>();
-  if (!external.CheckTypeTag(&kTaskTag)) throw Error(ErrorCode::INVALID_ARGUMENT, "task: expected a value of createTask()");
+  if (!external.CheckTypeTag(&kTaskTag))
+    throw Error(ErrorCode::INVALID_ARGUMENT, "task: expected a value of createTask()");
   return *external.Data();
 }
 

@@ -37,7 +37,8 @@ Napi::Value WriteGroup::begin(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     PendingOp pending;
-    pending.op.kind = static_cast<WriteOp::Kind>(read_count(info[0], "kind", static_cast<int>(WriteOp::Kind::replace_where)));
+    pending.op.kind =
+        static_cast<WriteOp::Kind>(read_count(info[0], "kind", static_cast<int>(WriteOp::Kind::replace_where)));
     pending.op.count = read_count(info[1], "count", std::uint64_t{1} << 40);
     if (!info[2].IsUndefined()) pending.filter = read_text(env, info[2], "filter");
     pending.task = read_task(info[3]);

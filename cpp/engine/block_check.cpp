@@ -46,7 +46,8 @@ void BlockCheck::begin(const Manifest& manifest, bool may_vanish, std::function<
     items_.push_back(Item{ref, false});
     blocks += block_count(ref.file_size - kHeaderSize);
   }
-  std::stable_sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) { return rank(a.ref.kind) < rank(b.ref.kind); });
+  std::stable_sort(items_.begin(), items_.end(),
+                   [](const Item& a, const Item& b) { return rank(a.ref.kind) < rank(b.ref.kind); });
   database_ = manifest.database;
   may_vanish_ = may_vanish;
   on_index_damage_ = std::move(on_index_damage);

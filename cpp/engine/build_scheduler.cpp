@@ -49,7 +49,8 @@ Row build_target_rows(const Snapshot& snapshot, const Options& options, bool sea
 
 Row fresh_limit(const Options& options, bool searching) noexcept {
   const std::uint64_t threshold = options.rebuild_threshold;
-  if (searching) return static_cast<Row>(std::max<std::uint64_t>(kSearchedFloor, std::min<std::uint64_t>(threshold * 2, 1u << 30)));
+  if (searching)
+    return static_cast<Row>(std::max<std::uint64_t>(kSearchedFloor, std::min<std::uint64_t>(threshold * 2, 1u << 30)));
   return static_cast<Row>(std::max<std::uint64_t>(kFreshFloor, std::min<std::uint64_t>(threshold * 50, 1u << 30)));
 }
 

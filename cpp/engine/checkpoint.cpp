@@ -12,7 +12,8 @@ namespace {
 
 class CheckpointWriter {
  public:
-  CheckpointWriter(Env& env, const std::string& dir, const Snapshot& snapshot, const Reuse& reuse, const Manifest& previous, Manifest* next)
+  CheckpointWriter(Env& env, const std::string& dir, const Snapshot& snapshot, const Reuse& reuse,
+                   const Manifest& previous, Manifest* next)
       : env_(env), dir_(dir), s_(snapshot), g_(*snapshot.generation), reuse_(reuse), previous_(previous), next_(next) {}
 
   void write_rows() {
@@ -31,9 +32,10 @@ class CheckpointWriter {
   }
 
   void write_records(std::uint64_t text_size) {
-    chain(FileKind::records, sizeof(Record), known("records"), s_.record_count, [&](RecordNo first, SegmentWriter& out) {
-      for (RecordNo r = first; r < s_.record_count; ++r) out.append(&g_.records.record(r), sizeof(Record));
-    });
+    chain(FileKind::records, sizeof(Record), known("records"), s_.record_count,
+          [&](RecordNo first, SegmentWriter& out) {
+            for (RecordNo r = first; r < s_.record_count; ++r) out.append(&g_.records.record(r), sizeof(Record));
+          });
     chain(FileKind::text, 1, known("text"), text_size, [&](std::uint64_t first, SegmentWriter& out) {
       g_.records.text().visit(first, text_size, [&](const char* data, std::size_t size) { append(out, data, size); });
     });
@@ -103,7 +105,9 @@ class CheckpointWriter {
  private:
   // How much of what a field counts is as it was.
   std::uint64_t known(const char* field) const { return reuse_.rows ? previous_.number(field) : 0; }
-  std::vector<SegmentRef> kept(FileKind kind) const { return reuse_.rows ? previous_.all(kind) : std::vector<SegmentRef>(); }
+  std::vector<SegmentRef> kept(FileKind kind) const {
+    return reuse_.rows ? previous_.all(kind) : std::vector<SegmentRef>();
+  }
 
   template <typename Count, typename Write>
   void chain(FileKind kind, std::uint32_t stride, std::uint64_t unchanged, Count count, const Write& write) {
@@ -150,8 +154,8 @@ class CheckpointWriter {
 
 }  // namespace
 
-void write_checkpoint(Env& env, const std::string& dir, const Snapshot& s, const CheckpointMark& mark, const Reuse& reuse,
-                      const Manifest& previous, Manifest* next) {
+void write_checkpoint(Env& env, const std::string& dir, const Snapshot& s, const CheckpointMark& mark,
+                      const Reuse& reuse, const Manifest& previous, Manifest* next) {
   next->sequence = s.sequence;
   next->segments.clear();
   CheckpointWriter writer(env, dir, s, reuse, previous, next);

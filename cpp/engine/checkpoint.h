@@ -32,7 +32,7 @@ inline bool graph_outgrown(Row stored, Row rows) noexcept { return rows - stored
 
 // Writes what `previous` lacks under new numbers and describes all of it in `next` (numbers, segments, sequence, fields), a copy of `previous` at first.
 // Each file is synced when it returns; the folder is not.
-void write_checkpoint(Env& env, const std::string& dir, const Snapshot& snapshot, const CheckpointMark& mark, const Reuse& reuse,
-                      const Manifest& previous, Manifest* next);
+void write_checkpoint(Env& env, const std::string& dir, const Snapshot& snapshot, const CheckpointMark& mark,
+                      const Reuse& reuse, const Manifest& previous, Manifest* next);
 
 }  // namespace sagedb

@@ -44,7 +44,7 @@ class Compactor {
   std::shared_ptr<CodeStore> codes_;
   std::shared_ptr<const Index> index_;
   IdMap ids_;
-  std::vector<Row> row_map_;        // old row -> new row
+  std::vector<Row> row_map_;  // old row -> new row
   std::vector<RecordNo> record_map_;  // old record -> new record
   Row rows_ = 0;
   RecordNo records_ = 0;

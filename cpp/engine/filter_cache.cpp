@@ -21,7 +21,8 @@ std::shared_ptr<const RowSet> FilterCache::rows(const Snapshot& snapshot, const 
     // An older snapshot sees fewer records than the entry holds; its search evaluates for itself.
     if (entry->sequence > snapshot.sequence) return std::make_shared<const RowSet>(matching_rows(snapshot, filter));
     if (entry->record_count == snapshot.record_count) return entry->rows;
-    if (snapshot.record_count - entry->record_count <= snapshot.record_count / kExtendShare) found = extended(*entry, snapshot, filter);
+    if (snapshot.record_count - entry->record_count <= snapshot.record_count / kExtendShare)
+      found = extended(*entry, snapshot, filter);
     break;
   }
   auto entry = std::make_shared<Entry>();
@@ -37,7 +38,8 @@ std::shared_ptr<const RowSet> FilterCache::rows(const Snapshot& snapshot, const 
 }
 
 // A record's row may have been set for an older record of it: the newest decides.
-std::shared_ptr<const RowSet> FilterCache::extended(const Entry& entry, const Snapshot& snapshot, const Filter& filter) {
+std::shared_ptr<const RowSet> FilterCache::extended(const Entry& entry, const Snapshot& snapshot,
+                                                    const Filter& filter) {
   auto rows = std::make_shared<RowSet>();
   rows->words.reserve((std::size_t{snapshot.row_count} + 63) / 64);
   rows->words = entry.rows->words;
@@ -69,7 +71,8 @@ void FilterCache::store(std::shared_ptr<const Entry> entry) noexcept {
       return a->used.load(std::memory_order_relaxed) > b->used.load(std::memory_order_relaxed);
     });
     std::size_t total = entry->bytes(), kept = 0;
-    while (kept < next->size() && kept + 1 < kEntries && total + (*next)[kept]->bytes() <= kBytes) total += (*next)[kept++]->bytes();
+    while (kept < next->size() && kept + 1 < kEntries && total + (*next)[kept]->bytes() <= kBytes)
+      total += (*next)[kept++]->bytes();
     next->resize(kept);
     next->push_back(std::move(entry));
     table_.store(std::move(next));

@@ -53,7 +53,8 @@ class StateLoader {
       const auto file = open_segment(env_, dir_, m_, ref, writable());
       if (ref.first != end || file->payload_size() % sizeof(IdSlot) != 0) corrupt("the id tables have a gap");
       end = static_cast<RecordNo>(ref.end());
-      tables.emplace_back(file->payload(), file->payload_size() / sizeof(IdSlot), static_cast<RecordNo>(ref.first), end, file);
+      tables.emplace_back(file->payload(), file->payload_size() / sizeof(IdSlot), static_cast<RecordNo>(ref.first), end,
+                          file);
     }
     if (end != s_.record_count) corrupt("the id tables do not cover all records");
     out_.ids = IdMap(std::move(tables), s_.record_count);
@@ -62,8 +63,8 @@ class StateLoader {
   void load_tombstones() {
     const SegmentRef* ref = m_.find(FileKind::dead);
     if (ref == nullptr) corrupt("the manifest names no tombstones");
-    const DeadCounts dead = read_dead(*open_segment(env_, dir_, m_, *ref, writable()), s_.row_count, s_.record_count, s_.sequence,
-                                      s_.indexed_rows(), &s_.generation->records);
+    const DeadCounts dead = read_dead(*open_segment(env_, dir_, m_, *ref, writable()), s_.row_count, s_.record_count,
+                                      s_.sequence, s_.indexed_rows(), &s_.generation->records);
     s_.live_count = s_.record_count - dead.records;
     s_.dead_rows = dead.rows;
     s_.dead_indexed = dead.rows_below;

@@ -80,7 +80,8 @@ void Maintenance::collect() noexcept {
 
 void Maintenance::wait_for_room(const CancelToken* cancel) {
   auto full = [&] {
-    return state_->publisher.current()->fresh_rows() > fresh_limit(state_->options, state_->counters.searched_within(kSearching));
+    return state_->publisher.current()->fresh_rows() >
+           fresh_limit(state_->options, state_->counters.searched_within(kSearching));
   };
   if (!full()) return;
   std::unique_lock<std::mutex> lock(mutex_);
@@ -257,7 +258,8 @@ void Maintenance::calibrate() {
   auto stop = [&] {
     std::unique_lock<std::mutex> lock(mutex_);
     // Urgent work wakes it up.
-    if (state_->counters.searched_within(kSearching)) work_cv_.wait_for(lock, kCalibrationRest * (Clock::now() - resumed));
+    if (state_->counters.searched_within(kSearching))
+      work_cv_.wait_for(lock, kCalibrationRest * (Clock::now() - resumed));
     resumed = Clock::now();
     if (cancel_->cancelled()) return true;
     const Work urgent = choose_work(*state_->publisher.current(), state_->options, requests_);

@@ -44,8 +44,8 @@ class Maintenance {
  private:
   // One explicit buildIndex() or optimize() under way.
   struct Waiter {
-    Sequence target;           // everything committed at or before it is to be indexed
-    bool compact;              // and a compaction that starts after `compactions` is to succeed
+    Sequence target;  // everything committed at or before it is to be indexed
+    bool compact;  // and a compaction that starts after `compactions` is to succeed
     std::uint64_t compactions;
     std::optional<Error> error;
   };
@@ -64,11 +64,11 @@ class Maintenance {
   mutable std::mutex mutex_;
   std::condition_variable work_cv_;  // the thread waits here
   std::condition_variable done_cv_;  // callers wait here
-  WorkRequests requests_;            // guarded by mutex_, as all below
+  WorkRequests requests_;  // guarded by mutex_, as all below
   std::list<Waiter> waiters_;
   bool stopping_ = false;
-  bool failing_ = false;             // the last job failed: do not hold writers back
-  int held_back_ = 0;                // writers that wait for room
+  bool failing_ = false;  // the last job failed: do not hold writers back
+  int held_back_ = 0;  // writers that wait for room
   std::uint64_t compactions_started_ = 0;
   std::uint64_t compactions_done_ = 0;  // number of the last one that succeeded
   std::optional<Error> last_error_;

@@ -27,7 +27,7 @@ class QuerySample {
   std::atomic<std::uint64_t> offered_{0};
   std::atomic<std::uint64_t> size_{0};
   mutable std::mutex mutex_;
-  std::vector<float> queries_;         // guarded by mutex_
+  std::vector<float> queries_;  // guarded by mutex_
   std::vector<std::uint64_t> hashes_;  // guarded by mutex_, one per kept query
 };
 

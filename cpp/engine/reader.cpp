@@ -68,9 +68,11 @@ std::vector<Item> Reader::next(Cursor& cursor, std::uint64_t count, bool include
   return out;
 }
 
-std::vector<Item> Reader::find(const Filter* filter, std::uint64_t limit, std::uint64_t offset, bool include_vector) const {
+std::vector<Item> Reader::find(const Filter* filter, std::uint64_t limit, std::uint64_t offset,
+                               bool include_vector) const {
   FindRequest request;
-  request.filter = std::shared_ptr<const Filter>(std::shared_ptr<const Filter>(), filter);  // not owned: lives as long as the call
+  request.filter =
+      std::shared_ptr<const Filter>(std::shared_ptr<const Filter>(), filter);  // not owned: lives as long as the call
   request.limit = limit;
   request.offset = offset;
   const std::shared_ptr<Cursor> cursor = open(request);

@@ -16,7 +16,8 @@ namespace sagedb {
 class Reader {
  public:
   explicit Reader(EngineState& state) : state_(state) {}
-  std::vector<std::optional<Item>> get(const std::vector<ExternalId>& ids, bool include_metadata, bool include_vector) const;
+  std::vector<std::optional<Item>> get(const std::vector<ExternalId>& ids, bool include_metadata,
+                                       bool include_vector) const;
   std::vector<bool> has(const std::vector<ExternalId>& ids) const;
   std::shared_ptr<Cursor> open(const FindRequest& request) const;
   std::vector<Item> next(Cursor& cursor, std::uint64_t count, bool include_vector) const;

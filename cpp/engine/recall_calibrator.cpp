@@ -31,8 +31,8 @@ RowSelector live_rows(const Snapshot& snapshot) {
 }
 
 // Exact neighbors of all queries, block by block of rows, so that vectors are read from memory once.
-bool exact_neighbors(const Snapshot& snapshot, const SpaceView& space, const std::vector<Query>& queries, std::size_t depth,
-                     const std::function<bool()>& stop, Truth& out) {
+bool exact_neighbors(const Snapshot& snapshot, const SpaceView& space, const std::vector<Query>& queries,
+                     std::size_t depth, const std::function<bool()>& stop, Truth& out) {
   const RowSelector selector = live_rows(snapshot);
   std::vector<TopCandidates> tops(queries.size(), TopCandidates(depth));
   Row rows[kBlock];
@@ -62,8 +62,9 @@ double recall_of(const std::vector<Candidate>& found, const std::vector<Candidat
   return static_cast<double>(hits) / static_cast<double>(want);
 }
 
-std::optional<RecallPoint> measure(const Searcher& searcher, const Snapshot& snapshot, const std::vector<Query>& queries,
-                                   const Truth& truth, std::uint32_t k, std::uint32_t ef, const std::function<bool()>& stop) {
+std::optional<RecallPoint> measure(const Searcher& searcher, const Snapshot& snapshot,
+                                   const std::vector<Query>& queries, const Truth& truth, std::uint32_t k,
+                                   std::uint32_t ef, const std::function<bool()>& stop) {
   double sum = 0, squares = 0;
   for (std::size_t q = 0; q < queries.size(); ++q) {
     if (q % kQueriesPerStep == 0 && stop()) return std::nullopt;
@@ -86,8 +87,9 @@ std::size_t calibration_queries(Row rows, std::uint32_t dimension) noexcept {
   return static_cast<std::size_t>(std::min(1024.0, std::max(64.0, n)));
 }
 
-std::shared_ptr<const RecallTable> calibrate_recall(const Searcher& searcher, const Snapshot& snapshot, const Options& options,
-                                                    const std::vector<float>& queries, const std::function<bool()>& stop) {
+std::shared_ptr<const RecallTable> calibrate_recall(const Searcher& searcher, const Snapshot& snapshot,
+                                                    const Options& options, const std::vector<float>& queries,
+                                                    const std::function<bool()>& stop) {
   const SpaceView space = snapshot.space(options.metric);
   std::vector<Query> prepared;
   for (std::size_t q = 0; q * options.dimension < queries.size(); ++q)

@@ -46,7 +46,8 @@ std::uint32_t RecallTable::ef_for(std::uint32_t k, double target) const noexcept
     ef = ef_on_curve(curves_[i], target);
   } else {
     const double t = (std::log(k) - std::log(curves_[i - 1].k)) / (std::log(curves_[i].k) - std::log(curves_[i - 1].k));
-    ef = std::exp((1 - t) * std::log(ef_on_curve(curves_[i - 1], target)) + t * std::log(ef_on_curve(curves_[i], target)));
+    ef = std::exp((1 - t) * std::log(ef_on_curve(curves_[i - 1], target)) +
+                  t * std::log(ef_on_curve(curves_[i], target)));
   }
   return std::max(k, static_cast<std::uint32_t>(std::ceil(std::min(ef, 1e6))));
 }

@@ -33,7 +33,7 @@ class RecallTable {
   static std::uint32_t guess(std::uint32_t k, double target) noexcept;
 
   const std::vector<RecallCurve>& curves() const noexcept { return curves_; }
-  Row rows() const noexcept { return rows_; }             // indexed rows at calibration
+  Row rows() const noexcept { return rows_; }  // indexed rows at calibration
   std::size_t queries() const noexcept { return queries_; }  // sampled queries it rests on
 
  private:

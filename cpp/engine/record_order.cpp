@@ -44,7 +44,8 @@ int compare(const SortValue& a, const SortValue& b) noexcept {
 
 }  // namespace
 
-void sort_records(const Snapshot& snapshot, const std::vector<SortKey>& keys, std::size_t wanted, std::vector<RecordNo>& records) {
+void sort_records(const Snapshot& snapshot, const std::vector<SortKey>& keys, std::size_t wanted,
+                  std::vector<RecordNo>& records) {
   if (keys.empty() || records.size() < 2) return;
   const MetadataStore& store = snapshot.generation->metadata;
   store.want_base();

@@ -17,6 +17,7 @@ struct SortKey {
 };
 
 // Sorts `records` so that the first `wanted` are in order; the rest may be in any. Throws OUT_OF_MEMORY.
-void sort_records(const Snapshot& snapshot, const std::vector<SortKey>& keys, std::size_t wanted, std::vector<RecordNo>& records);
+void sort_records(const Snapshot& snapshot, const std::vector<SortKey>& keys, std::size_t wanted,
+                  std::vector<RecordNo>& records);
 
 }  // namespace sagedb

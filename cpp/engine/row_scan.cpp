@@ -8,7 +8,7 @@ namespace sagedb {
 namespace {
 constexpr std::uint32_t kBlock = 256;
 constexpr std::uint32_t kGroup = 32;
-}
+}// namespace
 
 void TopCandidates::offer(Candidate c) {
   if (heap_.size() < limit_) {

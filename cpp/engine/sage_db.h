@@ -95,7 +95,7 @@ struct Cursor;
 // Matching items in the order of their newest write, or of metadata fields.
 struct FindRequest {
   std::shared_ptr<const Filter> filter;  // null: every item
-  std::vector<SortKey> order;            // see engine/record_order.h
+  std::vector<SortKey> order;  // see engine/record_order.h
   std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t offset = 0;
 };

@@ -23,16 +23,19 @@ constexpr double kDefaultRecall = 0.95;
 
 void Searcher::check(const SearchRequest& request) const {
   if (request.k < 1) throw Error(ErrorCode::INVALID_ARGUMENT, "k: expected a positive integer, got 0");
-  if (request.radius && std::isnan(*request.radius)) throw Error(ErrorCode::INVALID_ARGUMENT, "radius: expected a number, got NaN");
+  if (request.radius && std::isnan(*request.radius))
+    throw Error(ErrorCode::INVALID_ARGUMENT, "radius: expected a number, got NaN");
   double sum = 0;
   for (std::uint32_t d = 0; d < state_.options.dimension; ++d) {
     const float v = request.vector[d];
     if (!std::isfinite(v))
-      throw Error(ErrorCode::INVALID_VECTOR, "query, component " + std::to_string(d) + ": expected a finite number, got " + std::to_string(v));
+      throw Error(ErrorCode::INVALID_VECTOR,
+                  "query, component " + std::to_string(d) + ": expected a finite number, got " + std::to_string(v));
     sum += static_cast<double>(v) * v;
   }
   if (state_.options.metric == Metric::cosine && !(sum > 0))
-    throw Error(ErrorCode::INVALID_VECTOR, "query: a zero vector has no direction and cannot be used with metric 'cosine'");
+    throw Error(ErrorCode::INVALID_VECTOR,
+                "query: a zero vector has no direction and cannot be used with metric 'cosine'");
 }
 
 std::uint32_t Searcher::effective_ef(const Snapshot& snapshot, const SearchRequest& request) noexcept {
@@ -41,7 +44,8 @@ std::uint32_t Searcher::effective_ef(const Snapshot& snapshot, const SearchReque
   return snapshot.recall ? snapshot.recall->ef_for(request.k, target) : RecallTable::guess(request.k, target);
 }
 
-std::vector<Candidate> Searcher::nearest(const Snapshot& snapshot, const Query& query, std::uint32_t k, std::uint32_t ef) const {
+std::vector<Candidate> Searcher::nearest(const Snapshot& snapshot, const Query& query, std::uint32_t k,
+                                         std::uint32_t ef) const {
   ScratchPool::Lease scratch = state_.scratch.lease();
   Plan plan;
   plan.want = k;
@@ -110,7 +114,8 @@ void Searcher::search_one(const Snapshot& snapshot, const FilterMap& filters, co
   // Widen until the k-th result does not tie with the last candidate that was kept.
   std::vector<Candidate> exact;
   for (std::uint64_t want = std::uint64_t{request.k} + kTieRoom;; want *= 2) {
-    const auto limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(want, std::max<std::uint64_t>(1, snapshot.row_count)));
+    const auto limit =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(want, std::max<std::uint64_t>(1, snapshot.row_count)));
     plan.want = limit;
     plan.ef = std::max(ef, limit);
     exact = collect(snapshot, query, plan, scratch);
@@ -141,7 +146,8 @@ std::vector<Candidate> Searcher::collect(const Snapshot& snapshot, const Query& 
   }
   RowSelector indexed_selector = selector;
   if (snapshot.dead_indexed == 0) indexed_selector.deleted = nullptr;
-  const bool exact = snapshot.index->search(space, query, SearchParams{want, ef}, indexed_selector, scratch, candidates, nullptr);
+  const bool exact =
+      snapshot.index->search(space, query, SearchParams{want, ef}, indexed_selector, scratch, candidates, nullptr);
   if (snapshot.fresh_rows() > 0) {
     if (exact) {
       exact_scan(space, query, want, selector, indexed, snapshot.row_count, candidates, nullptr);

@@ -28,15 +28,16 @@ class Searcher {
   using FilterMap = std::map<const Filter*, FilterRows>;
 
   FilterMap evaluate_filters(const Snapshot& snapshot, const SearchRequest* requests, std::size_t count) const;
-  void search_one(const Snapshot& snapshot, const FilterMap& filters, const SearchRequest& request, SearchScratch& scratch,
-                  SearchResult& out) const;
+  void search_one(const Snapshot& snapshot, const FilterMap& filters, const SearchRequest& request,
+                  SearchScratch& scratch, SearchResult& out) const;
   struct Plan {
     std::uint32_t want = 0;  // candidates to return
     std::uint32_t ef = 0;
     bool exact = false;
     const RowSet* allowed = nullptr;
   };
-  std::vector<Candidate> collect(const Snapshot& snapshot, const Query& query, const Plan& plan, SearchScratch& scratch) const;
+  std::vector<Candidate> collect(const Snapshot& snapshot, const Query& query, const Plan& plan,
+                                 SearchScratch& scratch) const;
   void check(const SearchRequest& request) const;
   static std::uint32_t effective_ef(const Snapshot& snapshot, const SearchRequest& request) noexcept;
 

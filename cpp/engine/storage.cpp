@@ -351,7 +351,8 @@ Reuse Storage::reusable(const Snapshot& now) const {
   const auto stored_rows = static_cast<Row>(manifest_.number("indexed_rows"));
   out.graph = now.index && has_graph && graph_sound_ && !graph_outgrown(stored_rows, now.indexed_rows());
   const std::string name = now.index ? now.index->name() : "";
-  const bool same_index = out.graph || (!has_graph && manifest_.text("built") == name && stored_rows == now.indexed_rows());
+  const bool same_index =
+      out.graph || (!has_graph && manifest_.text("built") == name && stored_rows == now.indexed_rows());
   out.everything = same_index && now.sequence == manifest_.sequence;
   return out;
 }

@@ -113,8 +113,7 @@ RecordNo WritePlan::find(const IdView& id) const {
 }
 
 Row WritePlan::row_of(RecordNo r) const {
-  return r >= base_->record_count ? changes_[puts_[r - base_->record_count]].row
-                                  : base_->generation->records.row(r);
+  return r >= base_->record_count ? changes_[puts_[r - base_->record_count]].row : base_->generation->records.row(r);
 }
 
 std::string_view WritePlan::text_of(RecordNo r) const noexcept {
@@ -210,7 +209,8 @@ void WritePlan::stage_puts(PreparedOp& prepared, OpResult& result) {
   for (std::size_t i = 0; i < op.ids.size(); ++i) {
     replaced[i] = find(op.ids[i].view());
     if (op.kind == WriteOp::Kind::upsert || replaced[i] == kNoRecord) continue;
-    const char* remedy = op.kind == WriteOp::Kind::add ? "; use upsert to replace it" : " on an item that the filter does not match";
+    const char* remedy =
+        op.kind == WriteOp::Kind::add ? "; use upsert to replace it" : " on an item that the filter does not match";
     throw Error(ErrorCode::DUPLICATE_ID, "id " + id_to_string(op.ids[i].view()) + " already exists" + remedy);
   }
   if (op.ids.empty() && op.count > 0) result.first_assigned = assign(op.count);

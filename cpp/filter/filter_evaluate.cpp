@@ -20,7 +20,8 @@ constexpr std::size_t kTestCost = 24;
 
 class Evaluation {
  public:
-  Evaluation(const FilterTree& tree, const MetadataStore::Impl& store, RecordNo n) : store_(store), n_(n), paths_(tree.slots) {}
+  Evaluation(const FilterTree& tree, const MetadataStore::Impl& store, RecordNo n)
+      : store_(store), n_(n), paths_(tree.slots) {}
 
   std::size_t word_count() const { return (static_cast<std::size_t>(n_) + 63) / 64; }
 
@@ -66,7 +67,9 @@ class Evaluation {
     bool known = false;
     MetadataStore::Impl::Paths found;
     // The one column that decides alone, or null.
-    const MetadataColumn* only() const { return found.columns.size() == 1 && !found.incomplete ? found.columns[0] : nullptr; }
+    const MetadataColumn* only() const {
+      return found.columns.size() == 1 && !found.incomplete ? found.columns[0] : nullptr;
+    }
     bool nowhere() const { return found.columns.empty() && !found.incomplete; }
   };
   const Path& path_of(const Predicate& p) {
@@ -166,13 +169,16 @@ class Evaluation {
   // ---- predicates -----------------------------------------------------------------------------------------------------
   bool needs_test(const Predicate& p) {
     if (path_of(p).only() == nullptr) return true;
-    return p.op == Op::contains || (p.op == Op::prefix && cuts_pair(p)) || p.op == Op::elem_value || p.op == Op::elem_object || !p.complexes.empty();
+    return p.op == Op::contains || (p.op == Op::prefix && cuts_pair(p)) || p.op == Op::elem_value ||
+           p.op == Op::elem_object || !p.complexes.empty();
   }
 
   // A prefix that ends with half of a surrogate pair: the index orders by halves, the operator goes by whole characters.
   static bool cuts_pair(const Predicate& p) {
     const std::string_view prefix = ValueRef(p.low_text.data()).string();
-    const auto byte = [&](std::size_t from_end) { return static_cast<unsigned char>(prefix[prefix.size() - from_end]); };
+    const auto byte = [&](std::size_t from_end) {
+      return static_cast<unsigned char>(prefix[prefix.size() - from_end]);
+    };
     return prefix.size() >= 3 && byte(3) == 0xED && byte(2) >= 0xA0 && byte(2) < 0xB0;
   }
 
@@ -198,7 +204,8 @@ class Evaluation {
         return present;
       case Op::compare:
       case Op::prefix:
-        return p.compares_strings ? column->strings.view().count(text_range(p)) : column->scalars.view().count(p.scalar_range());
+        return p.compares_strings ? column->strings.view().count(text_range(p))
+                                  : column->scalars.view().count(p.scalar_range());
       case Op::in:
         return estimate_in(p, *column);
       case Op::contains:
@@ -223,7 +230,8 @@ class Evaluation {
       for (const std::string& s : p.strings) total += strings.count(KeyRange<StringKey>::equal(key_of(s)));
     }
     if (!p.complexes.empty())
-      total += scalars.count(KeyRange<ScalarKey>::equal(kArrayKey)) + scalars.count(KeyRange<ScalarKey>::equal(kObjectKey));
+      total +=
+          scalars.count(KeyRange<ScalarKey>::equal(kArrayKey)) + scalars.count(KeyRange<ScalarKey>::equal(kObjectKey));
     return total;
   }
 
@@ -232,7 +240,8 @@ class Evaluation {
   KeyRange<StringKey> text_range(const Predicate& p) {
     if (!p.low_text.empty()) low_ = key_of(p.low_text);
     if (!p.high_text.empty()) high_ = key_of(p.high_text);
-    return {p.low_text.empty() ? nullptr : &low_, p.low_included, p.high_text.empty() ? nullptr : &high_, p.high_included};
+    return {p.low_text.empty() ? nullptr : &low_, p.low_included, p.high_text.empty() ? nullptr : &high_,
+            p.high_included};
   }
 
   void add_predicate(const Predicate& p, Words& out) {
@@ -243,8 +252,10 @@ class Evaluation {
       case Op::exists:
         return column->present.visit(n_, [&](RecordNo b, RecordNo e) { set_range(out, b, e); });
       case Op::compare:
-        if (p.compares_strings) column->strings.view().visit(text_range(p), setter(out));
-        else column->scalars.view().visit(p.scalar_range(), setter(out));
+        if (p.compares_strings)
+          column->strings.view().visit(text_range(p), setter(out));
+        else
+          column->scalars.view().visit(p.scalar_range(), setter(out));
         return;
       case Op::prefix:
         return add_prefix(p, *column, out);
@@ -331,8 +342,10 @@ class Evaluation {
     const auto consider = [&](const FilterNode& node) {
       if (node.kind != FilterNode::Kind::predicate) return;
       const Predicate& inner = *node.predicate;
-      if (inner.op != Op::compare && inner.op != Op::prefix && (inner.op != Op::in || !inner.complexes.empty() || inner.null())) return;
-      const std::size_t found = inner.op == Op::in        ? estimate_in(inner, column)
+      if (inner.op != Op::compare && inner.op != Op::prefix &&
+          (inner.op != Op::in || !inner.complexes.empty() || inner.null()))
+        return;
+      const std::size_t found = inner.op == Op::in       ? estimate_in(inner, column)
                                 : inner.compares_strings ? column.strings.view().count(text_range(inner))
                                                          : column.scalars.view().count(inner.scalar_range());
       if (found < fewest) {
@@ -410,7 +423,8 @@ std::size_t estimate_matches(const Filter& filter, const MetadataStore& metadata
     const RecordNo base_count = std::min(metadata.base_count(), record_count);
     std::size_t total = 0;
     if (record_count > base_count) {
-      total = std::min<std::size_t>(record_count - base_count, Evaluation(tree, metadata.impl(), record_count).estimate(tree.root));
+      total = std::min<std::size_t>(record_count - base_count,
+                                    Evaluation(tree, metadata.impl(), record_count).estimate(tree.root));
     }
     if (base_count == 0) return total;
     const MetadataStore::Impl* loaded = metadata.base();

@@ -9,7 +9,8 @@ namespace sagedb {
 namespace {
 
 bool holds(const std::vector<std::string>& sorted, std::string_view bytes) noexcept {
-  const auto it = std::lower_bound(sorted.begin(), sorted.end(), bytes, [](const std::string& a, std::string_view b) { return a < b; });
+  const auto it = std::lower_bound(sorted.begin(), sorted.end(), bytes,
+                                   [](const std::string& a, std::string_view b) { return a < b; });
   return it != sorted.end() && *it == bytes;
 }
 
@@ -81,9 +82,11 @@ template <typename Leaf>
 bool combine(const FilterNode& node, const Leaf& leaf) noexcept {
   switch (node.kind) {
     case FilterNode::Kind::all:
-      return std::all_of(node.children.begin(), node.children.end(), [&](const FilterNode& c) { return combine(c, leaf); });
+      return std::all_of(node.children.begin(), node.children.end(),
+                         [&](const FilterNode& c) { return combine(c, leaf); });
     case FilterNode::Kind::any:
-      return std::any_of(node.children.begin(), node.children.end(), [&](const FilterNode& c) { return combine(c, leaf); });
+      return std::any_of(node.children.begin(), node.children.end(),
+                         [&](const FilterNode& c) { return combine(c, leaf); });
     case FilterNode::Kind::negation:
       return !combine(node.children.front(), leaf);
     case FilterNode::Kind::predicate:

@@ -30,8 +30,8 @@ struct Predicate {
   std::uint32_t slot = 0;  // number of this predicate within the filter, for what one evaluation knows about its path
 
   // in
-  std::vector<ScalarKey> scalars;      // ascending; kNullKey also stands for a missing field
-  std::vector<std::string> strings;    // encoded, ascending by bytes
+  std::vector<ScalarKey> scalars;  // ascending; kNullKey also stands for a missing field
+  std::vector<std::string> strings;  // encoded, ascending by bytes
   std::vector<std::string> complexes;  // encoded arrays and objects, ascending by bytes
   bool null() const noexcept { return !scalars.empty() && scalars.front() == kNullKey; }
 
@@ -39,15 +39,20 @@ struct Predicate {
   bool compares_strings = false;
   ScalarKey low = 0, high = 0;
   bool low_included = true, high_included = true;
-  std::string low_text, high_text;     // encoded string; empty: open
+  std::string low_text, high_text;  // encoded string; empty: open
   KeyRange<ScalarKey> scalar_range() const noexcept { return {&low, low_included, &high, high_included}; }
 
-  std::string operand;                 // contains: encoded value
-  std::unique_ptr<FilterNode> element; // elem_value, elem_object
+  std::string operand;  // contains: encoded value
+  std::unique_ptr<FilterNode> element;  // elem_value, elem_object
 };
 
 struct FilterNode {
-  enum class Kind : std::uint8_t { all, any, negation, predicate };  // all: of no children matches; any: of none does not
+  enum class Kind : std::uint8_t {
+    all,
+    any,
+    negation,
+    predicate
+  };  // all: of no children matches; any: of none does not
   Kind kind = Kind::all;
   std::vector<FilterNode> children;
   std::unique_ptr<Predicate> predicate;

@@ -47,8 +47,10 @@ class FilterParser {
     FilterNode all = combination(FilterNode::Kind::all);
     for (std::size_t i = 0; i < v.keys.size(); ++i) {
       const std::string& key = v.keys[i];
-      if (is_operator(key)) all.children.push_back(logical(key, v.items[i], where));
-      else all.children.push_back(field(key, v.items[i], where));
+      if (is_operator(key))
+        all.children.push_back(logical(key, v.items[i], where));
+      else
+        all.children.push_back(field(key, v.items[i], where));
     }
     if (all.children.size() == 1) return std::move(all.children.front());
     return all;
@@ -73,8 +75,8 @@ class FilterParser {
       return negated(filter(v, here));
     }
     if (!is_logical(op))
-      throw Error(ErrorCode::INVALID_FILTER, here.substr(0, 200) +
-                                                 ": unknown operator; expected a field or one of $and, $or, $nor, $not");
+      throw Error(ErrorCode::INVALID_FILTER,
+                  here.substr(0, 200) + ": unknown operator; expected a field or one of $and, $or, $nor, $not");
     if (v.type != Type::array) fail(here, "expected an array of filters", v);
     FilterNode node = combination(op == "$and" ? FilterNode::Kind::all : FilterNode::Kind::any);
     for (std::size_t i = 0; i < v.items.size(); ++i)
@@ -97,16 +99,18 @@ class FilterParser {
   static void reject_operators(const JsonValue& v, const std::string& here) {
     for (std::size_t i = 0; i < v.items.size(); ++i) {
       if (!v.keys.empty() && is_operator(v.keys[i]))
-        throw Error(ErrorCode::INVALID_FILTER, here + ": operator " + v.keys[i].substr(0, 60) +
-                                                   " inside a value; name nested fields by dotted path, or use $eq for a "
-                                                   "value that has such a key");
+        throw Error(ErrorCode::INVALID_FILTER,
+                    here + ": operator " + v.keys[i].substr(0, 60) +
+                        " inside a value; name nested fields by dotted path, or use $eq for a "
+                        "value that has such a key");
       reject_operators(v.items[i], here);
     }
   }
 
   FilterNode condition(const std::string& path, const JsonValue& v, const std::string& here) {
     FilterNode all = combination(FilterNode::Kind::all);
-    for (std::size_t i = 0; i < v.keys.size(); ++i) all.children.push_back(operation(path, v.keys[i], v.items[i], here));
+    for (std::size_t i = 0; i < v.keys.size(); ++i)
+      all.children.push_back(operation(path, v.keys[i], v.items[i], here));
     if (all.children.size() == 1) return std::move(all.children.front());
     return all;
   }
@@ -158,9 +162,12 @@ class FilterParser {
       const JsonValue& v = values.data[i];
       std::string encoded;
       encode_value(v, encoded);
-      if (v.type == Type::string) p.strings.push_back(std::move(encoded));
-      else if (v.type >= Type::array) p.complexes.push_back(std::move(encoded));
-      else p.scalars.push_back(ValueRef(encoded.data()).scalar_key());
+      if (v.type == Type::string)
+        p.strings.push_back(std::move(encoded));
+      else if (v.type >= Type::array)
+        p.complexes.push_back(std::move(encoded));
+      else
+        p.scalars.push_back(ValueRef(encoded.data()).scalar_key());
     }
     const auto unique = [](auto& list) {
       std::sort(list.begin(), list.end());
@@ -243,7 +250,8 @@ class FilterParser {
 
 std::shared_ptr<const Filter> Filter::parse(std::string_view json) {
   if (json.size() > kMaxFilterBytes)
-    throw Error(ErrorCode::INVALID_FILTER, "filter: expected at most 16 MB of JSON, got " + std::to_string(json.size()) + " bytes");
+    throw Error(ErrorCode::INVALID_FILTER,
+                "filter: expected at most 16 MB of JSON, got " + std::to_string(json.size()) + " bytes");
   try {
     const JsonValue value = parse_json(json, ErrorCode::INVALID_FILTER, "filter");
     auto tree = std::make_shared<FilterTree>();

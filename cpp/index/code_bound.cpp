@@ -25,8 +25,12 @@ double norm(const Query& query) {
 }  // namespace
 
 CodeBound::CodeBound(const SpaceView& space, const Query& query) noexcept
-    : metric_(space.metric), dimension_(space.codes->codec().dimension), scale_(space.codes->codec().scale), query_norm_(norm(query)),
-      query_error_(query.code_error), bias_(query.code_bias) {
+    : metric_(space.metric),
+      dimension_(space.codes->codec().dimension),
+      scale_(space.codes->codec().scale),
+      query_norm_(norm(query)),
+      query_error_(query.code_error),
+      bias_(query.code_bias) {
   const double error_unit = space.codes->codec().error_unit();
   if (metric_ == Metric::ip) {
     unit_ = static_cast<double>(query.code_scale) * scale_;

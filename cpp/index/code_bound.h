@@ -30,11 +30,11 @@ class CodeBound {
   const Metric metric_;
   const double dimension_;
   const double scale_;
-  const double query_norm_;   // |q|
+  const double query_norm_;  // |q|
   const double query_error_;  // |q - q'|
   const double bias_;
-  double unit_;               // what one step of the integer (ip) or of its root (l2, cosine) is worth
-  float slope_;               // what one step of the error byte is worth, in the same units
+  double unit_;  // what one step of the integer (ip) or of its root (l2, cosine) is worth
+  float slope_;  // what one step of the error byte is worth, in the same units
   float limit_ = 0;
 };
 

@@ -129,7 +129,8 @@ float Codec::error_bound(float error2) const noexcept {
   // float; a decoded component is off by at most two units of the largest one.
   const double n = dimension;
   const double largest = std::fabs(static_cast<double>(offset)) + 127.0 * scale;
-  const double bound = std::sqrt((static_cast<double>(error2) + n * 0x1p-126) * (1.0 + (n + 16) * 0x1p-23)) + std::sqrt(n) * largest * 0x1p-21;
+  const double bound = std::sqrt((static_cast<double>(error2) + n * 0x1p-126) * (1.0 + (n + 16) * 0x1p-23)) +
+                       std::sqrt(n) * largest * 0x1p-21;
   return static_cast<float>(bound * (1.0 + 0x1p-20));
 }
 
@@ -145,7 +146,8 @@ std::uint32_t Codec::encode(const float* in, std::uint8_t* out) const noexcept {
 
 CodeStore::CodeStore(Codec codec) : CodeStore(codec, nullptr, nullptr, 0, nullptr) {}
 
-CodeStore::CodeStore(Codec codec, const void* base, const void* errors, Row base_count, std::shared_ptr<const void> owner)
+CodeStore::CodeStore(Codec codec, const void* base, const void* errors, Row base_count,
+                     std::shared_ptr<const void> owner)
     : codec_(codec),
       rows_(codec.padded, first_block(codec.padded), base, base_count, owner),
       errors_(4096, errors, base_count, owner) {}

@@ -121,8 +121,8 @@ class FlatAlgorithm final : public AnnsAlgorithm {
  public:
   const char* name() const noexcept override { return "flat"; }
   bool uses_codes() const noexcept override { return false; }
-  std::shared_ptr<const Index> grow(const SpaceView&, std::shared_ptr<const Index>, Row rows, std::shared_ptr<const Index>,
-                                    const BuildContext&) const override {
+  std::shared_ptr<const Index> grow(const SpaceView&, std::shared_ptr<const Index>, Row rows,
+                                    std::shared_ptr<const Index>, const BuildContext&) const override {
     return std::make_shared<FlatIndex>(rows);
   }
   std::shared_ptr<const Index> compact(const SpaceView&, std::shared_ptr<const Index>, const RowRemap& remap,
@@ -133,8 +133,8 @@ class FlatAlgorithm final : public AnnsAlgorithm {
 
 }  // namespace
 
-void exact_scan(const SpaceView& space, const Query& query, std::size_t k, const RowSelector& selector, Row first, Row last,
-                std::vector<Candidate>& out, SearchCounters* counters) {
+void exact_scan(const SpaceView& space, const Query& query, std::size_t k, const RowSelector& selector, Row first,
+                Row last, std::vector<Candidate>& out, SearchCounters* counters) {
   if (k == 0) return;
   TopK top(out, k);
   RowStream stream(selector, first, last);
@@ -153,8 +153,9 @@ void exact_scan(const SpaceView& space, const Query& query, std::size_t k, const
   if (counters != nullptr) counters->distances += measured;
 }
 
-bool FlatIndex::search(const SpaceView& space, const Query& query, const SearchParams& params, const RowSelector& selector,
-                       SearchScratch&, std::vector<Candidate>& out, SearchCounters* counters) const {
+bool FlatIndex::search(const SpaceView& space, const Query& query, const SearchParams& params,
+                       const RowSelector& selector, SearchScratch&, std::vector<Candidate>& out,
+                       SearchCounters* counters) const {
   exact_scan(space, query, std::max(params.k, params.ef), selector, 0, rows_, out, counters);
   return true;
 }

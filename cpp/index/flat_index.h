@@ -25,8 +25,8 @@ class FlatIndex final : public Index {
 
 // Appends the max(k, ef) nearest accepted rows of [first, last) to `out`, nearest first, measured on full precision.
 // Also for fresh rows, which no index covers yet.
-void exact_scan(const SpaceView& space, const Query& query, std::size_t k, const RowSelector& selector, Row first, Row last,
-                std::vector<Candidate>& out, SearchCounters* counters);
+void exact_scan(const SpaceView& space, const Query& query, std::size_t k, const RowSelector& selector, Row first,
+                Row last, std::vector<Candidate>& out, SearchCounters* counters);
 
 std::unique_ptr<AnnsAlgorithm> make_flat_algorithm(const IndexConfig& config);
 

@@ -28,10 +28,11 @@ struct SpaceView {
 
 // Which rows a search may return: alive at the snapshot and, with a filter, allowed by it. Plain pointers, no ownership.
 struct RowSelector {
-  const BlockArray<std::atomic<Sequence>>* deleted = nullptr;  // null: no tombstone at or below `sequence` among the searched rows
+  const BlockArray<std::atomic<Sequence>>* deleted =
+      nullptr;  // null: no tombstone at or below `sequence` among the searched rows
   Sequence sequence = 0;
   const std::uint64_t* allowed = nullptr;  // bitmap over rows; null: no filter
-  Row allowed_count = 0;                   // set bits (an upper bound of the matching rows), for choosing a plan
+  Row allowed_count = 0;  // set bits (an upper bound of the matching rows), for choosing a plan
 
   bool unrestricted() const noexcept { return deleted == nullptr && allowed == nullptr; }
   bool accepts(Row r) const noexcept {
@@ -42,21 +43,23 @@ struct RowSelector {
 
 // One query, prepared once per search. `full` is padded with zeros (and unit length under cosine); `code` likewise.
 struct Query {
-  Query(const float* vector, const SpaceView& space);  // copies, normalises under cosine, encodes when space.codes is set
+  Query(const float* vector,
+        const SpaceView& space);  // copies, normalises under cosine, encodes when space.codes is set
   AlignedVector<float> full;
-  AlignedVector<std::uint8_t> code;         // l2 / cosine
-  AlignedVector<std::int8_t> signed_code;   // ip
-  std::int32_t code_bias = 0;               // ip: 64 * sum(signed_code)
-  float code_unit = 1;                      // what one step of the kernel's integer is worth
-  float code_error = 0;                     // upper bound of the length of (full - decoded code)
-  float code_scale = 1;                     // ip: scale of the query's own code
+  AlignedVector<std::uint8_t> code;  // l2 / cosine
+  AlignedVector<std::int8_t> signed_code;  // ip
+  std::int32_t code_bias = 0;  // ip: 64 * sum(signed_code)
+  float code_unit = 1;  // what one step of the kernel's integer is worth
+  float code_error = 0;  // upper bound of the length of (full - decoded code)
+  float code_scale = 1;  // ip: scale of the query's own code
   // Approximate distance from the integer that l2_u7* / dot_u7* returned for this query and a row's code.
   float code_distance(std::int32_t raw) const noexcept { return code_unit * static_cast<float>(raw - code_bias); }
 };
 
 // Exact distance of one row / of many, from full-precision vectors.
 float exact_distance(const SpaceView& space, const Query& query, Row row) noexcept;
-void exact_distances(const SpaceView& space, const Query& query, const Row* rows, std::size_t count, float* out) noexcept;
+void exact_distances(const SpaceView& space, const Query& query, const Row* rows, std::size_t count,
+                     float* out) noexcept;
 
 struct SearchParams {
   std::uint32_t k = 10;
@@ -64,7 +67,7 @@ struct SearchParams {
 };
 
 struct SearchCounters {
-  std::uint64_t visited = 0;    // nodes expanded
+  std::uint64_t visited = 0;  // nodes expanded
   std::uint64_t distances = 0;  // distances measured
 };
 
@@ -103,8 +106,9 @@ class Index {
   // Appends up to max(k, ef) accepted candidates to `out`, nearest first by the index's own (possibly code) distance. With a restricted
   // selector it keeps going until ef accepted candidates are found or the graph is exhausted. Returns true when the
   // distances are exact (no re-rank needed). May throw only OUT_OF_MEMORY.
-  virtual bool search(const SpaceView& space, const Query& query, const SearchParams& params, const RowSelector& selector,
-                      SearchScratch& scratch, std::vector<Candidate>& out, SearchCounters* counters) const = 0;
+  virtual bool search(const SpaceView& space, const Query& query, const SearchParams& params,
+                      const RowSelector& selector, SearchScratch& scratch, std::vector<Candidate>& out,
+                      SearchCounters* counters) const = 0;
   virtual std::size_t memory_bytes() const noexcept = 0;
   // Checks internal structure (link bounds, reachability); returns a description of the first problem, or empty.
   virtual std::string verify(const SpaceView& space) const = 0;
@@ -112,9 +116,9 @@ class Index {
 
 struct IndexConfig {
   IndexKind kind = IndexKind::automatic;
-  std::uint32_t M = 16;                // neighbors per node on upper levels; 2M on level 0
+  std::uint32_t M = 16;  // neighbors per node on upper levels; 2M on level 0
   std::uint32_t ef_construction = 200;
-  std::uint64_t seed = 0x5a6edb;       // level draws depend on seed and row only: builds are reproducible on one thread
+  std::uint64_t seed = 0x5a6edb;  // level draws depend on seed and row only: builds are reproducible on one thread
 };
 
 struct BuildContext {
@@ -137,11 +141,12 @@ class AnnsAlgorithm {
   // A new index over rows [0, rows): `base` (may be null, covers a prefix) grown by the missing rows, in parallel. `base` is not
   // modified and stays searchable. `recycled` (may be null) is an index nobody else holds whose buffers may be reused.
   virtual std::shared_ptr<const Index> grow(const SpaceView& space, std::shared_ptr<const Index> base, Row rows,
-                                            std::shared_ptr<const Index> recycled, const BuildContext& context) const = 0;
+                                            std::shared_ptr<const Index> recycled,
+                                            const BuildContext& context) const = 0;
   // The index after compaction: nodes without a new row are cut out and the lists that lost neighbors are repaired from the neighbors'
   // neighbors. `space` is the old space (distances); the result covers [0, remap.new_count) of the new one.
-  virtual std::shared_ptr<const Index> compact(const SpaceView& space, std::shared_ptr<const Index> base, const RowRemap& remap,
-                                               const BuildContext& context) const = 0;
+  virtual std::shared_ptr<const Index> compact(const SpaceView& space, std::shared_ptr<const Index> base,
+                                               const RowRemap& remap, const BuildContext& context) const = 0;
 };
 
 // Registry of algorithms by name ("flat", "hnsw"). Throws INVALID_ARGUMENT for an unknown name, listing the known ones.

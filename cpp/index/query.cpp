@@ -85,7 +85,8 @@ float exact_distance(const SpaceView& space, const Query& query, Row row) noexce
   return d;
 }
 
-void exact_distances(const SpaceView& space, const Query& query, const Row* rows, std::size_t count, float* out) noexcept {
+void exact_distances(const SpaceView& space, const Query& query, const Row* rows, std::size_t count,
+                     float* out) noexcept {
   constexpr std::size_t kBatch = 64;
   const VectorStore& vectors = *space.vectors;
   const KernelTable& k = kernels();

@@ -27,7 +27,9 @@ struct L2Step {
     return _mm512_add_epi32(acc, _mm512_madd_epi16(_mm512_maddubs_epi16(d, d), _mm512_set1_epi16(1)));
 #endif
   }
-  static inline __m512i add2(__m512i acc, __m512i q0, __m512i x0, __m512i q1, __m512i x1) { return add(add(acc, q0, x0), q1, x1); }
+  static inline __m512i add2(__m512i acc, __m512i q0, __m512i x0, __m512i q1, __m512i x1) {
+    return add(add(acc, q0, x0), q1, x1);
+  }
 };
 
 struct DotStep {
@@ -122,7 +124,9 @@ std::int32_t dot_u7(const std::uint8_t* a, const std::int8_t* b, std::size_t n) 
 // ---- Full and half precision ----
 
 inline __m512 load16(const float* p) { return _mm512_load_ps(p); }
-inline __m512 load16(const std::uint16_t* p) { return _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(p))); }
+inline __m512 load16(const std::uint16_t* p) {
+  return _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(p)));
+}
 
 struct L2Float {
   static inline __m512 add(__m512 acc, __m512 q, __m512 x) {
@@ -162,7 +166,8 @@ struct Floats {
   static float one(const float* q, const X* x, std::size_t n) {
     Chains<Step> s;
     std::size_t i = 0;
-    for (; i + 64 <= n; i += 64) s.add64(load16(q + i), load16(q + i + 16), load16(q + i + 32), load16(q + i + 48), x + i);
+    for (; i + 64 <= n; i += 64)
+      s.add64(load16(q + i), load16(q + i + 16), load16(q + i + 32), load16(q + i + 48), x + i);
     for (; i < n; i += 16) s.add16(load16(q + i), x + i);
     return s.sum();
   }
@@ -229,7 +234,8 @@ struct Encoder {
     const __mmask16 out_of_range = _mm512_cmp_ps_mask(from_middle, _mm512_set1_ps(64.0f), _CMP_GT_OQ);
     outside = _mm512_mask_add_epi32(outside, out_of_range, outside, _mm512_set1_epi32(1));
     // max() takes its second operand when the first is NaN.
-    const __m512i code = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(t, _mm512_setzero_ps()), _mm512_set1_ps(127.0f)));
+    const __m512i code =
+        _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(t, _mm512_setzero_ps()), _mm512_set1_ps(127.0f)));
     const __m512 e = _mm512_sub_ps(x, _mm512_fmadd_ps(_mm512_cvtepi32_ps(code), step, low));
     error = _mm512_fmadd_ps(e, e, error);
     return _mm512_cvtepi32_epi8(code);

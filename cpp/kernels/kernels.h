@@ -37,22 +37,25 @@ struct KernelTable {
   // 7-bit encoding: out[i] = clamp(round((in[i] - offset) / scale), 0, 127) for any n; in and out may be unaligned. Requires scale and
   // 1 / scale finite and positive. Returns how many components lay outside the range; `error2` (may be null) receives the
   // squared length of (in - decoded).
-  std::uint32_t (*encode_u7)(const float* in, std::size_t n, float offset, float scale, std::uint8_t* out, float* error2);
+  std::uint32_t (*encode_u7)(const float* in, std::size_t n, float offset, float scale, std::uint8_t* out,
+                             float* error2);
 
   // One query against `count` rows at scattered addresses. All cache lines of row i + look-ahead are prefetched while row i is
   // measured; the caller need not prefetch.
-  void (*l2_u7_many)(const std::uint8_t* q, const std::uint8_t* const* rows, std::size_t count, std::size_t n, std::int32_t* out);
-  void (*dot_u7_many)(const std::int8_t* q, const std::uint8_t* const* rows, std::size_t count, std::size_t n, std::int32_t* out);
+  void (*l2_u7_many)(const std::uint8_t* q, const std::uint8_t* const* rows, std::size_t count, std::size_t n,
+                     std::int32_t* out);
+  void (*dot_u7_many)(const std::int8_t* q, const std::uint8_t* const* rows, std::size_t count, std::size_t n,
+                      std::int32_t* out);
   void (*l2_f32_many)(const float* q, const float* const* rows, std::size_t count, std::size_t n, float* out);
   void (*dot_f32_many)(const float* q, const float* const* rows, std::size_t count, std::size_t n, float* out);
   void (*l2_f16_many)(const float* q, const std::uint16_t* const* rows, std::size_t count, std::size_t n, float* out);
   void (*dot_f16_many)(const float* q, const std::uint16_t* const* rows, std::size_t count, std::size_t n, float* out);
 
   // One query against `count` rows that follow one another in memory, `stride` bytes apart.
-  void (*l2_u7_scan)(const std::uint8_t* q, const std::uint8_t* base, std::size_t stride, std::size_t count, std::size_t n,
-                     std::int32_t* out);
-  void (*dot_u7_scan)(const std::int8_t* q, const std::uint8_t* base, std::size_t stride, std::size_t count, std::size_t n,
-                      std::int32_t* out);
+  void (*l2_u7_scan)(const std::uint8_t* q, const std::uint8_t* base, std::size_t stride, std::size_t count,
+                     std::size_t n, std::int32_t* out);
+  void (*dot_u7_scan)(const std::int8_t* q, const std::uint8_t* base, std::size_t stride, std::size_t count,
+                      std::size_t n, std::int32_t* out);
 };
 
 // The best table this machine supports. Never throws.

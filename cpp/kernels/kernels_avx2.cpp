@@ -31,7 +31,9 @@ inline __m256i half_line(const void* p, std::size_t offset) {
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(static_cast<const char*>(p) + offset));
 }
 
-inline __m128i sum_halves(__m256i v) { return _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)); }
+inline __m128i sum_halves(__m256i v) {
+  return _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+}
 
 inline std::int32_t sum_lanes(__m256i v) {
   __m128i s = sum_halves(v);
@@ -90,7 +92,9 @@ std::int32_t dot_u7(const std::uint8_t* a, const std::int8_t* b, std::size_t n) 
 // ---- Full and half precision ----
 
 inline __m256 load8(const float* p) { return _mm256_load_ps(p); }
-inline __m256 load8(const std::uint16_t* p) { return _mm256_cvtph_ps(_mm_load_si128(reinterpret_cast<const __m128i*>(p))); }
+inline __m256 load8(const std::uint16_t* p) {
+  return _mm256_cvtph_ps(_mm_load_si128(reinterpret_cast<const __m128i*>(p)));
+}
 
 struct L2Float {
   static inline __m256 add(__m256 acc, __m256 q, __m256 x) {

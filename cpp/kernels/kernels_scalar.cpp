@@ -21,7 +21,8 @@ std::uint32_t float_to_bits(float f) {
 float half_to_float(std::uint16_t h) {
   // The half's exponent and mantissa, moved into place and rescaled by 2^(127-15): exact, subnormal halves included.
   const std::uint32_t magnitude = static_cast<std::uint32_t>(h & 0x7fffu) << 13;
-  const std::uint32_t special = (h & 0x7c00u) == 0x7c00u ? 0x7f800000u | (magnitude != (0x7c00u << 13) ? 0x00400000u : 0) : 0;
+  const std::uint32_t special =
+      (h & 0x7c00u) == 0x7c00u ? 0x7f800000u | (magnitude != (0x7c00u << 13) ? 0x00400000u : 0) : 0;
   const std::uint32_t finite = float_to_bits(bits_to_float(magnitude) * 0x1p112f);
   const std::uint32_t sign = static_cast<std::uint32_t>(h & 0x8000u) << 16;
   return bits_to_float(sign | (special != 0 ? special | magnitude : finite));

@@ -47,10 +47,12 @@ DeadCounts read_dead(const SegmentReader& file, Row rows, RecordNo records, Sequ
     ++out.rows;
     if (row < below) ++out.rows_below;
   });
-  good = read_bits(file.payload() + words(rows) * 8, records, [&](RecordNo r) {
-    to->mark_deleted(r, at);
-    ++out.records;
-  }) && good;
+  good = read_bits(file.payload() + words(rows) * 8, records,
+                   [&](RecordNo r) {
+                     to->mark_deleted(r, at);
+                     ++out.records;
+                   }) &&
+         good;
   if (!good) throw Error(ErrorCode::CORRUPTION, file.path() + ": a tombstone of something that does not exist");
   return out;
 }

@@ -5,7 +5,8 @@
 
 namespace sagedb {
 
-void verify_folder(Env& env, const std::string& dir, const Manifest& manifest, Progress* progress, const CancelToken* cancel) {
+void verify_folder(Env& env, const std::string& dir, const Manifest& manifest, Progress* progress,
+                   const CancelToken* cancel) {
   std::vector<std::shared_ptr<const SegmentReader>> files;
   std::uint64_t blocks = 0;
   for (const SegmentRef& ref : manifest.segments) {

@@ -11,6 +11,7 @@
 namespace sagedb {
 
 // Throws CORRUPTION, ABORTED, I/O errors. `progress` counts blocks of segments.
-void verify_folder(Env& env, const std::string& dir, const Manifest& manifest, Progress* progress, const CancelToken* cancel);
+void verify_folder(Env& env, const std::string& dir, const Manifest& manifest, Progress* progress,
+                   const CancelToken* cancel);
 
 }  // namespace sagedb

@@ -21,8 +21,8 @@ std::uint64_t LogFollower::newest_log(Env& env, const std::string& dir) const {
       throw Error(ErrorCode::NOT_FOUND, dir + ": " + log_name(number_) + " is gone");
     if (numbers.back() - number_ + 1 == numbers.size()) return numbers.back();
     if (listing == kListings)
-      throw Error(ErrorCode::CORRUPTION, dir + ": a log between " + log_name(number_) + " and " +
-                                             log_name(numbers.back()) + " is missing");
+      throw Error(ErrorCode::CORRUPTION,
+                  dir + ": a log between " + log_name(number_) + " and " + log_name(numbers.back()) + " is missing");
   }
 }
 

@@ -31,8 +31,8 @@ class LogFollower {
   const Uuid database_;
   std::uint64_t number_;
   std::uint64_t offset_ = kHeaderSize;  // in log number_
-  Sequence log_sequence_;               // of the frame before offset_, as the log counts
-  Sequence sequence_;                   // applied
+  Sequence log_sequence_;  // of the frame before offset_, as the log counts
+  Sequence sequence_;  // applied
   std::uint64_t bytes_ = 0;
 };
 

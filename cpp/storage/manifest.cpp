@@ -111,7 +111,9 @@ std::vector<SegmentRef> Manifest::all(FileKind kind) const {
 }
 
 void Manifest::drop(FileKind kind) {
-  segments.erase(std::remove_if(segments.begin(), segments.end(), [kind](const SegmentRef& s) { return s.kind == kind; }), segments.end());
+  segments.erase(
+      std::remove_if(segments.begin(), segments.end(), [kind](const SegmentRef& s) { return s.kind == kind; }),
+      segments.end());
 }
 
 const std::string* Manifest::field(const std::string& name) const noexcept {
@@ -267,10 +269,13 @@ Manifest read_writable_manifest(Env& env, const std::string& dir, std::optional<
   }
 }
 
-void require_complete(const CurrentName& damaged, const std::string& dir, std::uint64_t last_log, Sequence last_sequence) {
+void require_complete(const CurrentName& damaged, const std::string& dir, std::uint64_t last_log,
+                      Sequence last_sequence) {
   if (last_log >= damaged.log_number && last_sequence >= damaged.sequence) return;
-  throw Error(ErrorCode::CORRUPTION, dir + ": " + manifest_name(damaged.generation) + " is damaged, and the logs after the one before it end at sequence " +
-                                         std::to_string(last_sequence) + " instead of " + std::to_string(damaged.sequence));
+  throw Error(ErrorCode::CORRUPTION, dir + ": " + manifest_name(damaged.generation) +
+                                         " is damaged, and the logs after the one before it end at sequence " +
+                                         std::to_string(last_sequence) + " instead of " +
+                                         std::to_string(damaged.sequence));
 }
 
 void with_current_manifest(Env& env, const std::string& dir, const std::function<void(Manifest&& manifest)>& read) {

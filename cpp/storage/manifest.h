@@ -79,7 +79,8 @@ std::uint64_t current_generation(Env& env, const std::string& dir);
 // The current manifest; when it is damaged, the newest older one that can be read, and `damaged` says which one it stands for. The logs after it hold all that the
 // damaged one described, if require_complete() says so once they have been read to their end.
 Manifest read_writable_manifest(Env& env, const std::string& dir, std::optional<CurrentName>* damaged);
-void require_complete(const CurrentName& damaged, const std::string& dir, std::uint64_t last_log, Sequence last_sequence);
+void require_complete(const CurrentName& damaged, const std::string& dir, std::uint64_t last_log,
+                      Sequence last_sequence);
 
 // For readers that do not hold LOCK: hands the current manifest to `read`, and does so again, with the then current one, when files went missing
 // because the writer has published newer generations meanwhile. Bounded; throws what the last attempt threw.

@@ -42,8 +42,8 @@ ChainPlan plan_chain(std::vector<SegmentRef> old, std::uint64_t unchanged, std::
   return plan;
 }
 
-std::shared_ptr<const SegmentReader> open_segment(Env& env, const std::string& dir, const Manifest& m, const SegmentRef& ref,
-                                                  bool writable) {
+std::shared_ptr<const SegmentReader> open_segment(Env& env, const std::string& dir, const Manifest& m,
+                                                  const SegmentRef& ref, bool writable) {
   const std::string path = join_path(dir, segment_name(ref.kind, ref.number));
   auto file = SegmentReader::open(env, path, ref.kind, m.database, writable);
   const FileHeader& h = file->header();
@@ -59,7 +59,8 @@ ChainBytes open_chain(Env& env, const std::string& dir, const Manifest& m, FileK
   std::uint64_t end = 0;
   for (const SegmentRef& ref : m.all(kind)) {
     auto file = open_segment(env, dir, m, ref, writable);
-    if (ref.first > end || ref.end() < end || ref.first * stride % kPage != 0 || file->payload_size() != ref.count * stride)
+    if (ref.first > end || ref.end() < end || ref.first * stride % kPage != 0 ||
+        file->payload_size() != ref.count * stride)
       fail(dir, kind, "has a gap at " + file->path());
     parts.push_back(MapPart{file->path(), kHeaderSize, ref.first * stride, ref.count * stride});
     end = ref.end();

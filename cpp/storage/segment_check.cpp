@@ -20,7 +20,9 @@ void read_whole(const ReadableFile& file, const std::string& path, std::uint64_t
 
 }  // namespace
 
-std::uint64_t block_count(std::uint64_t payload_size) noexcept { return (payload_size + kChecksumBlock - 1) / kChecksumBlock; }
+std::uint64_t block_count(std::uint64_t payload_size) noexcept {
+  return (payload_size + kChecksumBlock - 1) / kChecksumBlock;
+}
 
 void check_segment(Env& env, const std::string& dir, const Uuid& database, const SegmentRef& ref,
                    const std::function<void(std::uint64_t)>& on_blocks) {
@@ -36,7 +38,8 @@ void check_segment(Env& env, const std::string& dir, const Uuid& database, const
   const std::uint64_t padding = round_up(h.payload_size, 8) - h.payload_size;
   std::vector<std::uint8_t> table(padding + blocks * 4);
   read_whole(*file, path, kHeaderSize + h.payload_size, table.data(), table.size());
-  const bool padded = std::all_of(table.begin(), table.begin() + static_cast<std::ptrdiff_t>(padding), [](std::uint8_t b) { return b == 0; });
+  const bool padded = std::all_of(table.begin(), table.begin() + static_cast<std::ptrdiff_t>(padding),
+                                  [](std::uint8_t b) { return b == 0; });
   if (!padded || crc32c(seed, table.data() + padding, blocks * 4) != h.table_crc)
     throw Error(ErrorCode::CORRUPTION, path + ": the checksum table is damaged");
   std::vector<std::uint8_t> buffer(std::min(blocks, kBlocksPerRead) * kChecksumBlock);
@@ -50,7 +53,8 @@ void check_segment(Env& env, const std::string& dir, const Uuid& database, const
       const std::uint32_t sum = crc32c(block_seed(seed, block + i), buffer.data() + i * kChecksumBlock, part);
       if (sum != get_le<std::uint32_t>(table.data() + padding + (block + i) * 4))
         throw Error(ErrorCode::CORRUPTION, path + ": block " + std::to_string(block + i) + " (from byte " +
-                                               std::to_string(kHeaderSize + first + i * kChecksumBlock) + ") does not match its checksum");
+                                               std::to_string(kHeaderSize + first + i * kChecksumBlock) +
+                                               ") does not match its checksum");
     }
     on_blocks(count);
   }

@@ -61,8 +61,10 @@ ValueRef ValueRef::get(std::string_view wanted) const noexcept {
     const std::uint32_t middle = low + (high - low) / 2;
     const int c = key(middle).compare(wanted);
     if (c == 0) return value(middle);
-    if (c < 0) low = middle + 1;
-    else high = middle;
+    if (c < 0)
+      low = middle + 1;
+    else
+      high = middle;
   }
   return {};
 }
@@ -101,8 +103,10 @@ void encode_value(const JsonValue& value, std::string& out) {
       const std::size_t size_at = out.size();
       put(out, std::uint32_t{0});
       put(out, static_cast<std::uint32_t>(value.items.size()));
-      if (object) encode_object(value, out);
-      else for (const JsonValue& item : value.items) encode_value(item, out);
+      if (object)
+        encode_object(value, out);
+      else
+        for (const JsonValue& item : value.items) encode_value(item, out);
       patch_u32(out, size_at, out.size() - size_at - 8);
     }
   }

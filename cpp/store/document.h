@@ -44,12 +44,12 @@ class ValueRef {
   // Where the string's length field stands: the form in which indexes keep strings.
   const char* string_body() const noexcept { return p_ + 1; }
   std::uint32_t count() const noexcept { return load<std::uint32_t>(p_ + 5); }
-  ValueRef first() const noexcept { return ValueRef(p_ + 9); }                // array: first element
-  ValueRef next() const noexcept { return ValueRef(p_ + size()); }            // array: the following element
-  std::string_view key(std::uint32_t i) const noexcept;                       // object
-  ValueRef value(std::uint32_t i) const noexcept;                             // object
-  ValueRef get(std::string_view key) const noexcept;                          // object: missing when absent
-  std::size_t size() const noexcept;                                          // bytes of the whole value
+  ValueRef first() const noexcept { return ValueRef(p_ + 9); }  // array: first element
+  ValueRef next() const noexcept { return ValueRef(p_ + size()); }  // array: the following element
+  std::string_view key(std::uint32_t i) const noexcept;  // object
+  ValueRef value(std::uint32_t i) const noexcept;  // object
+  ValueRef get(std::string_view key) const noexcept;  // object: missing when absent
+  std::size_t size() const noexcept;  // bytes of the whole value
   std::string_view bytes() const noexcept { return {p_, size()}; }
 
  private:

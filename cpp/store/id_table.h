@@ -22,7 +22,11 @@ static_assert(sizeof(IdSlot) == 8, "slots are read in place from files");
 class IdTable {
  public:
   IdTable(const void* slots, std::uint64_t capacity, RecordNo first, RecordNo end, std::shared_ptr<const void> owner)
-      : slots_(static_cast<const IdSlot*>(slots)), capacity_(capacity), first_(first), end_(end), owner_(std::move(owner)) {}
+      : slots_(static_cast<const IdSlot*>(slots)),
+        capacity_(capacity),
+        first_(first),
+        end_(end),
+        owner_(std::move(owner)) {}
 
   // The record among first .. end - 1 that has the id and is alive, or kNoRecord. Damaged slots are passed over.
   RecordNo find(const IdView& id, std::uint64_t hash, const RecordStore& records) const noexcept;

@@ -71,14 +71,14 @@ struct MetadataStore::Impl {
 
   // ---- for the writer -----------------------------------------------------------------------------------------------
   struct Field {
-    MetadataColumn* column;   // null: overflow
-    std::uint64_t bits;       // ScalarKey or prefix of a string
-    std::uint32_t body;       // offset of the string in the document
+    MetadataColumn* column;  // null: overflow
+    std::uint64_t bits;  // ScalarKey or prefix of a string
+    std::uint32_t body;  // offset of the string in the document
     enum class Kind : std::uint8_t { present, scalar, string } kind;
   };
   struct Pending {
     RecordNo record;
-    const char* document;     // where to read it until it is appended
+    const char* document;  // where to read it until it is appended
     DocumentArena::Mark mark;  // of the arena before this reservation
     std::vector<Field> fields;
   };

@@ -58,7 +58,8 @@ MetadataStore::~MetadataStore() = default;
 
 MetadataStore::Prepared MetadataStore::prepare(std::string_view json) {
   if (json.size() > kMaxMetadataBytes)
-    throw Error(ErrorCode::INVALID_METADATA, "metadata: expected at most 64 MB of JSON, got " + std::to_string(json.size()) + " bytes");
+    throw Error(ErrorCode::INVALID_METADATA,
+                "metadata: expected at most 64 MB of JSON, got " + std::to_string(json.size()) + " bytes");
   const JsonValue value = parse_json(json.empty() ? "{}" : json, ErrorCode::INVALID_METADATA, "metadata");
   if (value.type != JsonValue::Type::object)
     throw Error(ErrorCode::INVALID_METADATA, std::string("metadata: expected an object, got ") + value.type_name());
@@ -180,8 +181,10 @@ MetadataStore::Impl::Paths MetadataStore::Impl::find(std::string_view path) cons
     std::uint32_t parent = kRoot;
     for (;;) {
       const PathNode* whole = child(parent, path);
-      if (whole != nullptr) found.columns.push_back(&whole->column);
-      else missing = true;
+      if (whole != nullptr)
+        found.columns.push_back(&whole->column);
+      else
+        missing = true;
       const std::size_t dot = path.find('.');
       if (dot == std::string_view::npos) break;
       const PathNode* step = child(parent, path.substr(0, dot));
@@ -199,7 +202,8 @@ MetadataStore::Impl::Paths MetadataStore::Impl::find(std::string_view path) cons
 
 // ---- writer ---------------------------------------------------------------------------------------------------------
 
-void MetadataStore::Impl::collect_array(MetadataColumn* column, ValueRef array, const char* base, std::vector<Field>& out) {
+void MetadataStore::Impl::collect_array(MetadataColumn* column, ValueRef array, const char* base,
+                                        std::vector<Field>& out) {
   out.push_back({column, kArrayKey, 0, Field::Kind::scalar});
   const auto begin = static_cast<std::ptrdiff_t>(out.size());
   ValueRef element = array.first();
@@ -212,16 +216,21 @@ void MetadataStore::Impl::collect_array(MetadataColumn* column, ValueRef array, 
     }
   }
   // One posting per distinct element.
-  const auto text = [base](const Field& f) { return f.kind == Field::Kind::string ? string_of_body(base + f.body) : std::string_view(); };
+  const auto text = [base](const Field& f) {
+    return f.kind == Field::Kind::string ? string_of_body(base + f.body) : std::string_view();
+  };
   std::sort(out.begin() + begin, out.end(), [&](const Field& a, const Field& b) {
     if (a.kind != b.kind) return a.kind < b.kind;
     return a.bits != b.bits ? a.bits < b.bits : text(a) < text(b);
   });
-  const auto same = [&](const Field& a, const Field& b) { return a.kind == b.kind && a.bits == b.bits && text(a) == text(b); };
+  const auto same = [&](const Field& a, const Field& b) {
+    return a.kind == b.kind && a.bits == b.bits && text(a) == text(b);
+  };
   out.erase(std::unique(out.begin() + begin, out.end(), same), out.end());
 }
 
-void MetadataStore::Impl::collect(std::uint32_t node, ValueRef object, const char* base, std::vector<Field>& out, bool& overflowed) {
+void MetadataStore::Impl::collect(std::uint32_t node, ValueRef object, const char* base, std::vector<Field>& out,
+                                  bool& overflowed) {
   for (std::uint32_t i = 0, n = object.count(); i < n; ++i) {
     const std::string_view key = object.key(i);
     const ValueRef value = object.value(i);
@@ -256,9 +265,12 @@ void MetadataStore::Impl::reserve(RecordNo r, const char* document, std::size_t 
   try {
     for (; done < next.fields.size(); ++done) {
       const Field& f = next.fields[done];
-      if (f.kind == Field::Kind::present) (f.column == nullptr ? overflow : f.column->present).reserve(1);
-      else if (f.kind == Field::Kind::scalar) f.column->scalars.reserve(1);
-      else f.column->strings.reserve(1);
+      if (f.kind == Field::Kind::present)
+        (f.column == nullptr ? overflow : f.column->present).reserve(1);
+      else if (f.kind == Field::Kind::scalar)
+        f.column->scalars.reserve(1);
+      else
+        f.column->strings.reserve(1);
     }
     arena.reserve(size);
     pending.push_back(std::move(next));
@@ -271,9 +283,12 @@ void MetadataStore::Impl::reserve(RecordNo r, const char* document, std::size_t 
 
 void MetadataStore::Impl::unreserve(const Pending& p) noexcept {
   for (const Field& f : p.fields) {
-    if (f.kind == Field::Kind::present) (f.column == nullptr ? overflow : f.column->present).unreserve(1);
-    else if (f.kind == Field::Kind::scalar) f.column->scalars.unreserve(1);
-    else f.column->strings.unreserve(1);
+    if (f.kind == Field::Kind::present)
+      (f.column == nullptr ? overflow : f.column->present).unreserve(1);
+    else if (f.kind == Field::Kind::scalar)
+      f.column->scalars.unreserve(1);
+    else
+      f.column->strings.unreserve(1);
   }
   arena.rollback(p.mark);
 }
@@ -290,9 +305,12 @@ void MetadataStore::Impl::append(RecordNo r, const char* document) noexcept {
   const Pending& p = pending.front();
   documents[r] = document;
   for (const Field& f : p.fields) {
-    if (f.kind == Field::Kind::present) (f.column == nullptr ? overflow : f.column->present).append(r);
-    else if (f.kind == Field::Kind::scalar) f.column->scalars.append(f.bits, r);
-    else f.column->strings.append(StringKey{f.bits, document + f.body}, r);
+    if (f.kind == Field::Kind::present)
+      (f.column == nullptr ? overflow : f.column->present).append(r);
+    else if (f.kind == Field::Kind::scalar)
+      f.column->scalars.append(f.bits, r);
+    else
+      f.column->strings.append(StringKey{f.bits, document + f.body}, r);
   }
   pending.pop_front();
   ++unsettled;

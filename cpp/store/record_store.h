@@ -68,12 +68,16 @@ class RecordStore {
     return row;
   }
   IdView id(RecordNo r) const noexcept;
-  std::string_view metadata(RecordNo r) const noexcept { return text_.at(records_[r].metadata, records_[r].metadata_size); }
+  std::string_view metadata(RecordNo r) const noexcept {
+    return text_.at(records_[r].metadata, records_[r].metadata_size);
+  }
 
   void mark_deleted(RecordNo r, Sequence s) noexcept { deleted_[r].store(s, std::memory_order_release); }
   void mark_row_deleted(Row row, Sequence s) noexcept { row_deleted_[row].store(s, std::memory_order_release); }
   bool live(RecordNo r, Sequence s) const noexcept { return lives_at(deleted_[r].load(std::memory_order_acquire), s); }
-  bool row_live(Row row, Sequence s) const noexcept { return lives_at(row_deleted_[row].load(std::memory_order_acquire), s); }
+  bool row_live(Row row, Sequence s) const noexcept {
+    return lives_at(row_deleted_[row].load(std::memory_order_acquire), s);
+  }
   // Newest record of `row` below `record_count`. Throws CORRUPTION when the base is damaged.
   RecordNo record_of(Row row, RecordNo record_count) const;
   const BlockArray<std::atomic<Sequence>>& row_deleted() const noexcept { return row_deleted_; }

@@ -35,9 +35,9 @@ struct SortedRun {
     Key key;
     RecordNo record;
   };
-  std::vector<Key> keys;               // distinct, ascending
+  std::vector<Key> keys;  // distinct, ascending
   std::vector<std::uint32_t> offsets;  // postings of keys[i]: records[offsets[i] .. offsets[i + 1])
-  std::vector<RecordNo> records;       // ascending within a key
+  std::vector<RecordNo> records;  // ascending within a key
 
   std::size_t bytes() const { return keys.size() * (sizeof(Key) + 4) + records.size() * sizeof(RecordNo); }
 
@@ -48,7 +48,8 @@ struct SortedRun {
       low = range.low_included ? std::lower_bound(low, high, *range.low) : std::upper_bound(low, high, *range.low);
     if (range.high != nullptr)
       high = range.high_included ? std::upper_bound(low, high, *range.high) : std::lower_bound(low, high, *range.high);
-    return {offsets[static_cast<std::size_t>(low - keys.begin())], offsets[static_cast<std::size_t>(high - keys.begin())]};
+    return {offsets[static_cast<std::size_t>(low - keys.begin())],
+            offsets[static_cast<std::size_t>(high - keys.begin())]};
   }
 
   // Items with ascending records.

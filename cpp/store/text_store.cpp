@@ -14,7 +14,8 @@ TextStore::TextStore(const void* base, std::uint64_t base_size, std::shared_ptr<
     : base_(static_cast<const char*>(base)), base_size_(base_size), owner_(std::move(owner)), end_(base_size) {}
 
 TextStore::~TextStore() {
-  for (int i = chunk_count_.load(); i-- > 0;) free_pages(reinterpret_cast<std::byte*>(chunks_[i].data), chunks_[i].size);
+  for (int i = chunk_count_.load(); i-- > 0;)
+    free_pages(reinterpret_cast<std::byte*>(chunks_[i].data), chunks_[i].size);
 }
 
 // What is free in the last chunk, where every text fits that the ones before refuse.
@@ -39,7 +40,8 @@ void TextStore::reserve(std::size_t bytes) {
 std::uint64_t TextStore::append(std::string_view text) noexcept {
   if (text.empty()) return end_;
   const auto fits = [&] {
-    return current_ >= 0 && chunks_[current_].size - (end_ - chunks_[current_].start.load(std::memory_order_relaxed)) >= text.size();
+    return current_ >= 0 &&
+           chunks_[current_].size - (end_ - chunks_[current_].start.load(std::memory_order_relaxed)) >= text.size();
   };
   while (!fits()) chunks_[++current_].start.store(end_, std::memory_order_release);
   Chunk& chunk = chunks_[current_];

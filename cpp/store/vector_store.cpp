@@ -23,7 +23,8 @@ std::uint32_t first_block(std::size_t stride) {
 
 }  // namespace
 
-VectorStore::VectorStore(std::uint32_t dimension, VectorType type) : VectorStore(dimension, type, nullptr, 0, nullptr) {}
+VectorStore::VectorStore(std::uint32_t dimension, VectorType type)
+    : VectorStore(dimension, type, nullptr, 0, nullptr) {}
 
 VectorStore::VectorStore(std::uint32_t dimension, VectorType type, const void* base, Row base_count,
                          std::shared_ptr<const void> owner)

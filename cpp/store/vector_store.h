@@ -14,7 +14,8 @@ class VectorStore {
  public:
   VectorStore(std::uint32_t dimension, VectorType type);
   // Rows [0, base_count) are read in place from `base` (a mapped segment with the same stride).
-  VectorStore(std::uint32_t dimension, VectorType type, const void* base, Row base_count, std::shared_ptr<const void> owner);
+  VectorStore(std::uint32_t dimension, VectorType type, const void* base, Row base_count,
+              std::shared_ptr<const void> owner);
 
   std::uint32_t dimension() const noexcept { return dimension_; }
   VectorType type() const noexcept { return type_; }

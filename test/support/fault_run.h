@@ -25,8 +25,7 @@ class FaultRun {
   }
   ~FaultRun() {
     std::string out;
-    for (const auto& [what, n] : counters_)
-      out += (out.empty() ? "\"" : ", \"") + what + "\": " + std::to_string(n);
+    for (const auto& [what, n] : counters_) out += (out.empty() ? "\"" : ", \"") + what + "\": " + std::to_string(n);
     std::printf("[ counters ] {%s}\n", out.c_str());
   }
   FaultRun(const FaultRun&) = delete;

@@ -53,7 +53,8 @@ inline bool is_condition(const JsonValue& v) {
   const auto field_operator = [](const std::string& k) {
     return !k.empty() && k[0] == '$' && k != "$and" && k != "$or" && k != "$nor";
   };
-  if (v.type != Type::object || v.keys.empty() || !std::all_of(v.keys.begin(), v.keys.end(), field_operator)) return false;
+  if (v.type != Type::object || v.keys.empty() || !std::all_of(v.keys.begin(), v.keys.end(), field_operator))
+    return false;
   return v.keys.size() > 1 || v.keys[0] != "$not" || is_condition(v.items[0]);
 }
 

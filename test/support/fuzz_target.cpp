@@ -207,7 +207,8 @@ FuzzTarget filter_target() {
                 R"({"a":{"$not":{"$nin":[[1,2],{"x":1}]}},"$and":[{"b":{"c":1}},{}]})"};
   const auto store = std::make_shared<MetadataStore>();
   std::vector<MetadataStore::Prepared> documents;
-  for (const char* text : {R"({"year":2021,"tags":["a","b"]})", R"({"a":{"b":1},"list":[{"n":3}]})", "{}", R"({"text":"é😀","a":[1,2]})"})
+  for (const char* text :
+       {R"({"year":2021,"tags":["a","b"]})", R"({"a":{"b":1},"list":[{"n":3}]})", "{}", R"({"text":"é😀","a":[1,2]})"})
     documents.push_back(MetadataStore::prepare(text));
   store->reserve(documents.data(), documents.size(), 0);
   for (RecordNo r = 0; r < documents.size(); ++r) store->append(r, documents[r]);
@@ -235,7 +236,8 @@ std::vector<FuzzTarget> fuzz_targets() {
 }
 
 std::string mutate(const std::vector<std::string>& corpus, std::mt19937_64& rng) {
-  static constexpr std::uint32_t kNumbers[] = {0, 1, 2, 7, 8, 255, 65535, 65536, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
+  static constexpr std::uint32_t kNumbers[] = {0,     1,     2,          7,          8,          255,
+                                               65535, 65536, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
   std::string out = corpus[rng() % corpus.size()];
   for (std::uint64_t changes = 1 + rng() % 4; changes > 0 && !out.empty(); --changes) {
     const std::size_t at = rng() % out.size();

@@ -9,7 +9,9 @@ constexpr const char* kDir = "/db";
 
 class Run {
  public:
-  Run(SimEnv& env, LedgerHistory* history, const LedgerBugs& bugs) : env_(env), history_(history), bugs_(bugs) { open(); }
+  Run(SimEnv& env, LedgerHistory* history, const LedgerBugs& bugs) : env_(env), history_(history), bugs_(bugs) {
+    open();
+  }
 
   void write(std::uint32_t count, bool durable) {
     history_->attempted = ledger_->size() + count;

@@ -348,7 +348,8 @@ std::shared_ptr<const Mapping> SimEnv::map_parts(const std::vector<MapPart>& par
   std::lock_guard lock(mutex_);
   check("map " + parts.at(0).path);
   std::string joined(size, '\x5a');
-  for (const MapPart& part : parts) joined.replace(part.at, part.size, content(require(part.path)).substr(part.offset, part.size));
+  for (const MapPart& part : parts)
+    joined.replace(part.at, part.size, content(require(part.path)).substr(part.offset, part.size));
   return std::make_shared<SimMapping>(joined.substr(0, size));
 }
 

@@ -48,8 +48,8 @@ class TracedAlgorithm final : public AnnsAlgorithm {
   explicit TracedAlgorithm(std::shared_ptr<TraceControls> controls) : controls_(std::move(controls)) {}
   const char* name() const noexcept override { return "traced"; }
   bool uses_codes() const noexcept override { return false; }
-  std::shared_ptr<const Index> grow(const SpaceView&, std::shared_ptr<const Index>, Row rows, std::shared_ptr<const Index>,
-                                    const BuildContext&) const override {
+  std::shared_ptr<const Index> grow(const SpaceView&, std::shared_ptr<const Index>, Row rows,
+                                    std::shared_ptr<const Index>, const BuildContext&) const override {
     return std::make_shared<const TracedIndex>(rows, controls_);
   }
   std::shared_ptr<const Index> compact(const SpaceView&, std::shared_ptr<const Index>, const RowRemap& remap,

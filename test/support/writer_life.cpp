@@ -26,12 +26,28 @@ struct Point {
   const char* name;
   std::uint64_t often;
 };
-constexpr Point kPoints[] = {{"append wal-", 60},     {"sync wal-", 60},        {"rename wal-", 3},    {"create wal-", 3},
-                             {"append .seg", 20},     {"write_at .seg", 10},    {"sync .seg", 10},     {"create .seg", 10},
-                             {"append MANIFEST", 3},  {"sync MANIFEST", 2},     {"create CURRENT", 2}, {"append CURRENT", 2},
-                             {"sync CURRENT", 2},     {"rename CURRENT", 2},    {"sync_dir", 9},       {"unlink .seg", 20},
-                             {"unlink wal-", 4},      {"unlink MANIFEST", 2},   {"open wal-", 3},      {"map .seg", 8},
-                             {"list", 5},             {"", 150}};
+constexpr Point kPoints[] = {{"append wal-", 60},
+                             {"sync wal-", 60},
+                             {"rename wal-", 3},
+                             {"create wal-", 3},
+                             {"append .seg", 20},
+                             {"write_at .seg", 10},
+                             {"sync .seg", 10},
+                             {"create .seg", 10},
+                             {"append MANIFEST", 3},
+                             {"sync MANIFEST", 2},
+                             {"create CURRENT", 2},
+                             {"append CURRENT", 2},
+                             {"sync CURRENT", 2},
+                             {"rename CURRENT", 2},
+                             {"sync_dir", 9},
+                             {"unlink .seg", 20},
+                             {"unlink wal-", 4},
+                             {"unlink MANIFEST", 2},
+                             {"open wal-", 3},
+                             {"map .seg", 8},
+                             {"list", 5},
+                             {"", 150}};
 
 pid_t start(std::vector<std::string> arguments, int out) {
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "sagedb_fault_writer";

@@ -63,9 +63,11 @@ TEST(Json, ARepeatedKeyKeepsItsLastValueInItsFirstPlace) {
 TEST(Json, RejectsWhatIsNotJsonAndNamesTheOffset) {
   EXPECT_EQ(problem("{\"a\": 1,}"), "metadata: expected a key at offset 8");
   EXPECT_EQ(problem("[1 2]"), "metadata: expected ',' or ']' at offset 3");
-  for (const char* text : {"", " ", "{", "[", "\"", "\"\\", "\"\\u12", "\"\\x\"", "\"\n\"", "nul", "tru", "01", "1.", ".5", "+1", "1e", "NaN",
-                           "Infinity", "-", "1e999", "[1]]", "{1:2}", "{\"a\"}", "{\"a\":}", "'a'", "[,]", "// x\n1", "\"\xFF\"", "\"\xC0\x80\"",
-                           "\"\xF4\x90\x80\x80\""})
+  for (const char* text : {"",        " ",       "{",       "[",        "\"",           "\"\\",
+                           "\"\\u12", "\"\\x\"", "\"\n\"",  "nul",      "tru",          "01",
+                           "1.",      ".5",      "+1",      "1e",       "NaN",          "Infinity",
+                           "-",       "1e999",   "[1]]",    "{1:2}",    "{\"a\"}",      "{\"a\":}",
+                           "'a'",     "[,]",     "// x\n1", "\"\xFF\"", "\"\xC0\x80\"", "\"\xF4\x90\x80\x80\""})
     EXPECT_NE(problem(text).find("at offset"), std::string::npos) << text;
 }
 
@@ -84,7 +86,8 @@ TEST(Json, SurvivesRandomAndDamagedText) {
     std::string text = i % 2 == 0 ? good : std::string(random() % 40, '\0');
     if (i % 2 == 1)
       for (char& c : text) c = "{}[]\",:\\u0eE+-.tfn \x80\xED\xF0"[random() % 22];
-    for (std::size_t n = random() % 4; n > 0 && !text.empty(); --n) text[random() % text.size()] = static_cast<char>(random());
+    for (std::size_t n = random() % 4; n > 0 && !text.empty(); --n)
+      text[random() % text.size()] = static_cast<char>(random());
     if (random() % 4 == 0) text.resize(random() % (text.size() + 1));
     try {
       parse(text);
@@ -96,15 +99,17 @@ TEST(Json, SurvivesRandomAndDamagedText) {
 
 // Property: strings order as in JavaScript, by UTF-16 code units, lone surrogates included, and prefixes never contradict it.
 TEST(Wtf8, OrderIsThatOfCodeUnits) {
-  const std::vector<std::uint32_t> alphabet = {0, 'a', 'b', 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xD800, 0xD83D, 0xDBFF,
-                                               0xDC00, 0xDE00, 0xDFFF, 0xE000, 0xFFFF};
+  const std::vector<std::uint32_t> alphabet = {0,      'a',    'b',    0x7F,   0x80,   0x7FF,  0x800,  0xD7FF,
+                                               0xD800, 0xD83D, 0xDBFF, 0xDC00, 0xDE00, 0xDFFF, 0xE000, 0xFFFF};
   std::mt19937_64 random(3);
   const auto sign = [](int c) { return c < 0 ? -1 : c > 0; };
   for (int i = 0; i < 100000; ++i) {
     std::u16string a, b;
-    for (std::size_t n = random() % 5; n > 0; --n) a.push_back(static_cast<char16_t>(alphabet[random() % alphabet.size()]));
+    for (std::size_t n = random() % 5; n > 0; --n)
+      a.push_back(static_cast<char16_t>(alphabet[random() % alphabet.size()]));
     b = random() % 2 == 0 ? a.substr(0, random() % (a.size() + 1)) : std::u16string();
-    for (std::size_t n = random() % 4; n > 0; --n) b.push_back(static_cast<char16_t>(alphabet[random() % alphabet.size()]));
+    for (std::size_t n = random() % 4; n > 0; --n)
+      b.push_back(static_cast<char16_t>(alphabet[random() % alphabet.size()]));
     std::string x, y;
     for (const char16_t c : a) append_wtf8(x, c);
     for (const char16_t c : b) append_wtf8(y, c);

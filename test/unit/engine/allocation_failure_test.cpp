@@ -92,8 +92,9 @@ std::shared_ptr<SageDB> small_database(bool indexed) {
   auto db = SageDB::open(o);
   std::mt19937_64 rng(5);
   for (int i = 0; i < 60; ++i)
-    expect_ok(apply_one(*db, op_of(WriteOp::Kind::upsert, {random_vector(rng, kDim)}, {ExternalId("id" + std::to_string(i))},
-                                   {"{\"tag\":\"t" + std::to_string(i % 3) + "\",\"n\":" + std::to_string(i) + "}"})));
+    expect_ok(
+        apply_one(*db, op_of(WriteOp::Kind::upsert, {random_vector(rng, kDim)}, {ExternalId("id" + std::to_string(i))},
+                             {"{\"tag\":\"t" + std::to_string(i % 3) + "\",\"n\":" + std::to_string(i) + "}"})));
   if (indexed) db->build_index(nullptr, nullptr);
   return db;
 }
@@ -148,7 +149,8 @@ TEST_P(AllocationFailure, AddBatch) {
 
 TEST_P(AllocationFailure, UpsertUpdateRemove) {
   const std::vector<ExternalId> ids{ExternalId(std::string("id3")), ExternalId(std::string("id4"))};
-  const std::vector<std::string> metadata{"{\"tag\":\"changed\"}", "{\"other\":\"a longer text than fits a small string\"}"};
+  const std::vector<std::string> metadata{"{\"tag\":\"changed\"}",
+                                          "{\"other\":\"a longer text than fits a small string\"}"};
   sweep_write(GetParam(), [&] { return op_of(WriteOp::Kind::upsert, vectors(2), ids, metadata); });
   sweep_write(GetParam(), [&] { return op_of(WriteOp::Kind::update, vectors(2), ids); });
   sweep_write(GetParam(), [&] { return op_of(WriteOp::Kind::update, {}, ids, metadata); });

@@ -34,7 +34,8 @@ TEST(BackPressure, WritersGoOnAfterACancelledBuild) {
   cancel.cancel();
   ASSERT_TRUE(build.get());
 
-  auto write = std::async(std::launch::async, [&] { return apply_one(*db, op_of(WriteOp::Kind::add, {Vector(8, 1.0f)})); });
+  auto write =
+      std::async(std::launch::async, [&] { return apply_one(*db, op_of(WriteOp::Kind::add, {Vector(8, 1.0f)})); });
   EXPECT_EQ(write.wait_for(std::chrono::seconds(120)), std::future_status::ready) << "the writer waits for ever";
   db->close();  // lets it go in any case
 }

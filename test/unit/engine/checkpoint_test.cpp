@@ -53,7 +53,8 @@ TEST(Checkpoint, WritesWhatIsNew) {
     expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, random_vectors(rng, 20, 64))));
     if (round % 3 == 1) {
       const auto id = static_cast<std::int64_t>(5000 + rng() % 900);
-      expect_ok(apply_one(*db, op_of(WriteOp::Kind::update, {}, {ExternalId(id)}, {"{\"round\":" + std::to_string(round) + "}"})));
+      expect_ok(apply_one(
+          *db, op_of(WriteOp::Kind::update, {}, {ExternalId(id)}, {"{\"round\":" + std::to_string(round) + "}"})));
       expect_ok(apply_one(*db, op_of(WriteOp::Kind::remove, {}, {ExternalId(id + 1)})));
     }
     if (round % 5 == 2) db->build_index(nullptr, nullptr);
@@ -72,8 +73,8 @@ TEST(Checkpoint, WritesWhatIsNew) {
       EXPECT_EQ(db->stats().fresh_rows, 0u) << "the stored graph stops short of the rows";
     }
   }
-  std::printf("[ written  ] %llu bytes at first, %llu per checkpoint of 20 rows\n", static_cast<unsigned long long>(whole),
-              static_cast<unsigned long long>(little / 12));
+  std::printf("[ written  ] %llu bytes at first, %llu per checkpoint of 20 rows\n",
+              static_cast<unsigned long long>(whole), static_cast<unsigned long long>(little / 12));
   EXPECT_LT(little / 12, whole / 8);
   const std::size_t from = env.moment();
   db->checkpoint();
@@ -153,7 +154,9 @@ void read_everything(SageDB& db, const Prepared& good) {
     request.ef = 50;
     for (const SearchResult& r : db.search(&request, 1))
       if (r.error) ASSERT_EQ(r.error->code(), ErrorCode::CORRUPTION) << r.error->message();
-    quietly([&] { db.get({ExternalId(static_cast<std::int64_t>(i)), ExternalId("item-" + std::to_string(i % 300))}, true, true); });
+    quietly([&] {
+      db.get({ExternalId(static_cast<std::int64_t>(i)), ExternalId("item-" + std::to_string(i % 300))}, true, true);
+    });
   }
   const auto filter = Filter::parse("{\"a\":1}");
   quietly([&] { db.count(filter.get()); });
@@ -216,7 +219,8 @@ TEST(Checkpoint, DamageIsFoundAndContained) {
       }
     }
   }
-  EXPECT_EQ(kinds, (std::set<std::string>{"vectors", "norms", "records", "text", "heads", "dead", "ids", "codes", "errors", "graph"}));
+  EXPECT_EQ(kinds, (std::set<std::string>{"vectors", "norms", "records", "text", "heads", "dead", "ids", "codes",
+                                          "errors", "graph"}));
   std::printf("[ damage   ] %d at open, %d of the index, %d of the data\n", at_open, index, data);
   EXPECT_GT(std::min({at_open, index, data}), 5);
 }
@@ -236,7 +240,8 @@ TEST(Checkpoint, TruncationIsNoticedAtOpen) {
       try {
         auto db = SageDB::open(o);
         EXPECT_EQ(content_of(*db), good.content);
-        if (db->stats().last_error.find("rebuilt") == std::string::npos) EXPECT_NO_THROW(db->verify(nullptr, nullptr)) << "not of this generation";
+        if (db->stats().last_error.find("rebuilt") == std::string::npos)
+          EXPECT_NO_THROW(db->verify(nullptr, nullptr)) << "not of this generation";
       } catch (const Error& e) {
         ASSERT_EQ(e.code(), ErrorCode::CORRUPTION) << e.message();
       }

@@ -59,7 +59,8 @@ void fail_every_operation(ErrorCode code, std::uint64_t count) {
     ASSERT_EQ(check_engine(env.disk(), whole, promised, promised + 1), "") << "operation " << n;
     test::SimRandom random(n);
     for (int i = 0; i < 2; ++i)
-      ASSERT_EQ(check_engine(env.disk().after_power_loss(random), whole, promised, promised + 1), "") << "operation " << n;
+      ASSERT_EQ(check_engine(env.disk().after_power_loss(random), whole, promised, promised + 1), "")
+          << "operation " << n;
     if (!reached) break;
   }
 }

@@ -39,7 +39,8 @@ Original make_original() {
   auto db = SageDB::open(damage_options(env));
   std::vector<WriteOp> ops;
   for (std::size_t i = 0; i < kRows; ++i) {
-    const ExternalId id = i % 2 == 0 ? ExternalId(static_cast<std::int64_t>(i)) : ExternalId("item-" + std::to_string(i));
+    const ExternalId id =
+        i % 2 == 0 ? ExternalId(static_cast<std::int64_t>(i)) : ExternalId("item-" + std::to_string(i));
     const std::string metadata = "{\"n\":" + std::to_string(i) + ",\"tags\":[\"a\",\"b\"]}";
     ops.push_back(op_of(WriteOp::Kind::add, {random_vector(rng, kDimension)}, {id}, {metadata}));
   }
@@ -118,7 +119,10 @@ std::vector<std::size_t> places(std::size_t size) {
 struct Count {
   std::size_t at_open = 0, by_verify = 0, harmless = 0, lost_tail = 0;
   void add(Outcome o) {
-    ++(o == Outcome::at_open ? at_open : o == Outcome::by_verify ? by_verify : o == Outcome::harmless ? harmless : lost_tail);
+    ++(o == Outcome::at_open     ? at_open
+       : o == Outcome::by_verify ? by_verify
+       : o == Outcome::harmless  ? harmless
+                                 : lost_tail);
   }
 };
 
@@ -152,7 +156,8 @@ TEST(Damage, EveryRegionOfEveryFile) {
       SimDisk zeroed = original.disk;
       std::string* content = zeroed.find(path);
       const std::size_t sector = at / 512 * 512;
-      std::fill_n(content->begin() + static_cast<std::ptrdiff_t>(sector), std::min<std::size_t>(512, size - sector), '\0');
+      std::fill_n(content->begin() + static_cast<std::ptrdiff_t>(sector), std::min<std::size_t>(512, size - sector),
+                  '\0');
       // Zeros at the end of the newest log are a tail that was never written.
       count.add(examine(original, std::move(zeroed), read_only, path == newest_log && sector + 512 >= size));
     }
@@ -162,8 +167,8 @@ TEST(Damage, EveryRegionOfEveryFile) {
     SimDisk missing = original.disk;
     missing.erase(path);
     if (name != "CURRENT") count.add(examine(original, std::move(missing), false, path == newest_log));
-    std::printf("[ damage   ] %-24s at open %zu, by verify %zu, harmless %zu, tail lost %zu\n", name.c_str(), count.at_open,
-                count.by_verify, count.harmless, count.lost_tail);
+    std::printf("[ damage   ] %-24s at open %zu, by verify %zu, harmless %zu, tail lost %zu\n", name.c_str(),
+                count.at_open, count.by_verify, count.harmless, count.lost_tail);
     if (HasFailure()) return;
   }
   EXPECT_GE(kinds.size(), 9u) << "every kind of file is there";

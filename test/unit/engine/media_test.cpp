@@ -28,7 +28,9 @@ class SmallDisk {
   }
   bool mounted() const noexcept { return mounted_; }
   fs::path folder() const { return folder_; }
-  bool make_read_only() const { return ::mount("tmpfs", folder_.c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, "size=1m") == 0; }
+  bool make_read_only() const {
+    return ::mount("tmpfs", folder_.c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, "size=1m") == 0;
+  }
 
  private:
   const fs::path folder_;
@@ -55,7 +57,9 @@ TEST(Media, AFullDisk) {
   Content content;
   {
     auto db = SageDB::open(o);
-    const auto add = [&] { return apply_one(*db, op_of(WriteOp::Kind::add, {random_vector(rng, 32)}, {}, {"{\"a\":1}"})); };
+    const auto add = [&] {
+      return apply_one(*db, op_of(WriteOp::Kind::add, {random_vector(rng, 32)}, {}, {"{\"a\":1}"}));
+    };
     OpResult last;
     for (int i = 0; i < 20000 && !last.error; ++i) last = add();
     ASSERT_TRUE(last.error.has_value()) << "a megabyte is not endless";

@@ -53,7 +53,8 @@ TEST(Recall, SearchesWithAnEfOfTheirOwnAreNotSampled) {
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   EXPECT_EQ(db->stats().calibrated_queries, 0u);
   for (int i = 0; i < 400; ++i) search_one(*db, random_vector(rng, 16), 10);
-  for (int i = 0; i < 1000 && db->stats().calibrated_queries == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  for (int i = 0; i < 1000 && db->stats().calibrated_queries == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_GT(db->stats().calibrated_queries, 0u);
 }
 
@@ -78,7 +79,8 @@ TEST(Recall, CalibrationMeetsTheTargetOnUnseenQueries) {
   db->build_index(nullptr, nullptr);
   EXPECT_EQ(db->stats().calibrated_queries, 0u);
   for (int i = 0; i < 1100; ++i) search_one(*db, draw(), 10);
-  for (int i = 0; i < 3000 && db->stats().calibrated_queries < 512; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  for (int i = 0; i < 3000 && db->stats().calibrated_queries < 512; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   const Stats stats = db->stats();
   ASSERT_GE(stats.calibrated_queries, 512u);
   ASSERT_EQ(stats.calibrated_rows, 12000u);

@@ -269,7 +269,8 @@ TEST(Refresh, SearchesSeeWholeCommits) {
     const std::string text = "{\"n\":" + std::to_string(n) + "}";
     const float x = static_cast<float>(n % 7);
     std::vector<WriteOp> ops;
-    ops.push_back(op_of(WriteOp::Kind::upsert, {{x, 1, 0, 0}, {x, 0, 1, 0}}, {ExternalId("a"), ExternalId("b")}, {text, text}));
+    ops.push_back(
+        op_of(WriteOp::Kind::upsert, {{x, 1, 0, 0}, {x, 0, 1, 0}}, {ExternalId("a"), ExternalId("b")}, {text, text}));
     ops.push_back(op_of(WriteOp::Kind::add, {{100, x, 0, 0}}));
     db->apply(ops);
   };
@@ -347,8 +348,8 @@ TEST(Refresh, WorkOnTheOldGenerationIsDropped) {
     auto db = SageDB::open(o);
     for (int i = 0; i < 60; ++i) write_some(*db, rng, 1, 8);
     const auto controls = std::make_shared<BuildControls>();
-    auto reader = SageDB::open(
-        reading(o), std::make_unique<FaultAlgorithm>(create_anns_algorithm("hnsw", o.index), controls));
+    auto reader =
+        SageDB::open(reading(o), std::make_unique<FaultAlgorithm>(create_anns_algorithm("hnsw", o.index), controls));
     if (compact) reader->build_index(nullptr, nullptr);
     controls->hold = true;
     const int before = controls->started;

@@ -16,7 +16,8 @@ using namespace sagedb::testing;
 TEST(Snapshot, MetadataOfItemsUpdatedTogetherIsSeenTogether) {
   auto db = SageDB::open(options_for(4, Metric::l2, IndexKind::automatic, 100000));
   const std::vector<ExternalId> ids{ExternalId(std::int64_t{1}), ExternalId(std::int64_t{2})};
-  expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, {Vector(4, 0.0f), Vector(4, 1.0f)}, ids, {"{\"n\":0}", "{\"n\":0}"})));
+  expect_ok(
+      apply_one(*db, op_of(WriteOp::Kind::add, {Vector(4, 0.0f), Vector(4, 1.0f)}, ids, {"{\"n\":0}", "{\"n\":0}"})));
   std::atomic<bool> stop{false};
   std::atomic<long> torn{0}, seen{0};
   std::thread reader([&] {
@@ -76,7 +77,8 @@ TEST(Snapshot, AResultStaysWhatItWasWhileEverythingAroundItChanges) {
   auto db = SageDB::open(options_for(8, Metric::cosine, IndexKind::hnsw, 64));
   std::mt19937_64 rng(9);
   const Vector mine = random_vector(rng, 8);
-  expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, {mine}, {ExternalId(std::string("mine"))}, {"{\"keep\":\"me\"}"})));
+  expect_ok(
+      apply_one(*db, op_of(WriteOp::Kind::add, {mine}, {ExternalId(std::string("mine"))}, {"{\"keep\":\"me\"}"})));
   for (int round = 0; round < 60; ++round) {
     std::vector<Vector> batch;
     std::vector<ExternalId> ids;

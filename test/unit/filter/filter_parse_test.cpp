@@ -21,9 +21,11 @@ std::string problem(const std::string& text) {
 }
 
 TEST(FilterParse, ErrorsNamePathAndOperator) {
-  EXPECT_EQ(problem(R"({"year":{"$gte":null}})"), "filter: 'year': $gte: expected a number, string or boolean, got null");
+  EXPECT_EQ(problem(R"({"year":{"$gte":null}})"),
+            "filter: 'year': $gte: expected a number, string or boolean, got null");
   EXPECT_EQ(problem(R"({"a.b":{"$in":"x"}})"), "filter: 'a.b': $in: expected an array of values, got a string \"x\"");
-  EXPECT_EQ(problem(R"({"$or":[{"a":1},{"b":{"$exists":1}}]})"), "filter: $or[1]: 'b': $exists: expected true or false, got a number 1");
+  EXPECT_EQ(problem(R"({"$or":[{"a":1},{"b":{"$exists":1}}]})"),
+            "filter: $or[1]: 'b': $exists: expected true or false, got a number 1");
   EXPECT_NE(problem(R"({"a":{"$regex":"x"}})").find("'a': $regex: unknown operator"), std::string::npos);
   EXPECT_NE(problem(R"({"$where":"x"})").find("$where: unknown operator"), std::string::npos);
   EXPECT_NE(problem(R"({"a":{"$gt":1,"b":2}})").find("operators or a value, not both"), std::string::npos);
@@ -33,8 +35,9 @@ TEST(FilterParse, ErrorsNamePathAndOperator) {
   EXPECT_NE(problem(R"({"a":{"$not":{}}})").find("'a': $not: expected an object of operators"), std::string::npos);
   EXPECT_NE(problem(R"({"a":{"$elemMatch":1}})").find("'a': $elemMatch"), std::string::npos);
   EXPECT_NE(problem(R"({"a":{"$elemMatch":{"b":{"$gt":[]}}}})").find("'a': $elemMatch: 'b': $gt"), std::string::npos);
-  for (const char* text : {"[]", "1", "null", "{\"$and\":{}}", "{\"$or\":[1]}", "{\"$nor\":1}", "{\"$not\":[]}", "{\"a\":{\"$all\":1}}",
-                           "{\"a\":{\"$nin\":null}}", "{\"a\":{\"$lt\":{}}}", "{\"a\":{\"$elemMatch\":[]}}"})
+  for (const char* text :
+       {"[]", "1", "null", "{\"$and\":{}}", "{\"$or\":[1]}", "{\"$nor\":1}", "{\"$not\":[]}", "{\"a\":{\"$all\":1}}",
+        "{\"a\":{\"$nin\":null}}", "{\"a\":{\"$lt\":{}}}", "{\"a\":{\"$elemMatch\":[]}}"})
     EXPECT_NE(problem(text), "accepted") << text;
 }
 
@@ -56,7 +59,8 @@ TEST(FilterParse, SurvivesRandomAndDamagedText) {
   store.reserve(&p, 1, 0);
   store.append(0, p);
   std::mt19937_64 random(4);
-  const std::string good = R"({"a":{"$elemMatch":{"b":{"$gt":1}},"$not":{"$in":[1,null]}},"$or":[{"c.d":null},{"$nor":[{"a":{"$contains":"x"}}]}]})";
+  const std::string good =
+      R"({"a":{"$elemMatch":{"b":{"$gt":1}},"$not":{"$in":[1,null]}},"$or":[{"c.d":null},{"$nor":[{"a":{"$contains":"x"}}]}]})";
   std::size_t accepted = 0;
   for (int i = 0; i < 50000; ++i) {
     std::string text = good;

@@ -38,7 +38,8 @@ TEST(FilterProperty, EvaluationEqualsTheOracleOnEveryPrefix) {
     const std::size_t total = round % 4 == 0 ? 3000 : 1 + world.below(200);
     while (documents.size() < total) {
       std::vector<std::string> texts;
-      for (std::size_t i = 0, n = 1 + world.below(round % 3 == 0 ? 700 : 5); i < n; ++i) texts.push_back(world.object(3));
+      for (std::size_t i = 0, n = 1 + world.below(round % 3 == 0 ? 700 : 5); i < n; ++i)
+        texts.push_back(world.object(3));
       append_all(store, texts, static_cast<RecordNo>(documents.size()));
       if (world.chance(20)) store.settle();
       for (const std::string& t : texts) documents.push_back(parse_json(t, ErrorCode::INTERNAL, "document"));
@@ -54,8 +55,8 @@ TEST(FilterProperty, EvaluationEqualsTheOracleOnEveryPrefix) {
       std::size_t found = 0;
       for (RecordNo r = 0; r < n; ++r) {
         const bool expected = oracle::filter(plain, documents[r]);
-        ASSERT_EQ(set.contains(r), expected) << "seed " << seed + round << " filter " << text << " document "
-                                             << json_preview(documents[r], 1000);
+        ASSERT_EQ(set.contains(r), expected)
+            << "seed " << seed + round << " filter " << text << " document " << json_preview(documents[r], 1000);
         if (i < 20) {
           ASSERT_EQ(matches(*filter, store, r), expected) << text;
         }

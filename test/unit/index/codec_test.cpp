@@ -19,7 +19,8 @@ namespace {
 
 constexpr std::uint32_t kSeed = 4711;
 
-std::unique_ptr<VectorStore> store(const std::vector<float>& data, std::uint32_t dimension, VectorType type = VectorType::float32) {
+std::unique_ptr<VectorStore> store(const std::vector<float>& data, std::uint32_t dimension,
+                                   VectorType type = VectorType::float32) {
   auto vectors = std::make_unique<VectorStore>(dimension, type);
   const auto rows = static_cast<Row>(data.size() / dimension);
   vectors->ensure(rows);
@@ -27,7 +28,9 @@ std::unique_ptr<VectorStore> store(const std::vector<float>& data, std::uint32_t
   return vectors;
 }
 
-double decoded(const Codec& codec, std::uint8_t code) { return static_cast<double>(codec.offset) + static_cast<double>(codec.scale) * code; }
+double decoded(const Codec& codec, std::uint8_t code) {
+  return static_cast<double>(codec.offset) + static_cast<double>(codec.scale) * code;
+}
 
 double true_error(const Codec& codec, const float* v, const std::uint8_t* code) {
   double sum = 0;
@@ -91,7 +94,8 @@ TEST(CodecTest, ErrorBoundIsNeverBelowTheTrueError) {
               const int steps = codes.error(r);
               ASSERT_NE(steps, 0);
               if (steps == 255) continue;
-              ASSERT_GE(steps * static_cast<double>(codes.codec().error_unit()), true_error(codes.codec(), row.data(), codes.row(r)))
+              ASSERT_GE(steps * static_cast<double>(codes.codec().error_unit()),
+                        true_error(codes.codec(), row.data(), codes.row(r)))
                   << "dimension " << dimension << " mean " << mean << " spread " << spread << " row " << r;
             }
           }
@@ -109,16 +113,19 @@ TEST(CodecTest, DegenerateDataGivesAFiniteCodec) {
         const std::vector<float> data = {a, b, a};
         const auto vectors = store(data, 3);
         const Codec codec = Codec::train(*vectors, metric, 1);
-        ASSERT_TRUE(std::isfinite(codec.scale) && codec.scale > 0 && std::isfinite(1.0f / codec.scale)) << a << " " << b;
+        ASSERT_TRUE(std::isfinite(codec.scale) && codec.scale > 0 && std::isfinite(1.0f / codec.scale))
+            << a << " " << b;
         ASSERT_TRUE(std::isfinite(codec.offset)) << a << " " << b;
         AlignedVector<std::uint8_t> code(64);
         codec.encode(data.data(), code.data());
         for (const auto c : code) ASSERT_LE(c, 127);
-        for (const std::int32_t raw : {0, 1, 1 << 30}) ASSERT_TRUE(std::isfinite(codec.distance(raw, 0))) << a << " " << b;
+        for (const std::int32_t raw : {0, 1, 1 << 30})
+          ASSERT_TRUE(std::isfinite(codec.distance(raw, 0))) << a << " " << b;
         CodeStore codes(codec);
         const SpaceView space{vectors.get(), &codes, metric};
         const Query query(data.data(), space);
-        for (const std::int32_t raw : {0, 1, 1 << 30}) ASSERT_TRUE(std::isfinite(query.code_distance(raw))) << a << " " << b;
+        for (const std::int32_t raw : {0, 1, 1 << 30})
+          ASSERT_TRUE(std::isfinite(query.code_distance(raw))) << a << " " << b;
       }
     }
   }
@@ -170,8 +177,9 @@ TEST(CodecTest, RerankedCodesFindTheNearest) {
       const Query query(vector.data(), space);
       std::vector<Candidate> by_code, exact;
       for (Row r = 0; r < rows; ++r) {
-        const std::int32_t raw = metric == Metric::ip ? kernels().dot_u7(codes.row(r), query.signed_code.data(), codes.stride())
-                                                      : kernels().l2_u7(query.code.data(), codes.row(r), codes.stride());
+        const std::int32_t raw = metric == Metric::ip
+                                     ? kernels().dot_u7(codes.row(r), query.signed_code.data(), codes.stride())
+                                     : kernels().l2_u7(query.code.data(), codes.row(r), codes.stride());
         by_code.push_back({query.code_distance(raw), r});
         exact.push_back({exact_distance(space, query, r), r});
         off += std::fabs(by_code.back().distance - exact.back().distance);

@@ -19,7 +19,8 @@ namespace {
 constexpr std::uint32_t kSeed = 771;
 
 struct Space {
-  Space(Metric metric_, VectorType type, std::uint32_t dimension, const std::vector<float>& data, Row train_rows, bool with_codes)
+  Space(Metric metric_, VectorType type, std::uint32_t dimension, const std::vector<float>& data, Row train_rows,
+        bool with_codes)
       : rows(static_cast<Row>(data.size() / dimension)), vectors(dimension, type), metric(metric_) {
     vectors.ensure(rows);
     vectors.write(0, data.data(), rows);
@@ -37,7 +38,8 @@ struct Space {
   Metric metric;
 };
 
-std::vector<Candidate> naive(const Space& space, const Query& query, std::size_t k, const RowSelector& selector, Row rows) {
+std::vector<Candidate> naive(const Space& space, const Query& query, std::size_t k, const RowSelector& selector,
+                             Row rows) {
   std::vector<Candidate> all;
   for (Row r = 0; r < rows; ++r) {
     if (selector.accepts(r)) all.push_back({exact_distance(space.view(), query, r), r});
@@ -74,22 +76,26 @@ float gauss(std::mt19937& rng) { return std::normal_distribution<float>(0, 1)(rn
 // offset, few distinct values (ties), clusters.
 const DataSet kDataSets[] = {
     {"gauss", [](std::mt19937& g, std::size_t, std::uint32_t) { return gauss(g); }},
-    {"clusters", [](std::mt19937& g, std::size_t r, std::uint32_t c) {
-       return std::sin(static_cast<float>((r % 23) * 131 + c * 7)) + 0.05f * gauss(g); }},
-    {"later rows far outside", [](std::mt19937& g, std::size_t r, std::uint32_t) { return r < 600 ? gauss(g) : 40 * gauss(g); }},
-    {"one huge component", [](std::mt19937& g, std::size_t r, std::uint32_t c) {
-       return c == 3 && r % 97 == 5 ? 1e4f * gauss(g) : gauss(g); }},
+    {"clusters",
+     [](std::mt19937& g, std::size_t r, std::uint32_t c) {
+       return std::sin(static_cast<float>((r % 23) * 131 + c * 7)) + 0.05f * gauss(g);
+     }},
+    {"later rows far outside",
+     [](std::mt19937& g, std::size_t r, std::uint32_t) { return r < 600 ? gauss(g) : 40 * gauss(g); }},
+    {"one huge component", [](std::mt19937& g, std::size_t r,
+                              std::uint32_t c) { return c == 3 && r % 97 == 5 ? 1e4f * gauss(g) : gauss(g); }},
     {"huge", [](std::mt19937& g, std::size_t, std::uint32_t) { return 1e30f * gauss(g); }},
     {"tiny", [](std::mt19937& g, std::size_t, std::uint32_t) { return 1e-25f * gauss(g); }},
     {"denormal", [](std::mt19937& g, std::size_t, std::uint32_t) { return 1e-41f * gauss(g); }},
     {"offset", [](std::mt19937& g, std::size_t, std::uint32_t) { return 1e5f + gauss(g); }},
     {"two values", [](std::mt19937& g, std::size_t, std::uint32_t) { return g() % 2 ? 1.0f : -1.0f; }},
     {"all equal", [](std::mt19937&, std::size_t, std::uint32_t) { return 0.75f; }},
-    {"mixed magnitudes", [](std::mt19937& g, std::size_t r, std::uint32_t) {
-       return gauss(g) * std::pow(10.0f, static_cast<float>(r % 9) - 4); }},
+    {"mixed magnitudes", [](std::mt19937& g, std::size_t r,
+                            std::uint32_t) { return gauss(g) * std::pow(10.0f, static_cast<float>(r % 9) - 4); }},
 };
 
-std::vector<float> generate(const DataSet& set, Metric metric, std::size_t rows, std::uint32_t dimension, std::mt19937& rng) {
+std::vector<float> generate(const DataSet& set, Metric metric, std::size_t rows, std::uint32_t dimension,
+                            std::mt19937& rng) {
   std::vector<float> data(rows * dimension);
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::uint32_t c = 0; c < dimension; ++c) data[r * dimension + c] = set.at(rng, r, c);
@@ -120,8 +126,9 @@ TEST_P(FlatIndexTest, EqualsNaiveScanOnDataChosenAgainstTheCodec) {
         for (const std::size_t k : {1, 10, 200}) {
           std::vector<Candidate> got;
           exact_scan(space.view(), query, k, RowSelector{}, 0, space.rows, got, nullptr);
-          expect_same(got, {nearest.begin(), nearest.begin() + static_cast<std::ptrdiff_t>(k)},
-                      std::string(set.name) + ", dimension " + std::to_string(dimension) + ", query " + std::to_string(q));
+          expect_same(
+              got, {nearest.begin(), nearest.begin() + static_cast<std::ptrdiff_t>(k)},
+              std::string(set.name) + ", dimension " + std::to_string(dimension) + ", query " + std::to_string(q));
         }
       }
     }

@@ -113,11 +113,21 @@ enum class Fill { random, all_zero, all_top, query_zero_rows_top, extremes };
 void fill_codes(Fill fill, AlignedVector<std::uint8_t>& codes, bool query, std::mt19937& rng) {
   for (auto& c : codes) {
     switch (fill) {
-      case Fill::random: c = static_cast<std::uint8_t>(rng() % 128); break;
-      case Fill::all_zero: c = 0; break;
-      case Fill::all_top: c = 127; break;
-      case Fill::query_zero_rows_top: c = query ? 0 : 127; break;
-      case Fill::extremes: c = rng() % 2 ? 127 : 0; break;
+      case Fill::random:
+        c = static_cast<std::uint8_t>(rng() % 128);
+        break;
+      case Fill::all_zero:
+        c = 0;
+        break;
+      case Fill::all_top:
+        c = 127;
+        break;
+      case Fill::query_zero_rows_top:
+        c = query ? 0 : 127;
+        break;
+      case Fill::extremes:
+        c = rng() % 2 ? 127 : 0;
+        break;
     }
   }
 }
@@ -197,7 +207,9 @@ TEST_P(KernelsTest, FloatToHalfMatchesScalarNearEveryRoundingBorder) {
       in.push_back(x);
     }
   }
-  for (const float x : {5e-8f, 2.9802322e-8f, 2.98023224e-8f, 2.9802326e-8f, 65519.996f, 65520.0f, 1e30f, -1e30f, 1e-45f}) in.push_back(x);
+  for (const float x :
+       {5e-8f, 2.9802322e-8f, 2.98023224e-8f, 2.9802326e-8f, 65519.996f, 65520.0f, 1e30f, -1e30f, 1e-45f})
+    in.push_back(x);
   std::vector<std::uint16_t> got(in.size()), want(in.size());
   k.f32_to_f16(in.data(), got.data(), in.size());
   ref.f32_to_f16(in.data(), want.data(), in.size());

@@ -21,7 +21,9 @@ using test::SimEnv;
 // A growing array of elements and its chain on disk.
 class Chain {
  public:
-  Chain(Env& env, std::string dir, std::uint32_t stride) : env_(env), dir_(std::move(dir)), stride_(stride) { manifest_.database = Uuid{{7}}; }
+  Chain(Env& env, std::string dir, std::uint32_t stride) : env_(env), dir_(std::move(dir)), stride_(stride) {
+    manifest_.database = Uuid{{7}};
+  }
 
   void grow(std::uint64_t count, std::mt19937_64& rng) {
     for (std::uint64_t i = 0; i < count * stride_; ++i) bytes_.push_back(static_cast<char>(rng()));
@@ -96,7 +98,8 @@ TEST(SegmentChain, ReadsAsTheNewestElements) {
 
 // Property: the same with real files and mappings.
 TEST(SegmentChain, MapsRealFilesAsOneRun) {
-  const std::string dir = (std::filesystem::temp_directory_path() / ("sagedb-chain-" + std::to_string(::getpid()))).string();
+  const std::string dir =
+      (std::filesystem::temp_directory_path() / ("sagedb-chain-" + std::to_string(::getpid()))).string();
   Env::real().make_dir(dir);
   grow_and_check(Env::real(), dir, 9);
   std::filesystem::remove_all(dir);

@@ -14,7 +14,8 @@ namespace sagedb {
 namespace {
 
 ExternalId id_of(std::uint64_t n) {
-  return n % 2 == 0 ? ExternalId(static_cast<std::int64_t>(n) - 50) : ExternalId("key-" + std::to_string(n) + std::string(n % 20, 'x'));
+  return n % 2 == 0 ? ExternalId(static_cast<std::int64_t>(n) - 50)
+                    : ExternalId("key-" + std::to_string(n) + std::string(n % 20, 'x'));
 }
 
 // A store in memory, and what files would hold of it.
@@ -39,13 +40,15 @@ struct Stored {
     borders.push_back(count);
   }
   void freeze() {
-    for (RecordNo r = 0; r < count; ++r) entries.push_back(records.record(r)), heads.push_back(records.record_of(r, count));
+    for (RecordNo r = 0; r < count; ++r)
+      entries.push_back(records.record(r)), heads.push_back(records.record_of(r, count));
     records.text().visit(0, records.text().end(), [&](const char* data, std::size_t size) { text.append(data, size); });
   }
   RecordBase base() const { return {entries.data(), count, heads.data(), count, text.data(), text.size(), nullptr}; }
   std::vector<IdTable> tables() const {
     std::vector<IdTable> out;
-    for (std::size_t i = 0; i < slots.size(); ++i) out.emplace_back(slots[i].data(), slots[i].size(), borders[i], borders[i + 1], nullptr);
+    for (std::size_t i = 0; i < slots.size(); ++i)
+      out.emplace_back(slots[i].data(), slots[i].size(), borders[i], borders[i + 1], nullptr);
     return out;
   }
 };

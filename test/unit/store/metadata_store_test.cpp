@@ -45,7 +45,8 @@ ErrorCode code_of(const std::string& json) {
 TEST(MetadataStore, PrepareAcceptsObjectsOnly) {
   EXPECT_NO_THROW(MetadataStore::prepare(""));
   EXPECT_NO_THROW(MetadataStore::prepare("{}"));
-  for (const char* text : {"[]", "1", "null", "\"a\"", "{", "{\"a\":NaN}", "{} {}"}) EXPECT_EQ(code_of(text), ErrorCode::INVALID_METADATA) << text;
+  for (const char* text : {"[]", "1", "null", "\"a\"", "{", "{\"a\":NaN}", "{} {}"})
+    EXPECT_EQ(code_of(text), ErrorCode::INVALID_METADATA) << text;
   EXPECT_EQ(code_of("{\"a\":" + std::string(64, '[') + std::string(64, ']') + "}"), ErrorCode::INVALID_METADATA);
 }
 
@@ -66,7 +67,8 @@ TEST(MetadataStore, PrefixesStayWhatTheyWere) {
 // Property: reservations add up over the operations of one group; one that is made anew replaces the abandoned rest.
 TEST(MetadataStore, AbandonedReservationsAreReplaced) {
   MetadataStore store;
-  const Prepared a = MetadataStore::prepare(R"({"x":1,"tags":["p","q"]})"), b = MetadataStore::prepare(R"({"x":2,"y":"long enough to count"})");
+  const Prepared a = MetadataStore::prepare(R"({"x":1,"tags":["p","q"]})"),
+                 b = MetadataStore::prepare(R"({"x":2,"y":"long enough to count"})");
   for (int round = 0; round < 2000; ++round) {
     store.reserve(&a, 1, 0);
     store.reserve(&b, 1, 1);
@@ -84,7 +86,8 @@ TEST(MetadataStore, AbandonedReservationsAreReplaced) {
 }
 
 std::string base_text(RecordNo r) {
-  return "{\"n\":" + std::to_string(r % 7) + ",\"tags\":[\"t" + std::to_string(r % 3) + "\"]" + (r % 5 == 0 ? ",\"rare\":null}" : "}");
+  return "{\"n\":" + std::to_string(r % 7) + ",\"tags\":[\"t" + std::to_string(r % 3) + "\"]" +
+         (r % 5 == 0 ? ",\"rare\":null}" : "}");
 }
 
 // Property: records that were there at the start answer the same before, while and after their index is made, together with those written since; a
@@ -97,8 +100,12 @@ TEST(MetadataStore, RecordsOfTheBaseAreIndexedLater) {
   for (RecordNo r = 0; r < kAll; ++r) append(whole, r, texts[r]);
   MetadataStore store(kBase, [&](RecordNo r) { return std::string_view(texts[r]); });
   for (RecordNo r = kBase; r < kAll; ++r) append(store, r, texts[r]);
-  const char* filters[] = {R"({"n":3})", R"({"tags":"t1","n":{"$gte":5}})", R"({"rare":{"$exists":false}})", R"({"$nor":[{"n":1},{"tags":"t2"}]})",
-                           R"({"rare":null})", R"({})"};
+  const char* filters[] = {R"({"n":3})",
+                           R"({"tags":"t1","n":{"$gte":5}})",
+                           R"({"rare":{"$exists":false}})",
+                           R"({"$nor":[{"n":1},{"tags":"t2"}]})",
+                           R"({"rare":null})",
+                           R"({})"};
   const auto compare = [&] {
     for (const char* filter : filters)
       for (const RecordNo n : {RecordNo{0}, RecordNo{77}, kBase, kBase + 1, kAll})
@@ -145,7 +152,8 @@ TEST(MetadataStore, AFailedReservationChangesNothing) {
     std::vector<Prepared> batch;
     for (int i = 0; i < 3; ++i)
       batch.push_back(MetadataStore::prepare("{\"n\":" + std::to_string(n + i) + ",\"k" + std::to_string(step % 50) +
-                                             "\":[\"a\",\"b\",1,{\"z\":null}],\"o\":{\"t\":\"text " + std::to_string(step) + "\"}}"));
+                                             "\":[\"a\",\"b\",1,{\"z\":null}],\"o\":{\"t\":\"text " +
+                                             std::to_string(step) + "\"}}"));
     for (long failing = step % 4 == 0 ? 1 : 1000;; ++failing) {
       testing::fail_allocation_after(failing);
       try {
@@ -176,7 +184,8 @@ TEST(MetadataStore, CountlessPathsAreBoundedAndStillFound) {
   std::size_t text = 0;
   for (; n < 400; ++n) {
     std::string json = "{\"first\":" + std::to_string(n);
-    for (int i = 0; i < 100; ++i) json += ",\"key_" + std::to_string(n) + "_" + std::to_string(i) + "\":{\"v\":" + std::to_string(i) + "}";
+    for (int i = 0; i < 100; ++i)
+      json += ",\"key_" + std::to_string(n) + "_" + std::to_string(i) + "\":{\"v\":" + std::to_string(i) + "}";
     text += json.size();
     append(store, n, json + "}");
   }
@@ -215,8 +224,8 @@ TEST(MetadataStore, ReadersSeeExactPrefixesWhileTheWriterAppends) {
     std::vector<Prepared> batch;
     for (RecordNo i = 0; i < 1 + r % 90 && r + i < kTotal; ++i) {
       const RecordNo at = r + i;
-      std::string json = "{\"n\":" + std::to_string(at) + ",\"parity\":\"" + (at % 2 == 0 ? "even" : "odd") + "\",\"tags\":[\"t" +
-                         std::to_string(at % 10) + "\"]";
+      std::string json = "{\"n\":" + std::to_string(at) + ",\"parity\":\"" + (at % 2 == 0 ? "even" : "odd") +
+                         "\",\"tags\":[\"t" + std::to_string(at % 10) + "\"]";
       if (at >= 6000) json += ",\"late\":{\"key\":\"x" + std::to_string(at % 4000) + "\"}";
       batch.push_back(MetadataStore::prepare(json + "}"));
     }
