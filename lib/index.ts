@@ -2,4 +2,5 @@ export { SAGEDB_ERROR_CODES, SageDBError, type SageDBErrorCode } from './errors.
 export type { Filter } from './filter.js';
 export { hardwareThreads } from './hardware.js';
 export { SageDB } from './sage-db.js';
+export { type TextWord, textWords } from './text-words.js';
 export type * from './types.js';

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fromNative, SageDBError } from './errors.js';
+import type { SearchExplanation } from './types.js';
 
 /** What the addon gives back for work in flight; opaque. */
 export type NativeTask = { readonly __task: unique symbol };
@@ -28,6 +29,8 @@ export interface NativeOptions {
   openVectors: boolean;
   openIndex: boolean;
   openM: boolean;
+  textFields: string[];
+  openTextFields: boolean;
 }
 
 /** `error` is an Error whose `code` is one of the closed set. */
@@ -44,6 +47,13 @@ export type NativeSearchResult = [
   texts: (string | undefined)[] | undefined,
   strings: string[] | undefined,
   errors: (number | NativeError)[] | undefined,
+];
+
+/** One detailed search: its hits, where the words stand in them, how it was answered. */
+export type NativeDetails = [
+  found: NativeSearchResult,
+  highlights: Uint32Array,
+  explain: SearchExplanation | undefined,
 ];
 
 export interface NativeItemPiece {
@@ -86,6 +96,22 @@ export interface NativeDatabase {
     filters: Filters,
     tasks: Tasks,
   ): NativeSearchResult;
+  searchDetailed(
+    request: {
+      vector: Float32Array | undefined;
+      params: Float64Array;
+      filter: string | undefined;
+      text: string | undefined;
+      model: Float64Array | undefined;
+      explain: boolean;
+      task: NativeTask | undefined;
+    },
+    callback: (
+      error: NativeError | null,
+      ...answer: [...NativeSearchResult, highlights: Uint32Array, explain: SearchExplanation | undefined]
+    ) => void,
+  ): void;
+  textFields(): string[];
   get(
     ids: readonly (string | number)[],
     includeVector: boolean,
@@ -143,6 +169,8 @@ export interface NativeAddon {
   open(options: NativeOptions, callback: (error: NativeError | null, database: NativeDatabase) => void): void;
   attach(handle: string): NativeDatabase;
   takeItems(items: NativeItems, piece: number): NativeItemPiece;
+  /** `places`: begin and end of each word. */
+  textWords(text: string): { words: string[]; places: Uint32Array };
   createTask(): NativeTask;
   cancelTask(task: NativeTask): void;
   taskProgress(task: NativeTask): [done: number, total: number];

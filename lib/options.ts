@@ -68,6 +68,20 @@ export function pathOf(value: unknown, field: string): string {
   return value;
 }
 
+const MAX_TEXT_FIELDS = 64;
+
+function textFieldsOf(value: unknown): string[] {
+  if (!Array.isArray(value) || value.length > MAX_TEXT_FIELDS) {
+    throw invalidArgument('options.textFields', `an array of up to ${MAX_TEXT_FIELDS} paths`, value);
+  }
+  const fields = Array.from(value as unknown[], (field, i) => {
+    if (typeof field === 'string' && field !== '' && !field.startsWith('$')) return field;
+    throw invalidArgument(`options.textFields[${i}]`, 'a path of the metadata', field);
+  });
+  if (new Set(fields).size === fields.length) return fields;
+  throw invalidArgument('options.textFields', 'paths that differ', value);
+}
+
 export function openOptions(value: unknown): NativeOptions {
   const options = readOptions<OpenOptions>(value, 'options', [
     'path',
@@ -77,6 +91,7 @@ export function openOptions(value: unknown): NativeOptions {
     'metric',
     'index',
     'vectors',
+    'textFields',
     'rebuildThreshold',
     'threads',
   ]);
@@ -105,6 +120,8 @@ export function openOptions(value: unknown): NativeOptions {
     openVectors: options.vectors === undefined,
     openIndex: index.type === undefined,
     openM: index.M === undefined,
+    textFields: options.textFields === undefined ? [] : textFieldsOf(options.textFields),
+    openTextFields: options.textFields === undefined,
     dimension: stored ? 0 : integerIn(options.dimension, 'options.dimension', 1, 65_536),
     metric: oneOf(options.metric ?? 'cosine', 'options.metric', ['l2', 'cosine', 'ip']),
     vectors: oneOf(options.vectors ?? 'float32', 'options.vectors', ['float32', 'float16']),

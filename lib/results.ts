@@ -1,7 +1,7 @@
 import { fromNative, SageDBError } from './errors.js';
 import type { NativeItemPiece, NativeSearchResult } from './native.js';
 import type { SearchSpec } from './search-options.js';
-import type { Id, RawBatchSearchResult, RawSearchResult } from './types.js';
+import type { Highlight, Id, RawBatchSearchResult, RawSearchResult } from './types.js';
 
 /** One hit before its type is narrowed by the options. */
 export interface Row {
@@ -9,6 +9,7 @@ export interface Row {
   score: number;
   metadata?: object;
   vector?: Float32Array;
+  highlights?: Highlight[];
 }
 
 /** Metadata texts come from our own writer; a failure to parse one is a bug, not the caller's fault. */
@@ -121,6 +122,9 @@ export class SearchReader {
     return list;
   }
 }
+
+export const asRows = (reader: SearchReader, spec: SearchSpec) => reader.rows(spec);
+export const asRaw = (reader: SearchReader, spec: SearchSpec) => reader.raw(spec);
 
 /** Typed arrays of many searches, from those of each. */
 export function joinRaw(

@@ -12,7 +12,7 @@ import { attachNative, type NativeDatabase, openNative } from './native.js';
 import { operations } from './observability/channels.js';
 import { booleanOf, openOptions, pathOf, readOptions } from './options.js';
 import { Reads } from './reads.js';
-import { joinRaw, type SearchReader } from './results.js';
+import { asRaw, asRows, joinRaw } from './results.js';
 import { Searches } from './search.js';
 import { type SearchSpec, searchSpec } from './search-options.js';
 import type { ConnectOptions, RemoteDatabase } from './server/remote-database.js';
@@ -21,7 +21,7 @@ import type {
   AddBatchOptions,
   AddOptions,
   DuplicateOptions,
-  ExampleQuery,
+  ExplainedSearch,
   ExportOptions,
   FindOptions,
   GetOptions,
@@ -44,6 +44,7 @@ import type {
   RefinedSearchOptions,
   Replaced,
   SearchOptions,
+  SearchQuery,
   SearchResult,
   Stats,
   SyncSearchOptions,
@@ -60,9 +61,6 @@ const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.f
 
 /** Only open() and attach() hold it. */
 const opened = Symbol('opened');
-
-const asRows = (reader: SearchReader, spec: SearchSpec) => reader.rows(spec);
-const asRaw = (reader: SearchReader, spec: SearchSpec) => reader.raw(spec);
 
 /**
  * An in-process vector database.
@@ -109,8 +107,8 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
       metric: this.#metric,
       dimension: this.#dimension,
       requireOpen: () => this.#gate.requireOpen(),
-      search: (vector, spec) => this.#searches.one(vector, spec, asRows),
-      get: (ids) => this.#reads.get(ids, true),
+      searches: this.#searches,
+      reads: this.#reads,
       copy: (vector) => this.#query(vector as VectorInput).slice(),
     };
   }
@@ -311,16 +309,19 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
    * The k nearest items, best first; equal scores in the order of their ids (numbers before strings).
    * Searches made while others are under way are answered together, from one snapshot, on all cores.
    *
-   * The query is a vector, or items to be like: `{ id }`, `{ positive: ids, negative: ids }`.
+   * The query is a vector, items to be like (`{ id }`, `{ positive: ids, negative: ids }`), or a text with or without a vector
+   * (`{ text, vector }`). `explain: true` tells how it was answered.
    */
   search<IM extends boolean = true, IV extends boolean = false>(
-    query: VectorInput | ExampleQuery,
+    query: SearchQuery<M, IM, IV>,
+    options: RefinedSearchOptions<M, IM, IV> & { explain: true },
+  ): Promise<ExplainedSearch<M, IM, IV>>;
+  search<IM extends boolean = true, IV extends boolean = false>(
+    query: SearchQuery<M, IM, IV>,
     options?: RefinedSearchOptions<M, IM, IV>,
-  ): Promise<SearchResult<M, IM, IV>[]> {
-    return this.#gate.attempt(
-      () => searchItems(query, options, this.#items) as Promise<SearchResult<M, IM, IV>[]>,
-      operations.search,
-    );
+  ): Promise<SearchResult<M, IM, IV>[]>;
+  search(query: unknown, options?: unknown): Promise<never> {
+    return this.#gate.attempt(() => searchItems(query, options, this.#items) as Promise<never>, operations.search);
   }
 
   /** The same hits as typed arrays: for callers that need no objects. */

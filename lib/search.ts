@@ -1,4 +1,5 @@
 import { onAbort } from './abort.js';
+import { DetailedSearches, type Details, type ExplainedRows } from './detailed-search.js';
 import { abortedError, fromNative, SageDBError } from './errors.js';
 import { bulkLane, type Lane, type LaneUser, searchLane } from './lanes.js';
 import { type NativeDatabase, type NativeSearchResult, type NativeTask, native } from './native.js';
@@ -226,18 +227,28 @@ export class Searches {
   readonly #dimension: number;
   readonly #cheap: Coalescer;
   readonly #costly: Coalescer;
+  readonly #detailed: DetailedSearches;
   readonly #batches = new Set<Promise<unknown>>();
+  /** What queries by text search. */
+  readonly textFields: readonly string[];
 
   constructor(database: NativeDatabase, dimension: number, refuseZero: boolean) {
     this.#database = database;
     this.#dimension = dimension;
     this.#cheap = new Coalescer(database, dimension, refuseZero, searchLane);
     this.#costly = new Coalescer(database, dimension, refuseZero, bulkLane);
+    this.textFields = database.textFields();
+    this.#detailed = new DetailedSearches(database, dimension, this.textFields);
   }
 
   one<T>(vector: unknown, spec: SearchSpec, shape: Shape<T>): Promise<T> {
     if (spec.signal?.aborted) throw abortedError(spec.signal);
     return (isCostly(spec) ? this.#costly : this.#cheap).submit(vector, spec, shape);
+  }
+
+  /** `vector` is a checked copy, or undefined for a search by text alone. */
+  detailed(vector: Float32Array | undefined, spec: SearchSpec, details: Details): Promise<ExplainedRows> {
+    return this.#detailed.one(vector, spec, details);
   }
 
   /** `source` is copied before this returns when it is small; see COPIED_AT_ONCE_BYTES. */
@@ -360,7 +371,8 @@ export class Searches {
 
   /** Resolves when every search made so far is settled. */
   async drained(): Promise<void> {
-    await Promise.all([this.#cheap.drained(), this.#costly.drained(), Promise.allSettled(this.#batches)]);
+    const lanes = [this.#cheap, this.#costly, this.#detailed].map((user) => user.drained());
+    await Promise.all([...lanes, Promise.allSettled(this.#batches)]);
   }
 }
 

@@ -17,6 +17,7 @@ export function toStats(raw: NativeStats, metric: Metric): Stats {
     codes: number('codeBytes'),
     index: number('indexBytes'),
     metadata: number('metadataBytes'),
+    text: number('textBytes'),
     ids: number('idBytes'),
     scratch: number('scratchBytes'),
   };

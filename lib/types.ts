@@ -1,4 +1,7 @@
 import type { Filter } from './filter.js';
+import type { Highlight, SearchExplanation, TextQuery } from './query-types.js';
+
+export type * from './query-types.js';
 
 /** The caller's name of an item: a string, or a safe integer (|n| ≤ 2^53 − 1). Numbers and strings never collide: `1` is not `'1'`. */
 export type Id = string | number;
@@ -41,7 +44,7 @@ export interface OpenOptions {
   /**
    * Folder of the database; made when it does not exist. Omitted: the database lives in memory only.
    *
-   * `dimension`, `metric`, `vectors`, `index.type` and `index.M` are stored in it: for an existing one they may be left out, and an option that
+   * `dimension`, `metric`, `vectors`, `textFields`, `index.type` and `index.M` are stored in it: for an existing one they may be left out, and an option that
    * contradicts is refused with `CONFIG_MISMATCH`. One process writes; a second open of the folder rejects with `LOCKED`.
    */
   path?: string;
@@ -59,6 +62,10 @@ export interface OpenOptions {
   index?: IndexOptions;
   /** How full-precision vectors are kept. Default `float32`; `float16` halves the memory at three significant digits. */
   vectors?: 'float32' | 'float16';
+  /**
+   * Paths of the metadata, as in filters, that queries by text search: strings, or the strings of an array. Stored like `metric`.
+   */
+  textFields?: readonly string[];
   /** Unindexed rows that start a background build. Default 1,000. */
   rebuildThreshold?: number;
   /** Threads for batches and builds. Default: every processor this process may use. */
@@ -187,6 +194,8 @@ export type Item<M extends object = Metadata, IV extends boolean = false> = { id
 export type SearchResult<M extends object = Metadata, IM extends boolean = true, IV extends boolean = false> = {
   id: Id;
   score: number;
+  /** Of a query by text with `highlight`: where its words stand. */
+  highlights?: Highlight[];
 } & MetadataPart<M, IM> &
   VectorPart<IV>;
 
@@ -246,6 +255,8 @@ export interface RefinedSearchOptions<
   IV extends boolean = boolean,
 > extends SearchOptions<M, IM, IV>,
     RefineOptions {
+  /** Adds `explain` to the array of hits: how the search was answered. */
+  explain?: boolean;
   /**
    * Gets the candidates with their metadata, best first, and gives those to keep in a better order, possibly with other scores.
    * An error it throws rejects the search.
@@ -260,6 +271,19 @@ export interface RefinedSearchOptions<
  * the query is p + (p − n) of the means.
  */
 export type ExampleQuery = { id: Id } | { positive: readonly Id[]; negative?: readonly Id[] };
+
+/** What `search` takes. Options may stand in a query by text, too: `search({ text, k: 5, filter })`. */
+export type SearchQuery<M extends object = Metadata, IM extends boolean = boolean, IV extends boolean = boolean> =
+  | VectorInput
+  | ExampleQuery
+  | (TextQuery & RefinedSearchOptions<M, IM, IV>);
+
+/** The hits of a search with `explain: true`. */
+export type ExplainedSearch<
+  M extends object = Metadata,
+  IM extends boolean = true,
+  IV extends boolean = false,
+> = SearchResult<M, IM, IV>[] & { explain: SearchExplanation };
 
 export interface DuplicateOptions<M extends object = Metadata> extends LongOptions {
   /** `l2`: items at this distance at most are duplicates; `cosine` and `ip`: of this score at least. */
@@ -344,6 +368,8 @@ export interface Stats {
     codes: number;
     index: number;
     metadata: number;
+    /** The full-text index. */
+    text: number;
     ids: number;
     scratch: number;
     total: number;
@@ -439,7 +465,7 @@ export interface VectorDatabase<M extends object = Metadata> {
   ): Promise<Item<M, IV>[]>;
 
   search<IM extends boolean = true, IV extends boolean = false>(
-    query: VectorInput,
+    query: VectorInput | TextQuery,
     options?: SearchOptions<M, IM, IV>,
   ): Promise<SearchResult<M, IM, IV>[]>;
   /** Many searches with the same options; result i belongs to query i. */

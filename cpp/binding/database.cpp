@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "binding/detailed_search.h"
 #include "binding/engine_job.h"
 #include "binding/engine_registry.h"
 #include "binding/js_args.h"
@@ -94,6 +95,8 @@ Napi::Function Database::define(Napi::Env env) {
   return DefineClass(env, "Database",
                      {InstanceMethod<&Database::search>("search"),
                       InstanceMethod<&Database::search_sync>("searchSync"),
+                      InstanceMethod<&Database::search_detailed>("searchDetailed"),
+                      InstanceMethod<&Database::text_fields>("textFields"),
                       InstanceMethod<&Database::get>("get"),
                       InstanceMethod<&Database::has>("has"),
                       InstanceMethod<&Database::count>("count"),
@@ -118,6 +121,7 @@ Napi::Function Database::define(Napi::Env env) {
 void Database::export_functions(Napi::Env env, Napi::Object exports) {
   exports.Set("open", Napi::Function::New(env, open, "open"));
   exports.Set("attach", Napi::Function::New(env, attach, "attach"));
+  export_text_functions(env, exports);
   exports.Set("takeItems", Napi::Function::New(env, take_items, "takeItems"));
 }
 
@@ -171,6 +175,22 @@ Napi::Value Database::search(const Napi::CallbackInfo& info) {
     worker.release()->Queue();
     return info.Env().Undefined();
   });
+}
+
+Napi::Value Database::search_detailed(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (!info[0].IsObject()) throw Error(ErrorCode::INVALID_ARGUMENT, "request: expected an object");
+    auto worker = std::make_unique<DetailedSearch>(callback_of(info[1]), engine(), info[0].As<Napi::Object>(),
+                                                   options_.dimension);
+    worker.release()->Queue();
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value Database::text_fields(const Napi::CallbackInfo& info) {
+  Napi::Array fields = Napi::Array::New(info.Env(), options_.text_fields.size());
+  for (std::uint32_t i = 0; i < options_.text_fields.size(); ++i) fields.Set(i, options_.text_fields[i]);
+  return fields;
 }
 
 Napi::Value Database::search_sync(const Napi::CallbackInfo& info) {

@@ -32,6 +32,9 @@ class Database : public Napi::ObjectWrap<Database> {
   // search(queries, count, params, filters, tasks, callback); searchSync(queries, count, params, filters, tasks).
   Napi::Value search(const Napi::CallbackInfo& info);
   Napi::Value search_sync(const Napi::CallbackInfo& info);
+  // searchDetailed(request, callback), see DetailedSearch; textFields() -> string[].
+  Napi::Value search_detailed(const Napi::CallbackInfo& info);
+  Napi::Value text_fields(const Napi::CallbackInfo& info);
   // get(ids, includeVector, callback), has(ids, callback), count(filter, callback),
   // find(filter, limit, offset, order, descending, includeVector, callback),
   // openCursor(filter, limit, offset, order, descending, callback), next(cursor, count, includeVector, callback).

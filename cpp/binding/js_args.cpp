@@ -171,6 +171,8 @@ Options read_options(const Napi::Value& value) {
   options.open_metric = object.Get("openMetric").ToBoolean();
   options.open_vectors = object.Get("openVectors").ToBoolean();
   options.open_index = object.Get("openIndex").ToBoolean();
+  read_texts(object.Get("textFields"), "textFields", options.text_fields);
+  options.open_text_fields = object.Get("openTextFields").ToBoolean();
   options.open_M = object.Get("openM").ToBoolean();
   return options;
 }

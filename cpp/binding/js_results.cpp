@@ -197,6 +197,7 @@ Napi::Value stats_to_js(Napi::Env env, const Stats& stats) {
   number("codeBytes", stats.code_bytes);
   number("indexBytes", stats.index_bytes);
   number("metadataBytes", stats.metadata_bytes);
+  number("textBytes", stats.text_bytes);
   number("idBytes", stats.id_bytes);
   number("scratchBytes", stats.scratch_bytes);
   number("buildDone", stats.build_done);

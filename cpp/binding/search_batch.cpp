@@ -17,19 +17,35 @@ std::uint32_t to_u32(double value, const char* field) {
   return static_cast<std::uint32_t>(value);
 }
 
+enum Flag : std::uint32_t { kExact = 1, kMetadata = 2, kVector = 4 };
+
 }  // namespace
+
+void read_search_params(const double* params, SearchRequest* request) {
+  request->k = to_u32(params[0], "k");
+  request->ef = to_u32(params[1], "ef");
+  request->recall = static_cast<float>(params[2]);
+  if (!std::isnan(params[3])) request->radius = static_cast<float>(params[3]);
+  const std::uint32_t flags = to_u32(params[4], "flags");
+  request->exact = (flags & kExact) != 0;
+  request->include_metadata = (flags & kMetadata) != 0;
+  request->include_vector = (flags & kVector) != 0;
+}
 
 SearchBatch::SearchBatch(const Napi::CallbackInfo& info, std::uint32_t dimension) {
   const Napi::Env env = info.Env();
   const std::uint64_t count = read_count(info[1], "count", kMaxBatch);
   const FloatSpan floats = read_floats(info[0], "queries");
   const DoubleSpan params = read_doubles(info[2], "params");
-  if (floats.size < count * dimension || params.size < count * kParams) {
+  if (floats.size < count * dimension || params.size < count * kSearchParams) {
     throw Error(ErrorCode::INVALID_ARGUMENT, "queries: fewer values than queries");
   }
   queries_.assign(floats.data, floats.data + count * dimension);
   requests_.resize(count);
-  for (std::size_t i = 0; i < count; ++i) read_request(params.data + i * kParams, i, dimension);
+  for (std::size_t i = 0; i < count; ++i) {
+    requests_[i].vector = queries_.data() + i * dimension;
+    read_search_params(params.data + i * kSearchParams, &requests_[i]);
+  }
 
   if (info[3].IsArray()) {
     const auto array = info[3].As<Napi::Array>();
@@ -47,19 +63,6 @@ SearchBatch::SearchBatch(const Napi::CallbackInfo& info, std::uint32_t dimension
       if (tasks_[i]) requests_[i].cancel = &tasks_[i]->cancel;
     }
   }
-}
-
-void SearchBatch::read_request(const double* params, std::size_t index, std::uint32_t dimension) {
-  SearchRequest& request = requests_[index];
-  request.vector = queries_.data() + index * dimension;
-  request.k = to_u32(params[0], "k");
-  request.ef = to_u32(params[1], "ef");
-  request.recall = static_cast<float>(params[2]);
-  if (!std::isnan(params[3])) request.radius = static_cast<float>(params[3]);
-  const std::uint32_t flags = to_u32(params[4], "flags");
-  request.exact = (flags & kExact) != 0;
-  request.include_metadata = (flags & kMetadata) != 0;
-  request.include_vector = (flags & kVector) != 0;
 }
 
 PackedSearch SearchBatch::run(const SageDB& engine) {

@@ -13,21 +13,20 @@
 
 namespace sagedb {
 
+// Values per search in a parameter array: k, ef, recall, radius (NaN: none), flags (1 exact, 2 metadata, 4 vector).
+inline constexpr std::size_t kSearchParams = 5;
+void read_search_params(const double* params, SearchRequest* request);
+
 class SearchBatch {
  public:
   // (queries: Float32Array, count, params: Float64Array, filters: (string | undefined)[] | undefined,
-  //  tasks: (task | undefined)[] | undefined); params: k, ef, recall, radius (NaN: none), flags per query.
+  //  tasks: (task | undefined)[] | undefined); kSearchParams values per query.
   SearchBatch(const Napi::CallbackInfo& info, std::uint32_t dimension);
 
   // Throws what the whole batch fails with.
   PackedSearch run(const SageDB& engine);
 
  private:
-  static constexpr std::size_t kParams = 5;
-  enum Flag : std::uint32_t { kExact = 1, kMetadata = 2, kVector = 4 };
-
-  void read_request(const double* params, std::size_t index, std::uint32_t dimension);
-
   AlignedVector<float> queries_;
   std::vector<SearchRequest> requests_;
   std::vector<std::string> filters_;  // empty, or one per request; an empty text is no filter

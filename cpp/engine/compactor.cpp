@@ -1,6 +1,7 @@
 #include "engine/compactor.h"
 
 #include "engine/build_job.h"
+#include "engine/text_writes.h"
 
 namespace sagedb {
 namespace {
@@ -69,6 +70,7 @@ void Compactor::append(const Generation& from, RecordNo r, bool new_row) {
   g.records.ensure(records_ + 1, row + 1);
   g.records.reserve_text(text.size() + id.text.size());
   g.metadata.reserve(&metadata, 1, records_);
+  if (g.text.enabled()) g.text.reserve({words_of(from, r)}, records_, {});
   ids_.reserve({id});
   if (new_row) {
     g.vectors.ensure(row + 1);
@@ -82,13 +84,15 @@ void Compactor::append(const Generation& from, RecordNo r, bool new_row) {
   }
   g.records.append(records_, id, text, row, new_row);
   g.metadata.append(records_, metadata);
+  g.text.append(records_);
   ids_.put(id, records_, g.records);
   ++records_;
 }
 
 void Compactor::copy_live_rows() {
   const Generation& from = *base_->generation;
-  generation_ = std::make_shared<Generation>(state_.options.dimension, state_.options.vectors);
+  generation_ =
+      std::make_shared<Generation>(state_.options.dimension, state_.options.vectors, state_.options.text_fields);
   row_map_.assign(base_->row_count, kNoRow);
   record_map_.assign(base_->record_count, kNoRecord);
   if (context_.progress != nullptr) context_.progress->total = base_->row_count;
@@ -132,7 +136,9 @@ void Compactor::replay_record(const Snapshot& now, RecordNo r) {
 void Compactor::replay_deletion(const Snapshot& now, const CompactionJournal::Entry& entry) {
   RecordStore& to = generation_->records;
   const RecordNo r = record_map_[entry.record];
+  if (generation_->text.enabled()) generation_->text.reserve({}, records_, {words_of(*generation_, r)});
   to.mark_deleted(r, entry.sequence);
+  generation_->text.bury(entry.sequence);
   const IdView id = to.id(r);
   if (ids_.find(id, to) == r) ids_.erase(id, to);
   const Row row = to.row(r);

@@ -1,5 +1,6 @@
 #include "engine/loaded_state.h"
 
+#include "engine/text_writes.h"
 #include "index/flat_index.h"
 #include "storage/dead_segment.h"
 #include "storage/endian.h"
@@ -43,7 +44,7 @@ class StateLoader {
     r.heads = chain(FileKind::heads, s_.row_count, sizeof(RecordNo));
     r.text = chain(FileKind::text, out_.mark.text_size, 1);
     r.owner = base.owner = owner;
-    s_.generation = std::make_shared<Generation>(options_.dimension, options_.vectors, base);
+    s_.generation = std::make_shared<Generation>(options_.dimension, options_.vectors, options_.text_fields, base);
   }
 
   void load_ids() {
@@ -121,11 +122,13 @@ class StateLoader {
 
 }  // namespace
 
-LoadedState load_state(Env& env, const std::string& dir, const Manifest& manifest, const Options& options) {
+LoadedState load_state(Env& env, const std::string& dir, const Manifest& manifest, const Options& options,
+                       int threads) {
   LoadedState out;
   out.snapshot = std::make_shared<Snapshot>();
   if (manifest.segments.empty()) {
-    out.snapshot->generation = std::make_shared<Generation>(options.dimension, options.vectors);
+    out.snapshot->generation = std::make_shared<Generation>(options.dimension, options.vectors, options.text_fields);
+    out.snapshot->text.resize(options.text_fields.size());
     return out;
   }
   StateLoader loader(env, dir, manifest, options, &out);
@@ -134,6 +137,7 @@ LoadedState load_state(Env& env, const std::string& dir, const Manifest& manifes
   loader.load_ids();
   loader.load_index();
   loader.load_tombstones();
+  load_words(out.snapshot.get(), threads);
   return out;
 }
 

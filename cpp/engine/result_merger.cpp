@@ -28,46 +28,42 @@ void read_vector(const Generation& generation, const Options& options, Row row, 
   for (std::uint32_t d = 0; d < options.dimension; ++d) out[d] *= norm;
 }
 
-void fill_result(const Snapshot& snapshot, const Options& options, const SearchRequest& request,
-                 const std::vector<Candidate>& exact, SearchResult& out) {
-  struct Ranked {
-    float score;
-    RecordNo record;
-    IdView id;
-  };
+std::vector<ScoredRecord> rank(const Snapshot& snapshot, const Options& options, const SearchRequest& request,
+                               const std::vector<Candidate>& exact) {
   const RecordStore& records = snapshot.generation->records;
-  std::vector<Ranked> ranked;
+  std::vector<ScoredRecord> ranked;
   ranked.reserve(exact.size());
   for (const Candidate& c : exact) {
-    const RecordNo r = records.record_of(c.row, snapshot.record_count);
     const float score = score_of(c.distance, options.metric);
     if (request.radius && !within_radius(score, *request.radius, options.metric)) continue;
-    ranked.push_back({score, r, records.id(r)});
+    ranked.push_back({score, records.record_of(c.row, snapshot.record_count)});
   }
   const bool ascending = options.metric == Metric::l2;
-  std::sort(ranked.begin(), ranked.end(), [&](const Ranked& a, const Ranked& b) {
+  std::sort(ranked.begin(), ranked.end(), [&](const ScoredRecord& a, const ScoredRecord& b) {
     if (a.score != b.score) return ascending ? a.score < b.score : a.score > b.score;
-    return compare_ids(a.id, b.id) < 0;
+    return compare_ids(records.id(a.record), records.id(b.record)) < 0;
   });
-  if (ranked.size() > request.k) ranked.resize(request.k);
+  return ranked;
+}
+
+void fill_result(const Snapshot& snapshot, const Options& options, const SearchRequest& request,
+                 const std::vector<ScoredRecord>& ranked, SearchResult& out) {
+  const RecordStore& records = snapshot.generation->records;
+  const std::size_t count = std::min<std::size_t>(ranked.size(), request.k);
   out.version = snapshot.version;
   out.sequence = snapshot.sequence;
-  out.hits.reserve(ranked.size());
-  if (request.include_vector) out.vectors.resize(ranked.size() * options.dimension);
+  out.hits.reserve(count);
+  if (request.include_vector) out.vectors.resize(count * options.dimension);
   if (request.include_metadata) out.metadata.push_back('[');
-  for (std::size_t i = 0; i < ranked.size(); ++i) {
-    out.hits.push_back(Hit{ExternalId(ranked[i].id), ranked[i].score});
+  for (std::size_t i = 0; i < count; ++i) {
+    const RecordNo r = ranked[i].record;
+    out.hits.push_back(Hit{ExternalId(records.id(r)), ranked[i].score});
     if (request.include_vector)
-      read_vector(*snapshot.generation, options, records.row(ranked[i].record),
-                  out.vectors.data() + i * options.dimension);
+      read_vector(*snapshot.generation, options, records.row(r), out.vectors.data() + i * options.dimension);
     if (!request.include_metadata) continue;
     if (i > 0) out.metadata.push_back(',');
-    const std::string_view text = records.metadata(ranked[i].record);
-    if (text.empty()) {
-      out.metadata.append("{}");
-    } else {
-      out.metadata.append(text);
-    }
+    const std::string_view text = records.metadata(r);
+    out.metadata.append(text.empty() ? std::string_view("{}") : text);
   }
   if (request.include_metadata) out.metadata.push_back(']');
 }

@@ -13,10 +13,18 @@ float score_of(float distance, Metric metric) noexcept;
 // True when `score` is inside the radius (l2: at most; ip, cosine: at least).
 bool within_radius(float score, float radius, Metric metric) noexcept;
 
-// `exact` holds exact distances, nearest first, and every candidate that ties with the k-th. Fills hits (best first, ties by id), metadata
-// and vectors of `out` as the request asks.
+struct ScoredRecord {
+  float score;
+  RecordNo record;
+};
+
+// Candidates with exact distances as scores within the radius, best first, ties by id.
+std::vector<ScoredRecord> rank(const Snapshot& snapshot, const Options& options, const SearchRequest& request,
+                               const std::vector<Candidate>& exact);
+
+// The first k of `ranked` as hits, metadata and vectors of `out`, as the request asks.
 void fill_result(const Snapshot& snapshot, const Options& options, const SearchRequest& request,
-                 const std::vector<Candidate>& exact, SearchResult& out);
+                 const std::vector<ScoredRecord>& ranked, SearchResult& out);
 
 // A stored vector as the caller gave it (cosine: scaled back by the stored length).
 void read_vector(const Generation& generation, const Options& options, Row row, float* out) noexcept;

@@ -210,7 +210,7 @@ std::uint64_t SageDB::memory_bytes() const noexcept {
   const Generation& g = *s->generation;
   return s->row_count * g.vectors.stride() + (s->codes ? s->row_count * s->codes->stride() : 0) +
          (s->index ? s->index->memory_bytes() : 0) + g.records.text().own_bytes() + g.metadata.bytes() +
-         s->record_count * sizeof(Record) + s->row_count * 12;
+         g.text.bytes() + s->record_count * sizeof(Record) + s->row_count * 12;
 }
 
 Stats SageDB::stats() const {
@@ -240,6 +240,7 @@ Stats SageDB::stats() const {
   out.code_bytes = s->codes ? s->row_count * s->codes->stride() : 0;
   out.index_bytes = s->index ? s->index->memory_bytes() : 0;
   out.metadata_bytes = g.records.text().own_bytes() + g.metadata.bytes();
+  out.text_bytes = g.text.bytes();
   out.id_bytes = impl_->reader.id_bytes() + s->record_count * sizeof(Record) + s->row_count * 12;
   out.scratch_bytes = state.scratch.bytes();
   if (state.storage) {

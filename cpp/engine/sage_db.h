@@ -20,6 +20,7 @@
 #include "base/status.h"
 #include "base/types.h"
 #include "engine/record_order.h"
+#include "engine/search_request.h"
 #include "filter/filter.h"
 #include "index/index.h"
 #include "store/external_id.h"
@@ -37,8 +38,9 @@ struct Options {
   std::string path;  // empty: in memory
   Durability durability = Durability::fsync;
   bool read_only = false;
+  std::vector<std::string> text_fields;  // paths of the metadata that full-text search covers; distinct
   // Left open: what an existing path has stored. A dimension of 0 is left open, too.
-  bool open_metric = false, open_vectors = false, open_index = false, open_M = false;
+  bool open_metric = false, open_vectors = false, open_index = false, open_M = false, open_text_fields = false;
   std::uint64_t checkpoint_bytes = std::uint64_t{64} << 20;  // log that starts a checkpoint, at least
   Env* env = nullptr;  // null: the operating system's files
   bool background_check = true;  // false: blocks are checked when a checkpoint or a build needs it (tests)
@@ -63,33 +65,6 @@ struct OpResult {
   std::vector<std::uint8_t> hit;  // update / remove: per id, 1 when it existed
 };
 
-struct SearchRequest {
-  const float* vector = nullptr;  // dimension floats, checked finite (and not zero under cosine) by the callee
-  std::uint32_t k = 10;
-  std::uint32_t ef = 0;  // 0: from `recall`
-  float recall = 0;  // 0: the default target 0.95
-  std::optional<float> radius;  // unit of score: l2 distance at most, ip / cosine score at least
-  std::shared_ptr<const Filter> filter;
-  bool exact = false;  // brute force on full-precision vectors
-  bool include_metadata = true;
-  bool include_vector = false;
-  const CancelToken* cancel = nullptr;
-};
-
-struct Hit {
-  ExternalId id;
-  float score = 0;
-};
-
-struct SearchResult {
-  std::optional<Error> error;
-  std::vector<Hit> hits;  // best first, ties by id
-  std::string metadata;  // a JSON array text of hits.size() objects, when asked for
-  std::vector<float> vectors;  // hits.size() x dimension, when asked for
-  std::uint64_t version = 0;  // index version of the snapshot that answered
-  std::uint64_t sequence = 0;  // its commit sequence
-};
-
 struct Cursor;
 
 // Matching items in the order of their newest write, or of metadata fields.
@@ -112,7 +87,8 @@ struct Stats {
                 compactions = 0;
   double average_search_us = 0;  // mean engine time of a search
   std::uint64_t indexed_rows = 0, fresh_rows = 0, deleted_rows = 0;
-  std::uint64_t vector_bytes = 0, code_bytes = 0, index_bytes = 0, metadata_bytes = 0, id_bytes = 0, scratch_bytes = 0;
+  std::uint64_t vector_bytes = 0, code_bytes = 0, index_bytes = 0, metadata_bytes = 0, text_bytes = 0, id_bytes = 0,
+                scratch_bytes = 0;
   bool building = false;
   std::uint64_t build_done = 0, build_total = 0;
   Sequence durable_sequence = 0;  // every commit at or before it survives a loss of power

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "base/executor.h"
-#include "engine/result_merger.h"
+#include "engine/fusion.h"
 #include "engine/row_scan.h"
 #include "index/flat_index.h"
 #include "index/rerank.h"
@@ -18,6 +18,46 @@ constexpr std::uint32_t kTieRoom = 8;
 // More than this share of the rows asked for: a scan is cheaper than a traversal that visits nearly everything.
 constexpr std::uint64_t kScanShare = 4;
 constexpr double kDefaultRecall = 0.95;
+// What each side of a hybrid search brings at least: beyond it a rank adds less than 1 / 160.
+constexpr std::uint64_t kSideCandidates = 100;
+
+// Times one stage, and only when asked to.
+class Stopwatch {
+ public:
+  explicit Stopwatch(bool on) {
+    if (on) start_ = std::chrono::steady_clock::now();
+  }
+  void stop(Explain* explain, double Explain::*stage) const {
+    if (explain == nullptr) return;
+    explain->*stage += std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_;
+};
+
+const char* plan_name(const Index& index, FilterPlan plan) {
+  if (std::string_view(index.name()) == "flat") return "scan";
+  switch (plan) {
+    case FilterPlan::scan:
+      return "filtered-scan";
+    case FilterPlan::two_hop:
+      return "two-hop";
+    case FilterPlan::traverse:
+      return "traverse";
+    case FilterPlan::none:
+      break;
+  }
+  return "graph";
+}
+
+void note(Explain* explain, const char* plan, const SearchCounters& counted) {
+  if (explain == nullptr) return;
+  // A search that had to widen counts all of its work.
+  if (explain->plans.empty() || explain->plans.back() != plan) explain->plans.emplace_back(plan);
+  explain->visited += counted.visited;
+  explain->distances += counted.distances;
+}
 
 }  // namespace
 
@@ -25,6 +65,17 @@ void Searcher::check(const SearchRequest& request) const {
   if (request.k < 1) throw Error(ErrorCode::INVALID_ARGUMENT, "k: expected a positive integer, got 0");
   if (request.radius && std::isnan(*request.radius))
     throw Error(ErrorCode::INVALID_ARGUMENT, "radius: expected a number, got NaN");
+  if (request.text) {
+    const TextRequest& text = *request.text;
+    const auto good = [](double x) { return std::isfinite(x) && x >= 0; };
+    if (!good(text.k1)) throw Error(ErrorCode::INVALID_ARGUMENT, "k1: expected a number of at least 0");
+    if (!good(text.b) || text.b > 1) throw Error(ErrorCode::INVALID_ARGUMENT, "b: expected a number from 0 to 1");
+    if (!good(text.vector_weight) || !good(text.text_weight))
+      throw Error(ErrorCode::INVALID_ARGUMENT, "fusion.weights: expected numbers of at least 0");
+  } else if (request.vector == nullptr) {
+    throw Error(ErrorCode::INVALID_ARGUMENT, "query: expected a vector, a text or both");
+  }
+  if (request.vector == nullptr) return;
   double sum = 0;
   for (std::uint32_t d = 0; d < state_.options.dimension; ++d) {
     const float v = request.vector[d];
@@ -38,10 +89,10 @@ void Searcher::check(const SearchRequest& request) const {
                 "query: a zero vector has no direction and cannot be used with metric 'cosine'");
 }
 
-std::uint32_t Searcher::effective_ef(const Snapshot& snapshot, const SearchRequest& request) noexcept {
-  if (request.ef > 0) return std::max(request.ef, request.k);
+std::uint32_t Searcher::effective_ef(const Snapshot& snapshot, const SearchRequest& request, std::uint32_t k) noexcept {
+  if (request.ef > 0) return std::max(request.ef, k);
   const double target = request.recall > 0 ? request.recall : kDefaultRecall;
-  return snapshot.recall ? snapshot.recall->ef_for(request.k, target) : RecallTable::guess(request.k, target);
+  return snapshot.recall ? snapshot.recall->ef_for(k, target) : RecallTable::guess(k, target);
 }
 
 std::vector<Candidate> Searcher::nearest(const Snapshot& snapshot, const Query& query, std::uint32_t k,
@@ -50,7 +101,7 @@ std::vector<Candidate> Searcher::nearest(const Snapshot& snapshot, const Query& 
   Plan plan;
   plan.want = k;
   plan.ef = std::max(k, ef);
-  return collect(snapshot, query, plan, *scratch);
+  return collect(snapshot, query, plan, *scratch, nullptr);
 }
 
 Searcher::FilterMap Searcher::evaluate_filters(const Snapshot& snapshot, const SearchRequest* requests,
@@ -60,8 +111,10 @@ Searcher::FilterMap Searcher::evaluate_filters(const Snapshot& snapshot, const S
     const Filter* filter = requests[i].filter.get();
     if (filter == nullptr || map.count(filter) > 0) continue;
     FilterRows& entry = map[filter];
+    const auto start = std::chrono::steady_clock::now();
     try {
       entry.rows = state_.filters.rows(snapshot, *filter);
+      entry.micros = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
     } catch (...) {
       entry.error = current_error();
     }
@@ -98,36 +151,98 @@ void Searcher::search_one(const Snapshot& snapshot, const FilterMap& filters, co
                           SearchScratch& scratch, SearchResult& out) const {
   check(request);
   if (request.cancel != nullptr) request.cancel->check();
+  const Stopwatch total(request.explain);
+  if (request.explain) out.explain.emplace();
+  Explain* const explain = request.explain ? &*out.explain : nullptr;
   const RowSet* allowed = nullptr;
   if (request.filter) {
     const FilterRows& entry = filters.at(request.filter.get());
     if (entry.error) throw *entry.error;
     allowed = entry.rows.get();
+    if (explain != nullptr) explain->filter_matches = allowed->count, explain->filter_us = entry.micros;
   }
-  const Query query(request.vector, snapshot.space(state_.options.metric));
+  std::vector<ScoredRecord> ranked;
+  std::optional<TextSide> text;
+  if (request.text) {
+    const Stopwatch watch(request.explain);
+    text.emplace(snapshot, *request.text);
+    if (request.vector == nullptr) ranked = text->best(request.k, allowed, explain);
+    watch.stop(explain, &Explain::text_us);
+  }
+  if (request.vector != nullptr) {
+    const Query query(request.vector, snapshot.space(state_.options.metric));
+    ranked = text ? hybrid(snapshot, query, *text, allowed, request, scratch, explain)
+                  : rank(snapshot, state_.options, request,
+                         nearest_rows(snapshot, query, request.k, allowed, request, scratch, explain));
+  }
+  const Stopwatch watch(request.explain);
+  fill_result(snapshot, state_.options, request, ranked, out);
+  if (text && request.text->highlight) text->highlight(ranked.data(), out.hits.size(), out.highlights);
+  watch.stop(explain, &Explain::results_us);
+  total.stop(explain, &Explain::total_us);
+  if (explain != nullptr) explain->total_us += explain->filter_us;
+}
+
+// Both sides bring their best; a ranked list each, or every candidate with both scores.
+std::vector<ScoredRecord> Searcher::hybrid(const Snapshot& snapshot, const Query& query, const TextSide& text,
+                                           const RowSet* allowed, const SearchRequest& request, SearchScratch& scratch,
+                                           Explain* explain) const {
+  const TextRequest& asked = *request.text;
+  const std::uint64_t wanted = std::max<std::uint64_t>(kSideCandidates, 2 * std::uint64_t{request.k});
+  const auto depth = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, std::max<Row>(1, snapshot.row_count)));
+  std::vector<ScoredRecord> near =
+      rank(snapshot, state_.options, request, nearest_rows(snapshot, query, depth, allowed, request, scratch, explain));
+  if (near.size() > depth) near.resize(depth);
+  const Stopwatch watch(request.explain);
+  const std::vector<ScoredRecord> found = text.best(depth, allowed, explain);
+  std::vector<ScoredRecord> fused;
+  if (asked.fusion == TextRequest::Fusion::rrf) {
+    fused = fuse_ranks(near, found);
+  } else {
+    const RecordStore& stored = snapshot.generation->records;
+    std::vector<RecordNo> records;
+    for (const std::vector<ScoredRecord>* list : {&std::as_const(near), &found})
+      for (const ScoredRecord& s : *list) records.push_back(s.record);
+    std::sort(records.begin(), records.end());
+    records.erase(std::unique(records.begin(), records.end()), records.end());
+    std::vector<Row> rows;
+    for (const RecordNo r : records) rows.push_back(stored.row(r));
+    std::vector<float> similarity(rows.size());
+    exact_distances(snapshot.space(state_.options.metric), query, rows.data(), rows.size(), similarity.data());
+    for (float& x : similarity)
+      x = state_.options.metric == Metric::l2 ? -score_of(x, Metric::l2) : score_of(x, state_.options.metric);
+    fused = fuse_scores(records, similarity, asked.vector_weight, text.scores(records), asked.text_weight);
+  }
+  sort_best_first(snapshot.generation->records, &fused);
+  watch.stop(explain, &Explain::text_us);
+  return fused;
+}
+
+// The nearest `k` allowed rows and whatever ties with the last of them, with exact distances.
+std::vector<Candidate> Searcher::nearest_rows(const Snapshot& snapshot, const Query& query, std::uint32_t k,
+                                              const RowSet* allowed, const SearchRequest& request,
+                                              SearchScratch& scratch, Explain* explain) const {
   // Whoever sets ef by hand needs no calibration.
   if (allowed == nullptr && !request.exact && request.ef == 0) state_.sample.offer(request.vector);
   Plan plan;
   plan.exact = request.exact;
   plan.allowed = allowed;
-  const std::uint32_t ef = effective_ef(snapshot, request);
+  const std::uint32_t ef = effective_ef(snapshot, request, k);
   // Widen until the k-th result does not tie with the last candidate that was kept.
-  std::vector<Candidate> exact;
-  for (std::uint64_t want = std::uint64_t{request.k} + kTieRoom;; want *= 2) {
+  for (std::uint64_t want = std::uint64_t{k} + kTieRoom;; want *= 2) {
     const auto limit =
         static_cast<std::uint32_t>(std::min<std::uint64_t>(want, std::max<std::uint64_t>(1, snapshot.row_count)));
     plan.want = limit;
     plan.ef = std::max(ef, limit);
-    exact = collect(snapshot, query, plan, scratch);
-    const bool tied = exact.size() == limit && exact.size() > request.k && limit < snapshot.row_count &&
-                      exact.back().distance == exact[request.k - 1].distance;
-    if (!tied) break;
+    std::vector<Candidate> exact = collect(snapshot, query, plan, scratch, explain);
+    const bool tied = exact.size() == limit && exact.size() > k && limit < snapshot.row_count &&
+                      exact.back().distance == exact[k - 1].distance;
+    if (!tied) return exact;
   }
-  fill_result(snapshot, state_.options, request, exact, out);
 }
 
 std::vector<Candidate> Searcher::collect(const Snapshot& snapshot, const Query& query, const Plan& plan,
-                                         SearchScratch& scratch) const {
+                                         SearchScratch& scratch, Explain* explain) const {
   const std::uint32_t want = plan.want;
   const std::uint32_t ef = plan.ef;
   const SpaceView space = snapshot.space(state_.options.metric);
@@ -138,17 +253,25 @@ std::vector<Candidate> Searcher::collect(const Snapshot& snapshot, const Query& 
     selector.allowed = plan.allowed->words.data();
     selector.allowed_count = plan.allowed->count;
   }
+  SearchCounters counted;
+  SearchCounters* const counters = explain != nullptr ? &counted : nullptr;
   const Row indexed = snapshot.indexed_rows();
   std::vector<Candidate> candidates;
+  Stopwatch watch(explain != nullptr);
   if (plan.exact || indexed == 0 || std::uint64_t{ef} * kScanShare > snapshot.row_count) {
-    exact_scan(space, query, want, selector, 0, snapshot.row_count, candidates, nullptr);
+    exact_scan(space, query, want, selector, 0, snapshot.row_count, candidates, counters);
+    watch.stop(explain, &Explain::index_us);
+    note(explain, "scan", counted);
     return candidates;
   }
   RowSelector indexed_selector = selector;
   if (snapshot.dead_indexed == 0) indexed_selector.deleted = nullptr;
   const bool exact =
-      snapshot.index->search(space, query, SearchParams{want, ef}, indexed_selector, scratch, candidates, nullptr);
+      snapshot.index->search(space, query, SearchParams{want, ef}, indexed_selector, scratch, candidates, counters);
+  watch.stop(explain, &Explain::index_us);
+  note(explain, plan_name(*snapshot.index, counted.plan), counted);
   if (snapshot.fresh_rows() > 0) {
+    watch = Stopwatch(explain != nullptr);
     if (exact) {
       exact_scan(space, query, want, selector, indexed, snapshot.row_count, candidates, nullptr);
     } else {
@@ -158,9 +281,14 @@ std::vector<Candidate> Searcher::collect(const Snapshot& snapshot, const Query& 
       const std::vector<Candidate> found = fresh.take_sorted();
       candidates.insert(candidates.end(), found.begin(), found.end());
     }
+    watch.stop(explain, &Explain::fresh_us);
+    if (explain != nullptr) explain->fresh_rows = snapshot.fresh_rows();
   }
   if (!exact) {
-    rerank(space, query, want, candidates);
+    watch = Stopwatch(explain != nullptr);
+    const std::size_t measured = rerank(space, query, want, candidates);
+    watch.stop(explain, &Explain::rerank_us);
+    if (explain != nullptr) explain->reranked += measured;
     return candidates;
   }
   std::sort(candidates.begin(), candidates.end(), nearer);

@@ -9,6 +9,7 @@
 
 #include "engine/engine_state.h"
 #include "engine/row_set.h"
+#include "engine/text_side.h"
 
 namespace sagedb {
 
@@ -24,6 +25,7 @@ class Searcher {
   struct FilterRows {
     std::shared_ptr<const RowSet> rows;
     std::optional<Error> error;
+    double micros = 0;
   };
   using FilterMap = std::map<const Filter*, FilterRows>;
 
@@ -36,10 +38,16 @@ class Searcher {
     bool exact = false;
     const RowSet* allowed = nullptr;
   };
-  std::vector<Candidate> collect(const Snapshot& snapshot, const Query& query, const Plan& plan,
-                                 SearchScratch& scratch) const;
+  std::vector<ScoredRecord> hybrid(const Snapshot& snapshot, const Query& query, const TextSide& text,
+                                   const RowSet* allowed, const SearchRequest& request, SearchScratch& scratch,
+                                   Explain* explain) const;
+  std::vector<Candidate> nearest_rows(const Snapshot& snapshot, const Query& query, std::uint32_t k,
+                                      const RowSet* allowed, const SearchRequest& request, SearchScratch& scratch,
+                                      Explain* explain) const;
+  std::vector<Candidate> collect(const Snapshot& snapshot, const Query& query, const Plan& plan, SearchScratch& scratch,
+                                 Explain* explain) const;
   void check(const SearchRequest& request) const;
-  static std::uint32_t effective_ef(const Snapshot& snapshot, const SearchRequest& request) noexcept;
+  static std::uint32_t effective_ef(const Snapshot& snapshot, const SearchRequest& request, std::uint32_t k) noexcept;
 
   const EngineState& state_;
 };

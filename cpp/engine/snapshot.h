@@ -18,6 +18,7 @@ struct Snapshot {
   std::uint64_t live_count = 0;
   Row dead_rows = 0;             // tombstoned rows below row_count
   Row dead_indexed = 0;          // tombstoned rows below indexed_rows()
+  TextTotals text;               // of the live items, by text field
   std::shared_ptr<Generation> generation;
   std::shared_ptr<CodeStore> codes;    // null before the first build and with quantization 'none'
   std::shared_ptr<const Index> index;  // null before the first build

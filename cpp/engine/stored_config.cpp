@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "storage/endian.h"
+
 namespace sagedb {
 namespace {
 
@@ -18,6 +20,25 @@ void resolve(const std::string& path, const char* field, bool given, const T& st
   *value = stored;
 }
 
+std::string encode_fields(const std::vector<std::string>& fields) {
+  ByteWriter out;
+  for (const std::string& field : fields) out.put_text(field);
+  return out.take();
+}
+
+std::vector<std::string> decode_fields(const std::string& text) {
+  ByteReader in(text.data(), text.size(), "the text fields");
+  std::vector<std::string> fields;
+  while (in.left() > 0) fields.emplace_back(in.get_text());
+  return fields;
+}
+
+std::string list_of(const std::vector<std::string>& fields) {
+  std::string out = "[";
+  for (const std::string& field : fields) out += (out.size() > 1 ? ", '" : "'") + field + "'";
+  return out + "]";
+}
+
 }  // namespace
 
 void store_config(const Options& o, Manifest* m) {
@@ -26,6 +47,7 @@ void store_config(const Options& o, Manifest* m) {
   m->vectors = o.vectors;
   m->set_field("index", kIndexNames[static_cast<int>(o.index.kind)]);
   m->set_number("M", o.index.M);
+  if (!o.text_fields.empty()) m->set_field("text_fields", encode_fields(o.text_fields));
 }
 
 void resolve_config(const Manifest& m, const std::string& path, Options* o) {
@@ -42,6 +64,8 @@ void resolve_config(const Manifest& m, const std::string& path, Options* o) {
           quoted(kVectorNames[static_cast<int>(o->vectors)]), &o->vectors);
   resolve(path, "index.type", !o->open_index, kind, quoted(kIndexNames[static_cast<int>(kind)]),
           quoted(kIndexNames[static_cast<int>(o->index.kind)]), &o->index.kind);
+  const std::vector<std::string> fields = decode_fields(m.text("text_fields"));
+  resolve(path, "textFields", !o->open_text_fields, fields, list_of(fields), list_of(o->text_fields), &o->text_fields);
   resolve(path, "index.M", !o->open_M, M, std::to_string(M), std::to_string(o->index.M), &o->index.M);
 }
 

@@ -3,6 +3,7 @@
 #include "base/executor.h"
 #include "engine/row_set.h"
 #include "engine/storage.h"
+#include "engine/text_writes.h"
 
 namespace sagedb {
 namespace {
@@ -137,6 +138,7 @@ void Writer::reserve(WritePlan& plan) {
   g.records.ensure(base.record_count + plan.new_records(), rows);
   g.records.reserve_text(plan.text_bytes());
   if (plan.new_records() > 0) g.metadata.reserve(plan.metadata().data(), plan.metadata().size(), base.record_count);
+  reserve_words(plan, state_->threads);
   std::vector<IdView> ids;
   {
     ReadLock lock(state_->store_mutex);
@@ -190,6 +192,7 @@ void Writer::describe(const WritePlan& plan, Snapshot* next) {
   next->sequence = plan.sequence();
   next->row_count += plan.new_rows();
   next->record_count += plan.new_records();
+  next->generation->text.account(&next->text);
   for (const PlannedChange& c : plan.changes()) {
     const bool dies = c.old_row != kNoRow && (c.kind == PlannedChange::Kind::remove || c.new_row);
     if (dies) ++next->dead_rows;
@@ -215,6 +218,7 @@ void Writer::install(const WritePlan& plan, Publisher::Prepared publication, boo
         ++updates;
       }
       g.metadata.append(c.record, const_cast<WritePlan&>(plan).metadata()[c.record - base_records]);
+      g.text.append(c.record);
       state_->ids.put(c.id, c.record, g.records);
     } else {
       state_->ids.erase(c.id, g.records);
@@ -222,6 +226,7 @@ void Writer::install(const WritePlan& plan, Publisher::Prepared publication, boo
     }
     if (c.replaces == kNoRecord) continue;
     g.records.mark_deleted(c.replaces, c.sequence);
+    g.text.bury(c.sequence);
     if (c.kind == PlannedChange::Kind::remove || c.new_row) g.records.mark_row_deleted(c.old_row, c.sequence);
     if (state_->journal != nullptr) state_->journal->deleted.push_back({c.replaces, c.sequence});
   }

@@ -52,6 +52,7 @@ bool search_graph(const GraphData& graph, const SpaceView& space, const Query& q
       const Row allowed = selector.allowed != nullptr ? selector.allowed_count : graph.rows;
       choice = choose_filter_plan({graph.rows, allowed, ef, graph.M, bytes_per_distance(space)});
     }
+    if (counters != nullptr) counters->plan = choice.plan;
     scratch.begin(graph.rows, ef);
     const int top = static_cast<int>(graph.upper.size());
     const std::uint32_t start =

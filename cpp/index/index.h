@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/types.h"
 #include "index/codec.h"
+#include "index/filter_plan.h"
 #include "store/vector_store.h"
 
 namespace sagedb {
@@ -69,6 +70,7 @@ struct SearchParams {
 struct SearchCounters {
   std::uint64_t visited = 0;  // nodes expanded
   std::uint64_t distances = 0;  // distances measured
+  FilterPlan plan = FilterPlan::none;
 };
 
 // Working memory of one search: visited marks, candidate pool, gather lists. Grows to fit and is reused.

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ExplainedRows } from '../detailed-search.js';
 import { SageDBError } from '../errors.js';
 import type { LongOptions } from '../types.js';
 import { itemParts, joinVectors, progressParts } from './answer-stream.js';
@@ -108,7 +109,9 @@ function answer(request: FastifyRequest, reply: FastifyReply, result: unknown): 
     return true;
   };
   const hasVectors = (request.body as RequestBody | undefined)?.includeVector === true;
-  const text = JSON.stringify({ result }, hasVectors ? withoutVectors : undefined);
+  // A property of the hits in process; JSON would drop it.
+  const { explain } = (result ?? {}) as ExplainedRows;
+  const text = JSON.stringify({ result, explain }, hasVectors ? withoutVectors : undefined);
   if (!binary) return reply.type('application/json; charset=utf-8').send(text);
   return reply.type(BINARY_TYPE).send(Buffer.concat(encodeFrame(text, joinVectors(vectors))));
 }

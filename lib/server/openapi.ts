@@ -13,6 +13,11 @@ export function bodySchema(route: Route): Schema {
   return { type: 'object', properties: route.properties, required: route.required, additionalProperties: false };
 }
 
+function answerProperties(route: Route): Schema {
+  const explained = 'explain' in route.properties;
+  return explained ? { result: route.result, explain: { type: 'object' } } : { result: route.result };
+}
+
 function operation(route: Route): Schema {
   const body = { 'application/json': { schema: bodySchema(route) } };
   return {
@@ -26,7 +31,7 @@ function operation(route: Route): Schema {
           ...(route.stream === undefined
             ? {
                 'application/json': {
-                  schema: { type: 'object', properties: { result: route.result }, required: ['result'] },
+                  schema: { type: 'object', properties: answerProperties(route), required: ['result'] },
                 },
                 [BINARY_TYPE]: binary,
               }

@@ -1,5 +1,6 @@
+import type { ExplainedRows } from '../detailed-search.js';
 import { invalidArgument, SageDBError, type SageDBErrorCode } from '../errors.js';
-import type { Progress } from '../types.js';
+import type { Progress, SearchExplanation } from '../types.js';
 import { decodeParts, STREAM_TYPE } from './frame-stream.js';
 import type { ClientRequest, HttpClient } from './http-client.js';
 import { BINARY_TYPE, decodeFrame, encodeFrame, type Frame, NO_FLOATS } from './wire.js';
@@ -28,12 +29,12 @@ interface Part {
 
 /** Operations as requests, and answers as values. */
 export class RemoteCalls {
+  readonly dimension: number;
   readonly #client: HttpClient;
-  readonly #dimension: number;
 
   constructor(client: HttpClient, dimension: number) {
     this.#client = client;
-    this.#dimension = dimension;
+    this.dimension = dimension;
   }
 
   /** The result with its vectors in their places. */
@@ -41,18 +42,27 @@ export class RemoteCalls {
     const { onProgress } = call;
     if (onProgress !== undefined) return this.#runInParts<T>(call, onProgress);
     const { result, floats } = await this.frame<T>(call);
-    return withVectors(result, floats, this.#dimension) as T;
+    return withVectors(result, floats, this.dimension) as T;
+  }
+
+  /** Hits, with how they were found when the call asks for it. */
+  async rows(call: Call): Promise<ExplainedRows> {
+    const { result, floats, explain } = await this.frame<ExplainedRows>(call);
+    const rows = withVectors(result, floats, this.dimension) as ExplainedRows;
+    if (explain) rows.explain = explain;
+    return rows;
   }
 
   /** The result beside its vectors. */
-  async frame<T>(call: Call): Promise<{ result: T; floats: Float32Array }> {
+  async frame<T>(call: Call): Promise<{ result: T; floats: Float32Array; explain: SearchExplanation | undefined }> {
     const accept = call.head?.includeVector === true ? BINARY_TYPE : 'application/json';
     const response = await this.#client.send(requestOf(call, accept));
     try {
       const { head, floats } = response.type.startsWith(BINARY_TYPE)
         ? decodeFrame(response.body)
         : { head: JSON.parse(response.body.toString()) as unknown, floats: NO_FLOATS };
-      return { result: (head as { result: T }).result, floats };
+      const { result, explain } = head as { result: T; explain?: SearchExplanation };
+      return { result, floats, explain };
     } catch (cause) {
       throw new SageDBError('UNAVAILABLE', 'the answer is not one of a SageDB server', { cause });
     }
@@ -63,7 +73,7 @@ export class RemoteCalls {
     for await (const { head, floats } of this.#parts(call)) {
       const { items } = head as Part;
       if (items === undefined) return;
-      yield* withVectors(items, floats, this.#dimension) as T[];
+      yield* withVectors(items, floats, this.dimension) as T[];
     }
     throw cutOff();
   }

@@ -1,18 +1,16 @@
 import { columnsOf } from '../columns.js';
 import { invalidArgument } from '../errors.js';
-import type { Examples } from '../examples.js';
 import { exportItems } from '../export.js';
-import { compileFilter, type Filter } from '../filter.js';
+import type { Filter } from '../filter.js';
 import { checkId, checkIds } from '../ids.js';
 import { importItems } from '../import.js';
 import { stringifyMetadata } from '../metadata.js';
-import type { Row } from '../results.js';
 import type { AsyncVectorDatabase } from '../service/database.js';
 import type {
   AddBatchOptions,
   AddOptions,
   DuplicateOptions,
-  ExampleQuery,
+  ExplainedSearch,
   ExportOptions,
   FindOptions,
   GetOptions,
@@ -33,15 +31,16 @@ import type {
   RefinedSearchOptions,
   Replaced,
   SearchOptions,
+  SearchQuery,
   SearchResult,
   Stats,
   VectorInput,
   VectorsInput,
 } from '../types.js';
 import { HttpClient } from './http-client.js';
-import { type Call, RemoteCalls } from './remote-calls.js';
+import { RemoteCalls } from './remote-calls.js';
 import { rawBatch, rawHits, type SentBatch, type SentHits } from './remote-raw.js';
-import { isExamples, searchRemotely } from './remote-search.js';
+import { filterText, searchCall, searchRemotely } from './remote-search.js';
 import { flatten, oneVector } from './remote-vectors.js';
 import { NO_FLOATS } from './wire.js';
 
@@ -60,7 +59,11 @@ export interface ConnectOptions {
 export interface RemoteDatabase<M extends object = Metadata> extends AsyncVectorDatabase<M> {
   stats(): Promise<Stats>;
   search<IM extends boolean = true, IV extends boolean = false>(
-    query: VectorInput | ExampleQuery,
+    query: SearchQuery<M, IM, IV>,
+    options: RefinedSearchOptions<M, IM, IV> & { explain: true },
+  ): Promise<ExplainedSearch<M, IM, IV>>;
+  search<IM extends boolean = true, IV extends boolean = false>(
+    query: SearchQuery<M, IM, IV>,
     options?: RefinedSearchOptions<M, IM, IV>,
   ): Promise<SearchResult<M, IM, IV>[]>;
   searchRaw(query: VectorInput, options?: RawSearchOptions<M>): Promise<RawSearchResult>;
@@ -240,20 +243,16 @@ class RemoteSageDB<M extends object> implements RemoteDatabase<M> {
     return this.find({ [path]: { $eq: value } } as Filter<M>, options);
   }
 
-  async search<IM extends boolean = true, IV extends boolean = false>(
-    query: VectorInput | ExampleQuery,
+  search<IM extends boolean = true, IV extends boolean = false>(
+    query: SearchQuery<M, IM, IV>,
+    options: RefinedSearchOptions<M, IM, IV> & { explain: true },
+  ): Promise<ExplainedSearch<M, IM, IV>>;
+  search<IM extends boolean = true, IV extends boolean = false>(
+    query: SearchQuery<M, IM, IV>,
     options?: RefinedSearchOptions<M, IM, IV>,
-  ): Promise<SearchResult<M, IM, IV>[]> {
-    return searchRemotely(query, options as RefinedSearchOptions | undefined, this) as Promise<
-      SearchResult<M, IM, IV>[]
-    >;
-  }
-
-  /** @internal A search without a hook, for `searchRemotely`. */
-  plainSearch(query: VectorInput | Examples, options: RefinedSearchOptions): Promise<Row[]> {
-    const call = searchCall(options);
-    if (isExamples(query)) return this.#calls.run({ name: 'searchLike', ...call, head: { ...call.head, ...query } });
-    return this.#calls.run({ name: 'search', ...call, floats: oneVector(query, this.dimension, 'query') });
+  ): Promise<SearchResult<M, IM, IV>[]>;
+  search(query: unknown, options?: unknown): Promise<never> {
+    return searchRemotely(query, options, this.metric, this.#calls) as Promise<never>;
   }
 
   async searchRaw(query: VectorInput, options: RawSearchOptions<M> = {}): Promise<RawSearchResult> {
@@ -353,17 +352,7 @@ class RemoteSageDB<M extends object> implements RemoteDatabase<M> {
   }
 }
 
-function searchCall<M extends object>(options: SearchOptions<M>): Pick<Call, 'head' | 'texts' | 'signal'> {
-  const { signal, filter, ...head } = options;
-  return { head, texts: { filter: filterText(filter) }, signal };
-}
-
 function metadataText(list: readonly (object | undefined)[] | undefined): string | undefined {
   const texts = list?.map((entry, i) => (entry === undefined ? 'null' : stringifyMetadata(entry, `metadata[${i}]`)));
   return texts && `[${texts.join(',')}]`;
-}
-
-/** Checked like a local filter: what plain JSON would drop without a word must not reach a `removeWhere`. */
-function filterText(filter: object | undefined): string | undefined {
-  return filter === undefined ? undefined : compileFilter(filter);
 }

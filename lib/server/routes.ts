@@ -11,6 +11,9 @@ import type {
   RawBatchSearchResult,
   RawSearchResult,
   RefinedSearchOptions,
+  SearchQuery,
+  SearchResult,
+  TextQuery,
   VectorInput,
   VectorsInput,
 } from '../types.js';
@@ -72,7 +75,11 @@ const count: Schema = { type: 'integer', minimum: 0 };
 const item: Schema = { type: 'object', properties: { id, metadata, vector }, required: ['id', 'metadata'] };
 const hits: Schema = {
   type: 'array',
-  items: { type: 'object', properties: { id, score: { type: 'number' }, metadata, vector }, required: ['id', 'score'] },
+  items: {
+    type: 'object',
+    properties: { id, score: { type: 'number' }, metadata, vector, highlights: { type: 'array' } },
+    required: ['id', 'score'],
+  },
 };
 const orderBy: Schema = {
   anyOf: [{ type: 'string' }, { type: 'object' }, { type: 'array' }],
@@ -91,17 +98,35 @@ const searchProperties = {
   includeVector,
 };
 
-const refineProperties = {
+const explain: Schema = { type: 'boolean', default: false, description: 'Adds how the search was answered.' };
+const pageProperties = {
   groupBy: { type: 'string', description: 'Path of a metadata field.' },
   groupSize: { type: 'integer', minimum: 1, default: 1 },
+  offset: count,
+  explain,
+};
+const refineProperties = {
+  ...pageProperties,
   diversity: { type: 'number', minimum: 0, maximum: 1 },
   candidates: { type: 'integer', minimum: 1 },
-  offset: count,
 };
 const rawHits = {
   ids,
   scores: { type: 'array', items: { type: 'number' } },
   vectors: { type: 'array', items: { type: 'number' } },
+};
+const textProperties = {
+  fusion: {
+    anyOf: [{ type: 'string', enum: ['rrf'] }, { type: 'object' }],
+    description: "With a vector: 'rrf', or { weights: { vector, text } }.",
+  },
+  fields: {
+    anyOf: [{ type: 'array', items: { type: 'string' } }, { type: 'object' }],
+    description: 'Text fields, or their weights.',
+  },
+  k1: { type: 'number', minimum: 0, default: 1.2 },
+  b: { type: 'number', minimum: 0, maximum: 1, default: 0.75 },
+  highlight: { type: 'boolean', default: false },
 };
 
 const DEFAULTS = {
@@ -136,6 +161,15 @@ function rowsOf(body: RequestBody, dimension: number): NewItem[] {
 function searchOptions(body: RequestBody, signal: AbortSignal): RefinedSearchOptions {
   const { vector: _vector, vectors: _vectors, positive: _positive, negative: _negative, ...options } = body;
   return { ...options, signal } as RefinedSearchOptions;
+}
+
+/** What the database cannot do of it, it refuses itself. */
+function search(
+  database: ServedDatabase,
+  query: SearchQuery,
+  options: RefinedSearchOptions,
+): Promise<SearchResult<Metadata, boolean, boolean>[]> {
+  return (database as RemoteDatabase).search(query, options);
 }
 
 function putRoute(name: 'add' | 'upsert', summary: string): Route {
@@ -289,7 +323,21 @@ const ROUTES: readonly Route[] = [
     properties: { vector, ...searchProperties, ...refineProperties },
     required: ['vector'],
     result: hits,
-    run: (database, body, { signal }) => database.search(body.vector!, searchOptions(body, signal)),
+    run: (database, body, { signal }) => search(database, body.vector!, searchOptions(body, signal)),
+  },
+  {
+    ...DEFAULTS,
+    name: 'searchText',
+    method: 'search',
+    summary: 'The k best items for a text, alone or together with a vector.',
+    vectors: 'vector',
+    properties: { text: { type: 'string' }, vector, ...textProperties, ...searchProperties, ...pageProperties },
+    required: ['text'],
+    result: hits,
+    run: (database, { text, vector: floats, fusion, fields, k1, b, highlight, ...rest }, { signal }) => {
+      const query = { text, vector: floats, fusion, fields, k1, b, highlight } as TextQuery;
+      return search(database, query, searchOptions(rest, signal));
+    },
   },
   {
     ...DEFAULTS,
@@ -311,7 +359,7 @@ const ROUTES: readonly Route[] = [
     result: hits,
     run: (database, body, { signal }) => {
       const query = { positive: body.positive as Id[], negative: (body.negative ?? []) as Id[] };
-      return (database as RemoteDatabase).search(query, searchOptions(body, signal));
+      return search(database, query, searchOptions(body, signal));
     },
   },
   {

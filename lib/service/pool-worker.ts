@@ -1,7 +1,7 @@
 // The program of a pool's worker thread: one event loop, attached to the engine of the thread that made the pool.
 import { parentPort, workerData } from 'node:worker_threads';
 import { SageDB } from '../sage-db.js';
-import type { VectorInput, VectorsInput } from '../types.js';
+import type { TextQuery, VectorInput, VectorsInput } from '../types.js';
 import { type PoolReply, type PoolRequest, type PoolWorkerData, packError } from './pool-messages.js';
 import type { TaskContext } from './sage-db-service-pool.js';
 
@@ -25,7 +25,7 @@ async function serve(request: Extract<PoolRequest, { call: number }>, signal: Ab
   const [query, options] = request.args;
   const withSignal = { ...(options as object | undefined), signal };
   return request.method === 'search'
-    ? database.search(query as VectorInput, withSignal)
+    ? database.search(query as VectorInput | TextQuery, withSignal)
     : database.batchSearch(query as VectorsInput, withSignal);
 }
 

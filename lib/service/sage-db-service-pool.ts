@@ -10,6 +10,7 @@ import type {
   LongOptions,
   Metadata,
   OpenOptions,
+  TextQuery,
   VectorInput,
   VectorsInput,
 } from '../types.js';
@@ -136,7 +137,7 @@ export class SageDBServicePool<M extends object = Metadata, Tasks extends object
     return this.#service.count(filter);
   }
 
-  search(query: VectorInput, options?: ServiceSearchOptions<M>): Promise<ServiceHit<M>[]> {
+  search(query: VectorInput | TextQuery, options?: ServiceSearchOptions<M>): Promise<ServiceHit<M>[]> {
     if (this.#options.dispatch !== 'workers') return this.#service.search(query, options);
     return this.#dispatch('search', query, options) as Promise<ServiceHit<M>[]>;
   }

@@ -9,6 +9,7 @@ import type {
   LongOptions,
   Metadata,
   OpenOptions,
+  TextQuery,
   VectorInput,
   VectorsInput,
 } from '../types.js';
@@ -115,7 +116,7 @@ export class SageDBService<M extends object = Metadata>
     return this.#call('count', (database) => database.count(filter));
   }
 
-  search(query: VectorInput, options?: ServiceSearchOptions<M>): Promise<ServiceHit<M>[]> {
+  search(query: VectorInput | TextQuery, options?: ServiceSearchOptions<M>): Promise<ServiceHit<M>[]> {
     return this.#call('search', (database) => database.search<true, boolean>(query, options));
   }
 

@@ -10,6 +10,7 @@ import type {
   SearchOptions,
   SearchResult,
   Stats,
+  TextQuery,
   VectorInput,
   VectorsInput,
 } from '../types.js';
@@ -57,7 +58,7 @@ export interface VectorService<M extends object = Metadata> {
   remove(ids: Id | readonly Id[]): Promise<number>;
   get(id: Id, options?: GetOptions): Promise<ServiceItem<M> | undefined>;
   count(filter?: Filter<M>): Promise<number>;
-  search(query: VectorInput, options?: ServiceSearchOptions<M>): Promise<ServiceHit<M>[]>;
+  search(query: VectorInput | TextQuery, options?: ServiceSearchOptions<M>): Promise<ServiceHit<M>[]>;
   batchSearch(queries: VectorsInput, options?: ServiceSearchOptions<M>): Promise<ServiceHit<M>[][]>;
   buildIndex(options?: LongOptions): Promise<void>;
   flush(): Promise<void>;

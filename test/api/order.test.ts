@@ -113,12 +113,15 @@ async function spied() {
     openVectors: false,
     openIndex: false,
     openM: false,
+    textFields: [],
+    openTextFields: false,
   };
   const database = await new Promise<NativeDatabase>((resolve, reject) => {
     native().open(options, (error, result) => (error ? reject(error) : resolve(result)));
   });
   const calls = { search: [] as number[], apply: 0, running: 0, most: 0 };
-  const spy: Pick<NativeDatabase, 'search' | 'apply'> = {
+  const spy: Pick<NativeDatabase, 'search' | 'apply' | 'textFields'> = {
+    textFields: () => database.textFields(),
     search: (queries, count, params, filters, tasks, callback) => {
       calls.search.push(count);
       calls.running++;

@@ -23,7 +23,7 @@ let server: SageDBServer;
 let document: Document;
 
 beforeAll(async () => {
-  database = await SageDB.open({ dimension: 2 });
+  database = await SageDB.open({ dimension: 2, textFields: ['a'] });
   server = await createServer(database, { port: 0 });
   document = (await (await fetch(`${server.url}/openapi.json`)).json()) as Document;
 });
@@ -43,6 +43,7 @@ const EXAMPLES: Record<string, unknown> = {
   groupBy: 'a',
   groupSize: 1,
   diversity: 0.5,
+  explain: true,
   candidates: 5,
   positive: ['x'],
   negative: [],
@@ -57,6 +58,12 @@ const EXAMPLES: Record<string, unknown> = {
   offset: 0,
   orderBy: 'a',
   select: ['a'],
+  text: 'words',
+  fusion: 'rrf',
+  fields: ['a'],
+  k1: 1,
+  b: 0.5,
+  highlight: true,
 };
 
 describe('OpenAPI', () => {
@@ -99,7 +106,7 @@ describe('OpenAPI', () => {
       }
       expect((await send({ ...Object.fromEntries(fields), more: 1 })).status).toBe(400);
     }
-    expect(operations).toBe(24);
+    expect(operations).toBe(25);
   });
 });
 

@@ -30,12 +30,12 @@ const codeOf = (call: Promise<unknown>) =>
   );
 
 beforeAll(async () => {
-  local = await SageDB.open<Meta>({ dimension, metric: 'l2' });
+  local = await SageDB.open<Meta>({ dimension, metric: 'l2', textFields: ['title'] });
   server = await createServer(local, { port: 0 });
   remote = await SageDB.connect<Meta>(server.url, { maxConnections: 1 });
   await local.addBatch(
     Array.from({ length: rows }, (_, i) => vector(i)),
-    Array.from({ length: rows }, (_, i) => ({ title: `title ${i}`, group: i % 7 })),
+    Array.from({ length: rows }, (_, i) => ({ title: `title ${i}${' and more'.repeat(i % 5)}`, group: i % 7 })),
     { ids: Array.from({ length: rows }, (_, i) => (i % 3 === 0 ? `s${i}` : i)) },
   );
 });
@@ -84,6 +84,42 @@ describe('searches', () => {
     expect(calls[1]).toEqual(calls[0]);
   });
 
+  it.each([
+    {},
+    { highlight: true, k: 3, includeMetadata: false },
+    { fields: { title: 2 }, k1: 0.5, b: 0, offset: 1 },
+    { groupBy: 'group', filter: { group: { $lt: 4 } } },
+  ] as const)('by text, alone and with a vector: %j', async (options) => {
+    const text = 'title 17 nowhere';
+    expect((await both((database) => database.search({ text, ...options }))).length).toBeGreaterThan(2);
+    for (const fusion of [undefined, 'rrf', { weights: { vector: 1, text: 3 } }] as const) {
+      const query = { text, vector: vector(5.5), ...options, ...(fusion && { fusion }) };
+      expect(
+        (await both((database) => database.search(query, { exact: true, includeVector: true })))[0],
+      ).toHaveProperty('vector');
+    }
+    const hook = { rerank: <T>(hits: T[]) => hits.reverse(), k: 4 };
+    const { k: _, ...rest } = { k: 0, ...options };
+    expect(await both((database) => database.search({ text, ...rest }, hook))).toHaveLength(4);
+  });
+
+  it('explained', async () => {
+    for (const [query, options] of [
+      [vector(5.5), { filter: { group: 3 } }],
+      [{ id: 's6' }, {}],
+      [{ text: 'title 17', vector: vector(1), k: 3 }, { includeVector: true }],
+      [vector(1), { rerank: <T>(hits: T[]) => hits.slice(1) }],
+    ] as const) {
+      const answers = [local, remote].map((database) => database.search(query, { ...options, explain: true }));
+      const [expected, got] = await Promise.all(answers);
+      expect(got!.explain.plans.length).toBeGreaterThan(0);
+      expect(got!.explain.microseconds.total).toBeGreaterThan(0);
+      expect({ ...got!.explain, microseconds: 0 }).toEqual({ ...expected!.explain, microseconds: 0 });
+      expect([...got!]).toEqual([...expected!]);
+    }
+    expect(await remote.search(vector(1))).not.toHaveProperty('explain');
+  });
+
   it('raw', async () => {
     for (const options of [{}, { includeVector: true }, { includeMetadata: true, k: 3 }, { radius: 0, k: 2 }]) {
       await both((database) => database.searchRaw(vector(9), options));
@@ -101,6 +137,16 @@ describe('searches', () => {
       (d) => d.search(vector(1), { diversity: 2 }),
       (d) => d.search(vector(1), { rerank: () => [{ id: 'x', score: 1, metadata: { title: '', group: 1 } }] }),
       (d) => d.search(vector(1), { rerank: 5 as never }),
+      (d) => d.search(null as never),
+      (d) => d.search({ text: 5 } as never),
+      (d) => d.search({ text: 'a', b: 2 }),
+      (d) => d.search({ text: 'a', k: 2 }, { k: 3 }),
+      (d) => d.search({ text: 'a', fields: ['other'] }),
+      (d) => d.search({ text: 'a', vector: [1] }),
+      (d) => d.search({ text: 'a', fusion: 'rrf' }),
+      (d) => d.search({ text: 'a' }, { diversity: 0.5 }),
+      (d) => d.search(vector(1), { explain: 1 } as never),
+      (d) => d.search(vector(1), { more: 1 } as never),
       (d) => d.searchRaw([1]),
       (d) => d.searchRaw(vector(1), { k: 0 }),
       (d) => d.findDuplicates({} as never),

@@ -18,6 +18,7 @@ import type {
   SearchOptions,
   SearchResult,
   Stats,
+  TextQuery,
   VectorDatabase,
   VectorInput,
   VectorsInput,
@@ -172,10 +173,14 @@ export class SequentialDatabase<M extends object = Metadata> implements VectorDa
   }
 
   async search<IM extends boolean = true, IV extends boolean = false>(
-    query: VectorInput,
+    query: VectorInput | TextQuery,
     options: SearchOptions<M, IM, IV> = {},
   ): Promise<SearchResult<M, IM, IV>[]> {
     this.#open();
+    if (typeof query === 'object' && 'text' in query) {
+      if (query.vector === undefined) throw new SageDBError('INVALID_ARGUMENT', 'the baseline searches vectors only');
+      return this.search(query.vector, options);
+    }
     const { signal } = options;
     if (signal?.aborted) throw new SageDBError('ABORTED', 'the operation was aborted', { cause: signal.reason });
     this.#searches++;
@@ -230,7 +235,7 @@ export class SequentialDatabase<M extends object = Metadata> implements VectorDa
       indexedRows: this.size,
       freshRows: 0,
       deletedRows: 0,
-      memory: { vectors: 0, codes: 0, index: 0, metadata: 0, ids: 0, scratch: 0, total: 0 },
+      memory: { vectors: 0, codes: 0, index: 0, metadata: 0, text: 0, ids: 0, scratch: 0, total: 0 },
       build: { running: false, done: 0, total: 0, lastSeconds: 0, lastPublishMicroseconds: 0, lastError: '' },
       storage: {
         durableSequence: 0,

@@ -1,0 +1,45 @@
+// One search with more to it than a batch carries: by text, hybrid, with highlights or an explanation.
+//
+// Thread safety: read on the JavaScript thread, runs on the libuv pool.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "binding/js_results.h"
+#include "binding/task.h"
+#include "engine/sage_db.h"
+
+namespace sagedb {
+
+class DetailedSearch : public Napi::AsyncWorker {
+ public:
+  // request: { vector?, params, filter?, text?, model?, explain, task? }; params as of SearchBatch, model: k1, b, fusion (0 ranks, 1
+  // weights), weight of the vector, weight of the text, highlight (0, 1), then one weight per text field.
+  // callback(error, …PackedSearch::to_js, highlights: Uint32Array, explain: object | undefined).
+  DetailedSearch(const Napi::Function& callback, std::shared_ptr<const SageDB> engine, const Napi::Object& request,
+                 std::uint32_t dimension);
+
+ protected:
+  void Execute() override;
+  void OnOK() override;
+
+ private:
+  const std::shared_ptr<const SageDB> engine_;
+  AlignedVector<float> vector_;
+  std::string filter_;
+  TaskPtr task_;
+  SearchRequest request_;
+  std::optional<PackedSearch> packed_;
+  std::vector<std::uint32_t> highlights_;
+  std::optional<Explain> explain_;
+  std::optional<Error> error_;
+};
+
+// textWords(text) -> { words: string[], places: Uint32Array of begin and end in UTF-16 units }.
+void export_text_functions(Napi::Env env, Napi::Object exports);
+
+}  // namespace sagedb
