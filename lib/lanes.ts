@@ -9,16 +9,16 @@ export interface LaneUser {
  * a few large batches use the engine as well as many small ones and leave threads for others. Who waits is served in order of arrival.
  */
 export class Lane {
-  readonly #width: number;
+  readonly width: number;
   #inside = 0;
   readonly #waiting: LaneUser[] = [];
 
   constructor(width: number) {
-    this.#width = width;
+    this.width = width;
   }
 
   request(user: LaneUser): void {
-    if (this.#inside < this.#width) {
+    if (this.#inside < this.width) {
       this.#inside++;
       user.enter();
     } else {
@@ -38,8 +38,8 @@ export class Lane {
   }
 }
 
-/** Coalesced searches. One batch at a time keeps every core busy and gathers the most; a second one was measured to gain nothing. */
-export const searchLane = new Lane(1);
+/** Coalesced searches. A second batch keeps the cores busy while the event loop delivers the first; a third gains nothing. */
+export const searchLane = new Lane(2);
 /** Batches, exact scans and huge lists: apart, so that they do not hold up cheap searches. */
 export const bulkLane = new Lane(1);
 /** get, has, count, find. */

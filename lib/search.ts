@@ -10,6 +10,11 @@ import { COPIED_AT_ONCE_BYTES, rowProblem, steadyVector, type VectorSource } fro
 
 /** Queries that go to the addon as one piece of work: bounds how long a later search waits for it. */
 const MAX_COALESCED = 256;
+/**
+ * So many waiting searches are worth a batch of their own while another one is under way: the engine answers it while the event loop
+ * turns the hits of the other into objects. Fewer wait for the batch to end, as small batches that overlap were measured to be slower.
+ */
+const OVERLAPPING = 8;
 /** Of one batchSearch: each piece is answered from one snapshot. */
 const MAX_PIECE = 1024;
 const MAX_PIECE_BYTES = 4 << 20;
@@ -99,13 +104,14 @@ class Coalescer implements LaneUser {
 
   #schedule(): void {
     if (this.#scheduled) return;
+    if (this.#inFlight > 0 && this.#waiting.length < OVERLAPPING) return;
     this.#scheduled = true;
     atEndOfTurn(() => this.#lane.request(this));
   }
 
   enter(): void {
     this.#scheduled = false;
-    const batch = this.#waiting.splice(0, MAX_COALESCED);
+    const batch = this.#waiting.splice(0, this.#nextBatch());
     const { queries, entries } = this.#collect(batch);
     if (entries.length > 0) {
       this.#dispatch(queries, entries);
@@ -114,6 +120,13 @@ class Coalescer implements LaneUser {
       this.#notifyIdle();
     }
     this.#reclaim(batch.length);
+  }
+
+  /** Half of many when nothing is under way, so that there are two batches to overlap. */
+  #nextBatch(): number {
+    const waiting = this.#waiting.length;
+    const halve = this.#lane.width > 1 && this.#inFlight === 0 && waiting >= 2 * OVERLAPPING;
+    return Math.min(halve ? Math.ceil(waiting / 2) : waiting, MAX_COALESCED);
   }
 
   /** The first `queries` places of the staging area are free again. */
@@ -181,6 +194,7 @@ class Coalescer implements LaneUser {
   #done(): void {
     this.#inFlight--;
     this.#lane.leave();
+    if (this.#waiting.length > 0) this.#schedule();
     this.#notifyIdle();
   }
 

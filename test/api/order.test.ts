@@ -144,29 +144,35 @@ describe('coalescing', () => {
   const ids = (reader: { rows: (s: typeof spec) => { id: unknown }[] }, s: typeof spec) =>
     reader.rows(s).map((row) => row.id);
 
-  test('searches of one turn go as one batch, however deep in promise chains they are made', async () => {
+  test('searches of one turn go together, however deep in promise chains they are made; many as two batches', async () => {
     const { database, spy, calls } = await spied();
     const searches = new Searches(spy, 2, false);
     const later = async (depth: number): Promise<unknown> => {
       for (let i = 0; i < depth; i++) await null;
       return searches.one([1, 2], spec, ids);
     };
+    await Promise.all(Array.from({ length: 15 }, (_, i) => later(i)));
+    expect(calls.search).toEqual([15]);
     await Promise.all(Array.from({ length: 64 }, (_, i) => later(i)));
-    expect(calls.search).toEqual([64]);
+    expect(calls.search).toEqual([15, 32, 32]);
+    expect(calls.most).toBe(2);
     database.close(() => {});
   });
 
-  test('while a batch is under way, later searches gather; one is under way at once', async () => {
+  test.each([
+    ['few', 7, 1, 1],
+    ['many', 50, 20, 2],
+  ])('while a batch is under way, later searches gather: %s', async (_, turns, perTurn, most) => {
     const { database, spy, calls } = await spied();
     const searches = new Searches(spy, 2, false);
     const all: Promise<unknown>[] = [];
-    for (let turn = 0; turn < 50; turn++) {
-      for (let i = 0; i < 20; i++) all.push(searches.one([i, turn], spec, ids));
+    for (let turn = 0; turn < turns; turn++) {
+      for (let i = 0; i < perTurn; i++) all.push(searches.one([i, turn], spec, ids));
       await new Promise((resolve) => setImmediate(resolve));
     }
     await Promise.all(all);
-    expect(calls.search.reduce((sum, n) => sum + n, 0)).toBe(1000);
-    expect(calls.most).toBe(1);
+    expect(calls.search.reduce((sum, n) => sum + n, 0)).toBe(turns * perTurn);
+    expect(calls.most).toBeLessThanOrEqual(most);
     database.close(() => {});
   });
 
@@ -187,6 +193,7 @@ describe('coalescing', () => {
     const answers = await Promise.all(Array.from({ length: 900 }, (_, i) => searches.one([i, 0], spec, ids)));
     for (const [i, answer] of answers.entries()) expect(answer[0]).toBe(i);
     expect(calls.search).toEqual([256, 256, 256, 132]);
+    expect(calls.most).toBe(2);
     database.close(() => {});
   });
 
