@@ -89,7 +89,11 @@ async function write(
   return done;
 }
 
+/** Other than JSON.stringify, which writes -0 as 0. */
+const numberText = (value: number) => (Object.is(value, -0) ? '-0' : `${value}`);
+
 function lineOf({ id, metadata }: AnyItem, vector: Float32Array | undefined): string {
-  const line = vector === undefined ? { id, metadata } : { id, metadata, vector: Array.from(vector) };
-  return `${JSON.stringify(line)}\n`;
+  const item = JSON.stringify({ id, metadata });
+  if (vector === undefined) return `${item}\n`;
+  return `${item.slice(0, -1)},"vector":[${Array.from(vector, numberText).join()}]}\n`;
 }

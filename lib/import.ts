@@ -71,10 +71,10 @@ async function load(
   };
   for await (const entry of entries) {
     // A batch has ids throughout or takes assigned numbers throughout.
-    if (batch.length === size || (batch.length > 0 && (batch[0]?.id === undefined) !== (entry.id === undefined)))
-      await commit();
+    if (batch.length > 0 && (batch[0]?.id === undefined) !== (entry.id === undefined)) await commit();
     if (signal?.aborted) throw abortedError(signal);
     batch.push(entry);
+    if (batch.length === size) await commit();
   }
   await commit();
   const { total } = progress();

@@ -12,6 +12,7 @@ export const MAX_METADATA_LENGTH = 16 * 1024 * 1024;
  * undefined is left out, as in JSON. Everything that JSON.stringify would change without a word is refused: NaN and Infinity, undefined
  * in arrays, bigint, functions, symbols, and instances of classes, among them Date (pass `date.toISOString()` or
  * `date.getTime()`), Map, Set and typed arrays; `toJSON` is never called. A `__proto__` key is data like any other.
+ * Only -0 is kept as 0, which every filter and comparison takes for the same.
  *
  * JSON.stringify is not used for the whole: checking and writing must see the same values even when getters or proxies answer
  * differently the second time.

@@ -96,6 +96,19 @@ describe('round trip', () => {
     expectSame(await contentOf(piped), want, exact);
   });
 
+  test('a negative zero stays one', async () => {
+    await using db = await SageDB.open({ dimension: 3, metric: 'l2' });
+    await db.add([-0, 0, -1e-45]);
+    for (const name of ['zero', 'zero.jsonl']) {
+      await db.export(at(name));
+      await using copy = await SageDB.open({ dimension: 3, metric: 'l2' });
+      await copy.import(at(name));
+      // toEqual tells -0 from 0.
+      expect((await contentOf(copy))[0]?.vector).toEqual(Float32Array.of(-0, 0, -1e-45));
+    }
+    expect(readFileSync(at('zero.jsonl'), 'utf8')).toContain('[-0,0,-1.401298464324817e-45]');
+  });
+
   test('the files are what others read: JSON Lines and npy', async () => {
     await using db = await SageDB.open({ dimension: 2, metric: 'l2' });
     await db.add([1, 2.5], { a: 'x' }, { id: 'first' });

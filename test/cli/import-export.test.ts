@@ -1,6 +1,7 @@
 // Property: what one database exports another imports, in every format that the command line reads; bad files end with their place, and
 // a new database gets dimension and metric from the command.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -104,4 +105,19 @@ it.each([
   const got = await sagedb(['import', at(`into-${name}`), at(name), '--metric', 'l2']);
   expect([got.code, got.stderr]).toEqual([code, expect.stringContaining(message)]);
   expect(got.stderr).not.toContain('    at ');
+  expect(existsSync(at(`into-${name}`))).toBe(false);
+});
+
+it('a failed import leaves what was there before, and the batches that it wrote', async () => {
+  await writeFile(at('late.jsonl'), '{"vector":[1,2]}\n{"vector":[1]}\n');
+  const run = (path: string, ...more: string[]) => sagedb(['import', at(path), at('late.jsonl'), ...more]);
+  await mkdir(at('kept/deep'), { recursive: true });
+  await writeFile(at('kept/deep/notes.txt'), 'mine');
+  for (const path of ['kept/deep', 'kept/deep/more/levels']) {
+    expect((await run(path)).stderr).toContain('late.jsonl:2: vector: ');
+    expect(await readdir(at('kept'), { recursive: true })).toEqual(['deep', join('deep', 'notes.txt')]);
+  }
+  expect((await run('some', '--batch', '1')).code).toBe(1);
+  await using db = await SageDB.open({ path: at('some'), readOnly: true });
+  expect(db.size).toBe(1);
 });

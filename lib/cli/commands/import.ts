@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { SageDB } from '../../sage-db.js';
 import type { ImportItem, Metric } from '../../types.js';
 import { integerOption, textOption } from '../arguments.js';
 import type { Command } from '../command.js';
 import { METRICS } from '../database.js';
 import { FORMATS, formatOf, type ImportFormat, importSource } from '../import-source.js';
+import { NewDatabase } from '../new-database.js';
 import { count, printJson, seconds } from '../output.js';
 import { ProgressReport } from '../progress.js';
 
@@ -22,7 +21,7 @@ export const importCommand: Command = {
   summary: 'add the items of a file to a database, which is made when it does not exist',
   description: [
     'jsonl: one {"id", "vector", "metadata"} per line; id and metadata may be missing. npy, fvecs: vectors alone. csv: the first line names the columns; id, vector (numbers between spaces or commas) and the rest as metadata. folder: what `sagedb export` writes.',
-    'Batches are written whole or not at all. A bad item ends the import with its place in the file; the batches before stay.',
+    'Batches are written whole or not at all. A bad item ends the import with its place in the file; the batches before stay, and a new database without any is removed again.',
     'A new database gets the dimension of the first item. Its index is built before the command ends.',
   ],
   positionals: ['path', 'file'],
@@ -50,26 +49,31 @@ export const importCommand: Command = {
     const metric = textOption(invocation, 'metric') as Metric | undefined;
     const started = performance.now();
     const progress = new ProgressReport('import', { quiet: json });
-    const exists = existsSync(join(path, 'CURRENT'));
-    await using database = await SageDB.open({ path, metric, ...(!exists && { dimension }) });
-    let imported: number;
+    const made = await NewDatabase.at(path);
+    let imported = 0;
+    let size = 0;
     try {
-      // Of a file that it reads by itself the import knows how far it is; other items are counted.
-      imported = await database.import(typeof items === 'string' ? items : counted(items, progress), {
-        batchSize,
-        replace: options.replace === true,
-        onProgress: ({ done, total }) => progress.update(done, total, format === 'jsonl' ? 'bytes' : 'rows'),
-      });
-      await database.buildIndex({ onProgress: ({ done, total }) => progress.update(done, total, 'rows indexed') });
+      await using database = await SageDB.open({ path, metric, ...(made && { dimension }) });
+      try {
+        // Of a file that it reads by itself the import knows how far it is; other items are counted.
+        imported = await database.import(typeof items === 'string' ? items : counted(items, progress), {
+          batchSize,
+          replace: options.replace === true,
+          onProgress: ({ done, total }) => progress.update(done, total, format === 'jsonl' ? 'bytes' : 'rows'),
+        });
+        await database.buildIndex({ onProgress: ({ done, total }) => progress.update(done, total, 'rows indexed') });
+      } finally {
+        size = database.size;
+      }
+    } catch (error) {
+      if (size === 0) await made?.remove();
+      throw error;
     } finally {
       progress.end();
     }
     const milliseconds = Math.round(performance.now() - started);
-    if (json) printJson({ imported, items: database.size, milliseconds });
-    else
-      console.log(
-        `${count(imported)} items from ${file}, ${count(database.size)} in ${path} (${seconds(milliseconds)})`,
-      );
+    if (json) printJson({ imported, items: size, milliseconds });
+    else console.log(`${count(imported)} items from ${file}, ${count(size)} in ${path} (${seconds(milliseconds)})`);
     return 0;
   },
 };
