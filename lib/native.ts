@@ -181,8 +181,8 @@ export interface NativeAddon {
   hardwareThreads(): number;
   /** Bytes outside of the heap that V8 has been told about in this environment, by anyone. */
   reportedMemory(): number;
-  /** `kernels`: all that this processor runs, best first. */
-  buildInfo(): { compiler: string; parallel: string; chosenKernels: string; kernels: string[] };
+  /** `features`: the processor's; `kernels`: all that it runs, best first. */
+  buildInfo(): { compiler: string; parallel: string; features: string[]; chosenKernels: string; kernels: string[] };
 }
 
 const require = createRequire(import.meta.url);

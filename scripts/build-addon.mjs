@@ -37,8 +37,8 @@ function works(command, ...args) {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 }
 
-// What the engine asks of a compiler's library beyond plain C++17. g++ 10 has all of the language, but not this.
-const probe = '#include <charconv>\nbool f(const char* p, double& d) { return std::from_chars(p, p, d).ptr == p; }\n';
+// A compiler may know the flag and yet have a library that is older than the language.
+const probe = '#include <optional>\n#include <shared_mutex>\n#include <string_view>\nstd::optional<std::string_view> f(std::shared_mutex&);\n';
 
 function compilesProbe(compiler) {
   return spawnSync(compiler, ['-std=c++17', '-fsyntax-only', '-x', 'c++', '-'], { input: probe }).status === 0;
@@ -52,18 +52,18 @@ function checkTools() {
     const compilers = process.env.CXX ? [process.env.CXX.split(' ')[0]] : ['c++', 'g++', 'clang++'];
     const present = compilers.filter((c) => works(c, '--version'));
     // The first is the one that CMake takes.
-    if (present.length === 0) missing.push('a C++17 compiler (g++ 11 or newer, or clang++ with its library)');
+    if (present.length === 0) missing.push('a C++17 compiler (g++ 10 or newer, or clang++ with its library)');
     else if (!compilesProbe(present[0])) {
-      missing.push(`a newer C++ compiler than ${present[0]}, whose library has no std::from_chars for double (g++ 11 or newer; CXX names another one)`);
+      missing.push(`a newer C++ compiler than ${present[0]}, which does not know C++17 (g++ 10 or clang 10 or newer; CXX names another one)`);
     }
     if (!works('ninja', '--version') && !works('make', '--version')) missing.push('make (or ninja)');
   }
   if (missing.length === 0) return;
   const hint =
     process.platform === 'darwin'
-      ? 'xcode-select --install && brew install cmake libomp'
+      ? 'xcode-select --install && brew install cmake'
       : process.platform === 'win32'
-        ? 'install CMake and the Visual Studio Build Tools with the C++ workload'
+        ? 'install CMake and the Visual Studio Build Tools with the C++ workload and its clang-cl'
         : existsSync('/etc/alpine-release')
           ? 'apk add cmake g++ make'
           : existsSync('/etc/debian_version')
@@ -86,6 +86,8 @@ checkTools();
 const args = [cmakeJs(), 'build', '--directory', root, '--out', resolve(root, options.out)];
 args.push('--parallel', String(availableParallelism()));
 if (options.config === 'Debug') args.push('--debug');
+// The kernels use clang's attributes and flags.
+if (process.platform === 'win32') args.push('--toolset', 'ClangCL');
 for (const define of options.defines) args.push(`--CD${define}`);
 // Quiet means: say something only when it fails.
 const built = spawnSync(process.execPath, args, { cwd: root, stdio: options.quiet ? 'pipe' : 'inherit' });

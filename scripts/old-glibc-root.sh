@@ -3,7 +3,7 @@
 # A binary it links runs on every glibc from 2.25 on. `npm run prebuilds -- --old-glibc` compiles with it, test/packaging/minimal-root.mjs
 # runs the installed package in it. Needs root and debootstrap.
 #
-# Debian 11's own g++ 10 will not do: its library has no std::from_chars for double.
+# Debian 11's own g++ 10 will not do: what ships is compiled by the compiler that is tested.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD/build-root-bullseye

@@ -7,10 +7,9 @@
 #include <nmmintrin.h>
 #elif defined(__aarch64__)
 #include <arm_acle.h>
-#if defined(__linux__)
-#include <sys/auxv.h>
 #endif
-#endif
+
+#include "base/cpu_features.h"
 
 namespace sagedb {
 namespace {
@@ -69,12 +68,9 @@ SAGEDB_TARGET_CRC std::uint32_t crc32c_arm(std::uint32_t crc, const void* data, 
 
 Function choose() noexcept {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("sse4.2")) return crc32c_sse42;
-#elif defined(__aarch64__) && defined(__APPLE__)
-  return crc32c_arm;
-#elif defined(__aarch64__) && defined(__linux__)
-  constexpr unsigned long kHwcapCrc32 = 1ul << 7;
-  if ((::getauxval(AT_HWCAP) & kHwcapCrc32) != 0) return crc32c_arm;
+  if (cpu_features().sse42) return crc32c_sse42;
+#elif defined(__aarch64__)
+  if (cpu_features().crc32) return crc32c_arm;
 #endif
   return crc32c_scalar;
 }

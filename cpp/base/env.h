@@ -87,7 +87,7 @@ class Env {
   virtual std::unique_ptr<FileLock> lock(const std::string& path) = 0;
   // A second name for the same bytes: hard link, else copy-on-write clone, else a synced copy. `to` must not exist.
   virtual void link_or_copy(const std::string& from, const std::string& to) = 0;
-  virtual void random_bytes(void* out, std::size_t size) = 0;
+  virtual void random_bytes(void* out, std::size_t size);  // the system's, unless a simulated disk wants to repeat them
 };
 
 std::string join_path(const std::string& dir, const std::string& name);

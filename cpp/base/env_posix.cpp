@@ -1,3 +1,6 @@
+// The operating system's files on Linux, macOS and other Unix systems.
+#if !defined(_WIN32)
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -10,7 +13,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <random>
 #include <set>
 #include <system_error>
 
@@ -75,14 +77,22 @@ int open_file(const char* operation, const std::string& path, int flags) {
   return fd;
 }
 
-void sync_fd(int fd, const char* operation, const std::string& path) {
+// Not retried on EINTR or EIO: a failed sync may have dropped the dirty pages.
+void sync_fd(int fd, const std::string& path) {
 #if defined(__APPLE__)
   // fsync() alone leaves the bytes in the drive's cache on macOS.
   if (::fcntl(fd, F_FULLFSYNC) == 0) return;
-  if (::fsync(fd) != 0) fail(operation, path);
+  if (::fsync(fd) != 0) fail("sync", path);
 #else
-  // Not retried on EINTR or EIO: a failed sync may have dropped the dirty pages.
-  if (::fdatasync(fd) != 0) fail(operation, path);
+  if (::fdatasync(fd) != 0) fail("sync", path);
+#endif
+}
+
+void sync_folder(int fd, const std::string& path) {
+#if defined(__APPLE__)
+  sync_fd(fd, path);
+#else
+  if (::fsync(fd) != 0) fail("sync", path);
 #endif
 }
 
@@ -120,7 +130,7 @@ class PosixWritableFile final : public WritableFile {
     }
   }
 
-  void sync() override { sync_fd(fd_.get(), "sync", path_); }
+  void sync() override { sync_fd(fd_.get(), path_); }
 
  private:
   const Fd fd_;
@@ -323,7 +333,7 @@ class PosixEnv final : public Env {
   }
   void sync_dir(const std::string& path) override {
     const Fd fd(open_file("open", path, O_RDONLY | O_DIRECTORY));
-    if (::fsync(fd.get()) != 0) fail("sync", path);
+    sync_folder(fd.get(), path);
   }
   std::unique_ptr<FileLock> lock(const std::string& path) override {
     return std::make_unique<PosixFileLock>(open_file("lock", path, O_RDWR | O_CREAT), path);
@@ -332,11 +342,6 @@ class PosixEnv final : public Env {
     if (::link(from.c_str(), to.c_str()) == 0) return;
     if (errno == EEXIST || errno == ENOSPC || errno == ENOENT) fail("link", to);
     copy_file(from, to);
-  }
-  void random_bytes(void* out, std::size_t size) override {
-    auto* p = static_cast<unsigned char*>(out);
-    std::random_device device;
-    for (std::size_t i = 0; i < size; ++i) p[i] = static_cast<unsigned char>(device());
   }
 
  private:
@@ -369,16 +374,6 @@ Env& Env::real() {
   return env;
 }
 
-std::string join_path(const std::string& dir, const std::string& name) {
-  return dir.empty() || dir.back() == '/' ? dir + name : dir + "/" + name;
-}
-
-std::string parent_path(const std::string& path) {
-  std::size_t end = path.size();
-  while (end > 1 && path[end - 1] == '/') --end;
-  const std::size_t slash = path.rfind('/', end - 1);
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 }  // namespace sagedb
+
+#endif  // !_WIN32

@@ -7,11 +7,19 @@
 #include <thread>
 #include <vector>
 
-#ifdef __linux__
+#if defined(__linux__)
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#elif defined(__APPLE__)
+#include <pthread.h>
+#elif defined(_WIN32)
+#ifndef NOMINMAX
+#define NOMINMAX
+#endif
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
 #endif
 
 namespace sagedb {
@@ -90,9 +98,13 @@ void parallel_for(std::size_t count, std::size_t grain, int threads,
 }
 
 void lower_thread_priority() noexcept {
-#ifdef __linux__
+#if defined(__linux__)
   // On Linux the nice value belongs to the thread.
   setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), 5);
+#elif defined(__APPLE__)
+  pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0);
+#elif defined(_WIN32)
+  SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_BELOW_NORMAL);
 #endif
 }
 

@@ -1,9 +1,9 @@
 #include "base/json.h"
 
 #include <algorithm>
-#include <charconv>
 #include <numeric>
 
+#include "base/number_text.h"
 #include "base/wtf8.h"
 
 namespace sagedb {
@@ -171,8 +171,7 @@ class Parser {
       if (digits() == 0) fail("expected a digit");
     }
     double value = 0;
-    const auto result = std::from_chars(text_.data() + begin, text_.data() + at_, value);
-    if (result.ec != std::errc() || result.ptr != text_.data() + at_) fail("number out of range");
+    if (!parse_number(text_.substr(begin, at_ - begin), value)) fail("number out of range");
     return value;
   }
 
@@ -248,12 +247,8 @@ void preview(const JsonValue& v, std::string& out, std::size_t limit) {
     case JsonValue::Type::boolean:
       out += v.boolean ? "true" : "false";
       return;
-    case JsonValue::Type::number: {
-      char digits[32];
-      const auto end = std::to_chars(digits, digits + sizeof digits, v.number);
-      out.append(digits, end.ptr);
-      return;
-    }
+    case JsonValue::Type::number:
+      return append_number(out, v.number);
     case JsonValue::Type::string:
       out += '"';
       out += v.string.substr(0, limit);

@@ -8,6 +8,7 @@
 #include <cstring>
 #else
 #include <sys/mman.h>
+#include <unistd.h>
 #endif
 
 namespace sagedb {
@@ -21,9 +22,19 @@ std::byte* allocate_pages(std::size_t bytes) {
 }
 void free_pages(std::byte* p, std::size_t) noexcept { _aligned_free(p); }
 #else
+namespace {
+
+// 16 or 64 KB on some arm64 systems; munmap() takes nothing that begins between two pages.
+std::size_t page_size() noexcept {
+  static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+}  // namespace
+
 std::byte* allocate_pages(std::size_t bytes) {
   const bool huge = bytes >= kHugePage;
-  const std::size_t size = round_up(bytes, 4096);
+  const std::size_t size = round_up(bytes, page_size());
   const std::size_t span = huge ? size + kHugePage : size;
   void* p = mmap(nullptr, span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED) throw Error(ErrorCode::OUT_OF_MEMORY, "cannot allocate " + std::to_string(bytes) + " bytes");
@@ -40,7 +51,7 @@ std::byte* allocate_pages(std::size_t bytes) {
   return begin + skip;
 }
 void free_pages(std::byte* p, std::size_t bytes) noexcept {
-  if (p != nullptr) munmap(p, round_up(bytes, 4096));
+  if (p != nullptr) munmap(p, round_up(bytes, page_size()));
 }
 #endif
 

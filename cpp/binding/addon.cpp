@@ -11,6 +11,7 @@
 #include "binding/database.h"
 #include "binding/js_args.h"
 #include "binding/js_errors.h"
+#include "binding/pin_module.h"
 #include "binding/task.h"
 #include "binding/write_group.h"
 
@@ -50,6 +51,7 @@ Napi::Value create_write_group(const Napi::CallbackInfo& info) {
 }  // namespace
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  pin_module();
   auto* data = new AddonData();
   env.SetInstanceData(data);
   env.AddCleanupHook([state = data->state] { state->exiting = true; });

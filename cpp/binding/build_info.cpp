@@ -1,7 +1,9 @@
 #include "binding/build_info.h"
 
 #include <string>
+#include <vector>
 
+#include "base/cpu_features.h"
 #include "kernels/kernels.h"
 
 namespace sagedb {
@@ -35,9 +37,13 @@ Napi::Value build_info(const Napi::CallbackInfo& info) {
   const KernelTable* const* tables = supported_kernels(&count);
   Napi::Array names = Napi::Array::New(env, count);
   for (std::uint32_t i = 0; i < count; ++i) names.Set(i, tables[i]->name);
+  const std::vector<std::string> found = cpu_feature_names();
+  Napi::Array features = Napi::Array::New(env, found.size());
+  for (std::uint32_t i = 0; i < found.size(); ++i) features.Set(i, found[i]);
   Napi::Object result = Napi::Object::New(env);
   result.Set("compiler", compiler());
   result.Set("parallel", parallel());
+  result.Set("features", features);
   result.Set("kernels", names);
   result.Set("chosenKernels", kernels().name);
   return result;

@@ -1,6 +1,7 @@
 // Property: the command line answers with the documented exit codes (0 done, 1 failed, 2 wrong usage), keeps results on stdout and
 // messages on stderr, and its JSON parses.
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { optionsOf } from '../../lib/cli/command.js';
 import { COMMANDS } from '../../lib/cli/commands.js';
@@ -15,6 +16,16 @@ test('doctor reports this machine and its self-test passes', async () => {
   expect(report.binary).toMatch(/\.node$/);
   expect(report.supportedKernels).toContain(report.kernels);
   expect(report.checks.map((check: { ok: boolean }) => check.ok)).toEqual([true, true, true]);
+});
+
+const flags = process.platform === 'linux' && process.arch === 'x64' ? readFileSync('/proc/cpuinfo', 'utf8') : '';
+
+test.skipIf(flags === '')('doctor names the features that the system sees', async () => {
+  const { features } = JSON.parse((await sagedb(['doctor', '--json'])).stdout);
+  const seen = new Set(/^flags\s*:(.*)$/m.exec(flags)?.[1]?.trim().split(' '));
+  const names = { 'sse4.2': 'sse4_2', avx2: 'avx2', avx512f: 'avx512f', avx512vnni: 'avx512_vnni' };
+  for (const [feature, flag] of Object.entries(names))
+    expect([feature, features.includes(feature)]).toEqual([feature, seen.has(flag)]);
 });
 
 test('bench shows recall beside every speed', async () => {

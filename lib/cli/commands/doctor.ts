@@ -10,6 +10,7 @@ interface Report {
   node: string;
   platform: string;
   processor: string;
+  features: string[];
   binary: string;
   origin: 'prebuilt' | 'built here';
   compiler: string;
@@ -87,6 +88,7 @@ async function examine(): Promise<Report> {
     node: process.version,
     platform: `${process.platform}-${process.arch}${libc()}`,
     processor: cpus()[0]?.model.trim() || 'unknown',
+    features: info.features,
     binary,
     origin: /[\\/]prebuilds[\\/]/.test(binary) ? 'prebuilt' : 'built here',
     compiler: info.compiler,
@@ -105,6 +107,7 @@ function print(report: Report): void {
     ['node', report.node],
     ['platform', report.platform],
     ['processor', report.processor],
+    ['features', report.features.join(', ') || 'none beyond the platform'],
     ['binary', `${report.binary} (${report.origin}, ${report.compiler})`],
     ['loaded in', `${report.loadMilliseconds.toFixed(1)} ms`],
     ['threads', threads],
