@@ -1,9 +1,10 @@
 // Installs the packed tarball into empty projects and runs programs from there: from the prebuilt binary without install scripts, from
 // source without Node headers or a prebuild, and on a machine that lacks the tools. Run by `npm run test:package`.
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { capture, root, run } from '../../scripts/process.mjs';
+import { bundle, cleanEnv, install, project as makeProject, pack, runPrograms, step } from './consumer.mjs';
 import { checkBinary, checkContent } from './tarball.mjs';
 
 const work = mkdtempSync(join(tmpdir(), 'sagedb-package-'));
@@ -14,37 +15,15 @@ function must(condition, message) {
   if (!condition) throw new Error(message);
 }
 
-function step(command, args, options) {
-  const result = capture(command, args, options);
-  must(result.status === 0, `${command} ${args.join(' ')} failed:\n${result.stdout}${result.stderr}`);
-  return result.stdout;
-}
-
-// npm gives its scripts settings of the calling project; an empty project must not see them.
-function cleanEnv(extra) {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^npm_(config|package|lifecycle)_/.test(name));
-  return { ...Object.fromEntries(inherited), ...extra };
-}
-
 function project(name) {
   const folder = join(work, name);
-  cpSync(join(root, 'test', 'packaging', 'consumer'), folder, { recursive: true });
-  writeFileSync(
-    join(folder, 'package.json'),
-    JSON.stringify({ name, private: true, version: '1.0.0', allowScripts: { sagedb: true } }),
-  );
+  makeProject(folder);
   return folder;
 }
 
-function runPrograms(folder, env) {
-  for (const [program, line] of [
-    ['use.mjs', 'esm ok'],
-    ['use.cjs', 'cjs ok'],
-    ['use-worker.cjs', 'worker ok'],
-  ]) {
-    const output = step(process.execPath, [program], { cwd: folder, env });
-    must(output.includes(line), `${program} in ${folder} printed ${output}`);
-  }
+function runAll(folder, env) {
+  bundle(folder);
+  runPrograms((program) => step(process.execPath, [program], { cwd: folder, env }));
 }
 
 let tarball;
@@ -55,9 +34,7 @@ const checks = {
   },
 
   'tarball content and size': () => {
-    const [packed] = JSON.parse(
-      step('npm', ['pack', '--json', '--silent', '--pack-destination', work]).replace(/^[^[]*/, ''),
-    );
+    const packed = pack(work);
     tarball = join(work, packed.filename);
     const problems = checkContent(packed.files.map((file) => file.path));
     if (packed.size > 6 * 1024 * 1024) problems.push(`${packed.size} bytes packed, at most 6 MB wanted`);
@@ -86,8 +63,8 @@ const checks = {
 
   'install from the prebuild, without scripts': () => {
     const folder = project('prebuilt');
-    step('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', tarball], { cwd: folder, env: cleanEnv() });
-    runPrograms(folder, cleanEnv({ PREBUILDS_ONLY: '1' }));
+    install(folder, tarball, '--ignore-scripts');
+    runAll(folder, cleanEnv({ PREBUILDS_ONLY: '1' }));
   },
 
   'types for ESM, CommonJS and bundlers': () => {
@@ -119,12 +96,12 @@ const checks = {
     const installed = join(folder, 'node_modules', 'sagedb');
     rmSync(join(installed, 'prebuilds'), { recursive: true, force: true });
     must(readdirSync(join(installed, 'build', 'Release')).includes('sagedb.node'), 'no build/Release/sagedb.node');
-    runPrograms(folder, cleanEnv());
+    runAll(folder, cleanEnv());
   },
 
   'a machine without build tools is told what is missing': () => {
     const folder = project('toolless');
-    step('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', tarball], { cwd: folder, env: cleanEnv() });
+    install(folder, tarball, '--ignore-scripts');
     const installed = join(folder, 'node_modules', 'sagedb');
     rmSync(join(installed, 'prebuilds'), { recursive: true, force: true });
     const empty = join(work, 'empty-path');
