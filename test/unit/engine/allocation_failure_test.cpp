@@ -1,6 +1,8 @@
 // The Nth allocation fails, for every N and every kind of write and read: a typed error, nothing changed, nothing leaked.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <functional>
 #include <new>
@@ -20,13 +22,25 @@ void* allocate(std::size_t size, std::size_t alignment) {
     throw std::bad_alloc();
   }
   void* p = nullptr;
+#if defined(_WIN32)
+  p = _aligned_malloc(size == 0 ? 1 : size, std::max(alignment, alignof(std::max_align_t)));
+#else
   if (alignment > alignof(std::max_align_t)) {
     if (posix_memalign(&p, alignment, size == 0 ? 1 : size) != 0) p = nullptr;
   } else {
     p = std::malloc(size == 0 ? 1 : size);
   }
+#endif
   if (p == nullptr) throw std::bad_alloc();
   return p;
+}
+
+void release(void* p) noexcept {
+#if defined(_WIN32)
+  _aligned_free(p);
+#else
+  std::free(p);
+#endif
 }
 
 void* allocate_or_null(std::size_t size) noexcept {
@@ -46,16 +60,16 @@ void* operator new[](std::size_t n, std::align_val_t a) { return allocate(n, sta
 // std::stable_sort's buffer comes from the nothrow form and goes back through the plain delete.
 void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return allocate_or_null(n); }
 void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return allocate_or_null(n); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
-void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p) noexcept { release(p); }
+void operator delete[](void* p) noexcept { release(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { release(p); }
+void operator delete[](void* p, const std::nothrow_t&) noexcept { release(p); }
+void operator delete(void* p, std::size_t) noexcept { release(p); }
+void operator delete[](void* p, std::size_t) noexcept { release(p); }
+void operator delete(void* p, std::align_val_t) noexcept { release(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { release(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { release(p); }
+void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { release(p); }
 
 namespace sagedb {
 
