@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { SageDBError } from '../errors.js';
+import { fileError } from '../files/file-error.js';
 import { parse } from './arguments.js';
 import { commandNamed, UsageError } from './command.js';
 import { COMMANDS } from './commands.js';
@@ -40,7 +41,8 @@ function version(): string {
 }
 
 /** What failed, in one line (or one JSON object); the exit code. */
-function report(error: unknown, json: boolean): number {
+function report(thrown: unknown, json: boolean): number {
+  const error = fileError(thrown);
   const message = error instanceof Error ? error.message : String(error);
   const code = (error as { code?: unknown } | null)?.code;
   const usage = error instanceof UsageError;

@@ -14,7 +14,9 @@ const CODES: Record<string, SageDBErrorCode> = {
 /** The error of a file operation, as ours; errors without a system code stay as they are. */
 export function fileError(error: unknown): unknown {
   if (error instanceof SageDBError || !(error instanceof Error)) return error;
-  const { code, syscall } = error as NodeJS.ErrnoException;
+  const { code, syscall, path } = error as NodeJS.ErrnoException;
   if (code === undefined || syscall === undefined) return error;
+  if (code === 'ENOENT' && path !== undefined)
+    return new SageDBError('NOT_FOUND', `${path}: no such file or folder`, { cause: error });
   return new SageDBError(CODES[code] ?? 'IO_ERROR', messageOf(error), { cause: error });
 }

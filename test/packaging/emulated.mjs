@@ -1,5 +1,5 @@
 // Other processors, under qemu-user: the x64 addon on an x86-64-v2 machine (scalar kernels), and a cross-built linux-arm64 engine and
-// addon, with and without the dot-product instructions. Run by `npm run test:emulated [-- x64 | arm64]`; minutes of compiling, hence
+// addon, with and without the dot-product instructions. Run by `npm run test:emulated [-- x64 arm64-addon arm64-engine]`; minutes of compiling, hence
 // not part of CI. Installs what it needs through apt-get where it may, says so and skips elsewhere.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -38,7 +38,10 @@ function doctor(command, args, env) {
   });
   if (status !== 0) throw new Error(`doctor failed:\n${stdout}${stderr}`);
   const report = JSON.parse(stdout);
-  console.log(`${report.platform}, ${report.kernels} of ${report.supportedKernels.join(', ')}: self-test passed`);
+  const features = report.features.join(', ') || 'no further features';
+  console.log(
+    `${report.platform}, ${features}; ${report.kernels} of ${report.supportedKernels.join(', ')}: self-test passed`,
+  );
   return report;
 }
 
@@ -55,7 +58,10 @@ function smallX64() {
   expectKernels(doctor('qemu-x86_64', ['-cpu', 'Nehalem', process.execPath]), 'scalar');
 }
 
+const canCross = () => process.arch === 'x64' && need('g++-aarch64-linux-gnu', 'qemu-user', 'libgtest-dev');
+
 function arm64Engine() {
+  if (!canCross()) return;
   section('arm64: kernels, codec and index tests under qemu');
   must('cmake', [
     '-S',
@@ -83,6 +89,7 @@ function arm64Engine() {
 }
 
 function arm64Addon() {
+  if (!canCross()) return;
   section('arm64: the packaged addon in an arm64 Node under qemu');
   must(process.execPath, [join(root, 'scripts', 'prebuild.mjs'), '--arch', 'arm64']);
   must('npm', ['run', '--silent', 'build:dist']);
@@ -102,13 +109,11 @@ function arm64Addon() {
   }
 }
 
-const which = process.argv[2];
+const parts = { x64: smallX64, 'arm64-addon': arm64Addon, 'arm64-engine': arm64Engine };
+const wanted = process.argv.slice(2);
 try {
-  if (which !== 'arm64') smallX64();
-  if (which !== 'x64' && process.arch === 'x64' && need('g++-aarch64-linux-gnu', 'qemu-user', 'libgtest-dev')) {
-    arm64Addon();
-    arm64Engine();
-  }
+  for (const name of wanted) if (!Object.hasOwn(parts, name)) throw new Error(`no part ${name}: ${Object.keys(parts)}`);
+  for (const [name, part] of Object.entries(parts)) if (wanted.length === 0 || wanted.includes(name)) part();
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

@@ -27,9 +27,15 @@ function searchOptions(invocation: Invocation): SearchOptions {
 async function answers(database: SageDB, invocation: Invocation, options: SearchOptions): Promise<Hit[][]> {
   const id = textOption(invocation, 'id');
   if (id !== undefined) return [await database.search({ id: idOf(id) }, options)];
-  const source = textOption(invocation, 'vector') as string;
-  const text = source === '-' ? await textOf(process.stdin) : await readFile(source, 'utf8');
-  return database.batchSearch(parseVectors(text, source === '-' ? 'standard input' : source), options);
+  return database.batchSearch(await queriesOf(textOption(invocation, 'vector') as string), options);
+}
+
+async function queriesOf(source: string): Promise<number[][]> {
+  if (source === '-') return parseVectors(await textOf(process.stdin), 'standard input');
+  // What begins with a bracket is meant as the vector, not as the name of a file.
+  return source.startsWith('[')
+    ? parseVectors(source, '--vector')
+    : parseVectors(await readFile(source, 'utf8'), source);
 }
 
 function line(hit: Hit, rank: number): string {
@@ -47,7 +53,11 @@ export const search: Command = {
   ],
   positionals: ['path'],
   options: {
-    vector: { kind: 'string', value: 'file', help: 'file with the query; - for standard input' },
+    vector: {
+      kind: 'string',
+      value: 'query',
+      help: 'the query as [0.1, -2], or a file that holds it; - for standard input',
+    },
     id: { kind: 'string', value: 'id', help: 'search for what is like this stored item' },
     k: { kind: 'string', short: 'k', value: 'n', help: 'how many hits (default 10)' },
     filter: { kind: 'string', value: 'json', help: 'only items whose metadata match' },

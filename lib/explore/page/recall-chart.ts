@@ -22,12 +22,12 @@ export function recallChart(curve: RecallCurve): HTMLElement {
     chart.append(
       svg('line', { class: 'grid', x1: LEFT, x2: WIDTH - RIGHT, y1: y(recall), y2: y(recall) }),
       svg('text', { x: LEFT - 8, y: y(recall) + 4, 'text-anchor': 'end' }, recall.toFixed(3).replace(/0$/, '')),
-      svg(
-        'text',
-        { x: x((slowest * i) / 4), y: HEIGHT - BOTTOM + 18, 'text-anchor': 'middle' },
-        milliseconds((slowest * i) / 4),
-      ),
     );
+  }
+  const step = roundStep(slowest / 5);
+  for (let time = 0; time <= slowest; time += step) {
+    const place = { x: x(time), y: HEIGHT - BOTTOM + 18, 'text-anchor': 'middle' };
+    chart.append(svg('text', place, time === 0 ? '0' : milliseconds(time)));
   }
   chart.append(
     svg('text', { x: LEFT, y: 11 }, `recall@${curve.k}`),
@@ -50,11 +50,20 @@ export function recallChart(curve: RecallCurve): HTMLElement {
       ),
     );
   }
+  // A line, not a point: every search that is exact has recall 1, where the curve's points crowd.
+  const exact = x(curve.exact.median);
+  const [side, anchor] = exact > WIDTH / 2 ? [-6, 'end'] : [6, 'start'];
   chart.append(
-    svg('circle', { class: 'grid', cx: x(curve.exact.median), cy: y(1), r: 5, fill: 'none' }),
-    svg('text', { x: x(curve.exact.median), y: y(1) + 20, 'text-anchor': 'middle' }, 'exact'),
+    svg('line', { class: 'grid', x1: exact, x2: exact, y1: y(1), y2: y(lowest), 'stroke-dasharray': '4 4' }),
+    svg('text', { x: exact + side, y: y(lowest) - 8, 'text-anchor': anchor }, 'exact search'),
   );
   return element('div', {}, chart as unknown as HTMLElement, table(curve));
+}
+
+/** 1, 2 or 5 times a power of ten, at least `least`. */
+function roundStep(least: number): number {
+  const power = 10 ** Math.floor(Math.log10(least));
+  return power * ([1, 2, 5].find((factor) => factor * power >= least) ?? 10);
 }
 
 function table({ points, exact, k }: RecallCurve): HTMLElement {
@@ -67,7 +76,7 @@ function table({ points, exact, k }: RecallCurve): HTMLElement {
       'tbody',
       {},
       ...points.map((p) => row([String(p.ef), p.recall.toFixed(4), milliseconds(p.median), milliseconds(p.p95)])),
-      row(['exact', '1', milliseconds(exact.median), milliseconds(exact.p95)]),
+      row(['exact', '1.0000', milliseconds(exact.median), milliseconds(exact.p95)]),
     ),
   );
 }
