@@ -49,7 +49,7 @@ it('vectors alone: npy and fvecs', async () => {
   const npy = await sagedb(['import', at('npy'), join(at('for-npy'), 'vectors.npy'), '--metric', 'l2', '--json']);
   expect(JSON.parse(npy.stdout)).toMatchObject({ imported: 2500 });
 
-  const rows = 300_000;
+  const rows = 100_000;
   const bytes = new Int32Array(rows * 3);
   const floats = new Float32Array(bytes.buffer);
   for (let row = 0; row < rows; row++) {
