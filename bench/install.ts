@@ -1,18 +1,19 @@
 // What it takes to get a vector index into a project: seconds and bytes of `npm install` into an empty folder, whether a compiler ran, the
 // first import; for SageDB also from a cold process to the first hit. Writes docs/benchmarks/install.md.
 //
-//   npm run bench:install            (needs a registry; packs this project with its prebuilt binary)
+//   npm run bench:install [-- --tarball sagedb.tgz]     (needs a registry; packs this project with its prebuilt binary unless given)
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { join, resolve } from 'node:path';
+import { parseArgs, promisify } from 'node:util';
 import { SageDB } from '../lib/index.js';
 import { clusteredVectors } from '../lib/random.js';
 import { machineLines } from './report/machine.js';
 import { median, table } from './report/table.js';
 
 const run = promisify(execFile);
+const { values: given } = parseArgs({ options: { tarball: { type: 'string' } } });
 const root = join(import.meta.dirname, '..');
 const REPEATS = 3;
 const STARTS = 11;
@@ -146,7 +147,7 @@ async function coldStart(tarball: string): Promise<ColdStart> {
   return { require: of('require'), open: of('open'), search: of('search') };
 }
 
-function report(rows: Installed[], failed: string[], cold: ColdStart): string {
+function report(tarball: string, rows: Installed[], failed: string[], cold: ColdStart): string {
   const cells = rows.map((row) => [
     `${row.name} ${row.version}`,
     row.seconds.toFixed(1),
@@ -167,7 +168,7 @@ function report(rows: Installed[], failed: string[], cold: ColdStart): string {
     table(['package', 'install (s)', 'on disk (MB)', 'packages', 'compiler ran', 'first import (ms)'], cells),
     ...failed.map((line) => `\n${line}`),
     '',
-    'SageDB is its packed tarball with the prebuilt binary of this platform.',
+    `SageDB is its packed tarball (${(statSync(tarball).size / 1e6).toFixed(1)} MB) with the prebuilt binary of this platform.`,
     '',
     '## From a new process to the first hit',
     '',
@@ -185,7 +186,7 @@ const peers = JSON.parse(readFileSync(join(root, 'bench', 'peers', 'package.json
   dependencies: Record<string, string>;
 };
 try {
-  const tarball = packed();
+  const tarball = given.tarball === undefined ? packed() : resolve(given.tarball);
   const rows = [await install('sagedb', tarball)];
   const failed: string[] = [];
   for (const name of ['hnswlib-node', 'usearch', '@lancedb/lancedb', '@zvec/zvec', 'sqlite-vec']) {
@@ -198,13 +199,14 @@ try {
   }
   const page = join(root, 'docs', 'benchmarks', 'install.md');
   mkdirSync(join(root, 'docs', 'benchmarks'), { recursive: true });
-  writeFileSync(page, report(rows, failed, await coldStart(tarball)));
+  writeFileSync(page, report(tarball, rows, failed, await coldStart(tarball)));
   console.log(readFileSync(page, 'utf8'));
 } finally {
   rmSync(work, { recursive: true, force: true });
   // The prebuild took its place.
-  execFileSync(process.execPath, [join(root, 'scripts', 'build-addon.mjs'), '--quiet'], {
-    cwd: root,
-    stdio: 'inherit',
-  });
+  if (given.tarball === undefined)
+    execFileSync(process.execPath, [join(root, 'scripts', 'build-addon.mjs'), '--quiet'], {
+      cwd: root,
+      stdio: 'inherit',
+    });
 }

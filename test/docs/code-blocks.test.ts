@@ -1,4 +1,4 @@
-// Property: every program and every shell line of the front page and the guides runs as written, against the built package, prints what the
+// Property: every program and every shell line of the front page, the guides, the references and the examples' pages runs as written, against the built package, prints what the
 // page says, and is accepted by the compiler.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -13,11 +13,14 @@ import { type Program, programsOf } from '../support/code-blocks.js';
 
 const root = join(import.meta.dirname, '..', '..');
 const run = promisify(execFile);
-const guides = join(root, 'docs', 'guides');
-const pages = [
-  { name: 'README.md', path: join(root, 'README.md') },
-  ...(await readdir(guides)).map((name) => ({ name: `docs/guides/${name}`, path: join(guides, name) })),
-];
+const folders = ['docs', 'docs/guides', 'examples'];
+const inFolders = await Promise.all(
+  folders.map(async (at) => (await readdir(join(root, at))).map((n) => `${at}/${n}`)),
+);
+const pages = ['README.md', ...inFolders.flat().filter((name) => name.endsWith('.md'))].map((name) => ({
+  name,
+  path: join(root, name),
+}));
 /** `npm install` there brings the packages that people come from. */
 const peers = join(root, 'bench', 'peers', 'node_modules');
 

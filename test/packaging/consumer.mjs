@@ -34,18 +34,18 @@ export function install(folder, specifier, ...flags) {
   step('npm', ['install', ...flags, '--no-audit', '--no-fund', specifier], { cwd: folder, env: cleanEnv() });
 }
 
-/** Bundles the ESM program as applications do: everything in one file but this package, which has an addon beside it. */
+/** Bundles the CommonJS program as applications do: everything in one file but this package, which has an addon beside it. */
 export function bundle(folder) {
   const esbuild = join(root, 'node_modules', '.bin', 'esbuild');
   const options = ['--bundle', '--platform=node', '--format=cjs', '--external:sagedb', '--outfile=use-bundled.cjs'];
-  step(esbuild, ['use.mjs', ...options], { cwd: folder });
+  step(esbuild, ['use.cjs', ...options], { cwd: folder });
 }
 
 /** Each program, and what it prints when all went well. */
 export const PROGRAMS = [
   ['use.mjs', 'esm ok'],
   ['use.cjs', 'cjs ok'],
-  ['use-bundled.cjs', 'esm ok'],
+  ['use-bundled.cjs', 'cjs ok'],
   ['use-worker.cjs', 'worker ok'],
 ];
 

@@ -48,6 +48,8 @@ export function checkBinary(file) {
   const addon = file.endsWith('.node');
   const size = statSync(file).size;
   if (size > 3 * megabyte) problems.push(`${file}: ${(size / megabyte).toFixed(1)} MB, at most 3 wanted`);
+  // What is the same wherever it is built can be checked by building it again.
+  if (readFileSync(file).includes(root)) problems.push(`${file}: names the folder that it was built in`);
   const dynamic = capture('readelf', ['-d', file]).stdout;
   const libraries = [...dynamic.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map((match) => match[1]);
   for (const library of libraries) {

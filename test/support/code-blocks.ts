@@ -13,6 +13,8 @@ export interface Program {
 }
 
 interface Block {
+  /** What its page leaves out: a comment `<!-- before` … `-->` above it. */
+  before: string;
   language: string;
   flags: string[];
   code: string;
@@ -22,6 +24,8 @@ interface Block {
 function blocksOf(markdown: string): Block[] {
   const blocks: Block[] = [];
   let open: Block | undefined;
+  let before = '';
+  let hidden = false;
   for (const [i, line] of markdown.split('\n').entries()) {
     const fence = /^```(.*)$/.exec(line);
     if (fence && open) {
@@ -29,20 +33,24 @@ function blocksOf(markdown: string): Block[] {
       open = undefined;
     } else if (fence) {
       const [language = '', ...flags] = fence[1]!.trim().split(/\s+/);
-      open = { language, flags, code: '', line: i + 1 };
+      open = { before, language, flags, code: '', line: i + 1 };
+      before = '';
     } else if (open) open.code += `${line}\n`;
+    else if (line === '<!-- before' || (hidden && line === '-->')) hidden = !hidden;
+    else if (hidden) before += `${line}\n`;
   }
   return blocks;
 }
 
 /**
  * The programs of a page. A block that imports begins a program; blocks without imports go on with it. Shell blocks stand for themselves.
- * A `text` block is what the program before it prints. `no-run` after the language takes a block out.
+ * A `text` block is what the program before it prints. A comment `<!-- before` holds what a block needs and does not show. `no-run` after the language takes a block out.
  */
 export function programsOf(path: string): Program[] {
   const programs: Program[] = [];
-  for (const { language, flags, code, line } of blocksOf(readFileSync(path, 'utf8'))) {
+  for (const { before, language, flags, code: shown, line } of blocksOf(readFileSync(path, 'utf8'))) {
     const last = programs.at(-1);
+    const code = before + shown;
     if (flags.includes('no-run')) continue;
     const needs = flags.find((flag) => flag.startsWith('needs='))?.slice('needs='.length);
     if (language === 'text') {
