@@ -5,7 +5,17 @@
 // The database of part «open» is made once and kept in --dir. Every open is a process of its own; «cold» means that the files' pages were given back
 // to the system before (posix_fadvise through dd). «RSS» is the process's resident memory: before and after the open, and after 100 searches.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -143,19 +153,41 @@ async function withDatabase(name, run) {
   }
 }
 
+/** What the file system takes: appending the bytes to a file and syncing it, without anything else. Calls `run(write)`. */
+async function withBareFile(bytes, run) {
+  const path = join(values.dir, 'bare');
+  const file = openSync(path, 'w');
+  try {
+    return await run(() => {
+      const start = performance.now();
+      writeSync(file, bytes);
+      fdatasyncSync(file);
+      return performance.now() - start;
+    });
+  } finally {
+    closeSync(file);
+    rmSync(path);
+  }
+}
+
 async function partBatch() {
   const batch = vectors(SLICE, 5);
-  const rates = await withDatabase('batch', async (db) => {
-    const out = [];
-    for (let round = 0; round < rounds; round++) {
-      const start = performance.now();
-      await db.addBatch(batch);
-      out.push((SLICE / (performance.now() - start)) * 1000);
-    }
-    return out;
-  });
+  const bare = [];
+  const rates = await withBareFile(batch, (write) =>
+    withDatabase('batch', async (db) => {
+      const out = [];
+      for (let round = 0; round < 2 * rounds; round++) {
+        bare.push((SLICE / write()) * 1000);
+        const start = performance.now();
+        await db.addBatch(batch);
+        out.push((SLICE / (performance.now() - start)) * 1000);
+      }
+      return out;
+    }),
+  );
   console.log(
-    `durable batches of ${SLICE} x ${dimension}: ${median(rates).toFixed(0)} vectors/s (${rates.map((r) => r.toFixed(0)).join(', ')})`,
+    `durable batches of ${SLICE} x ${dimension}: ${median(rates).toFixed(0)} vectors/s (${rates.map((r) => r.toFixed(0)).join(', ')}); ` +
+      `bare append + fdatasync of the same bytes: ${median(bare).toFixed(0)} vectors/s`,
   );
 }
 
@@ -176,16 +208,20 @@ async function writers(db, count, seconds) {
 }
 
 async function partGroup() {
-  const [one, many] = await withDatabase('group', async (db) => {
-    const pairs = { one: [], many: [] };
-    for (let round = 0; round < rounds; round++) {
-      pairs.one.push(await writers(db, 1, 0.5));
-      pairs.many.push(await writers(db, 64, 0.5));
-    }
-    return [median(pairs.one), median(pairs.many)];
-  });
+  const [one, many, bare] = await withBareFile(vectors(1, 9), (write) =>
+    withDatabase('group', async (db) => {
+      const pairs = { one: [], many: [], bare: [] };
+      for (let round = 0; round < rounds; round++) {
+        const bare = Array.from({ length: 1000 }, write);
+        pairs.bare.push(1000 / median(bare));
+        pairs.one.push(await writers(db, 1, 0.5));
+        pairs.many.push(await writers(db, 64, 0.5));
+      }
+      return [median(pairs.one), median(pairs.many), median(pairs.bare)];
+    }),
+  );
   console.log(
-    `durable inserts: one writer ${one.toFixed(0)}/s, 64 writers ${many.toFixed(0)}/s, ${(many / one).toFixed(1)} times`,
+    `durable inserts: one writer ${one.toFixed(0)}/s (bare append + fdatasync ${bare.toFixed(0)}/s), 64 writers ${many.toFixed(0)}/s, ${(many / one).toFixed(1)} times`,
   );
 }
 
