@@ -186,8 +186,20 @@ class Caller {
     if (item?.metadata.version !== entry.acknowledged) {
       fail(`get(${id}) has version ${item?.metadata.version}, acknowledged was ${entry.acknowledged}`);
     }
-    const hits = await this.#db.search(entry.vector, { k: 1 });
-    if (hits[0]?.id !== id) fail(`id ${id} is not found by its own vector (found ${hits[0]?.id})`);
+    const [hit] = await this.#db.search(entry.vector, { k: 1 });
+    if (hit?.id !== id) fail(`id ${id} is not found by its own vector: ${await this.#whoIsFound(entry.vector)}`);
+  }
+
+  /** What searches of growing depth answer: tells a row that is hard to reach from one that is not there. */
+  async #whoIsFound(vector: Float32Array): Promise<string> {
+    const at = async (options: { ef?: number; exact?: true }) => {
+      const [hit] = await this.#db.search(vector, { k: 1, ...options });
+      return `${JSON.stringify(options)} ${hit?.id} at ${hit?.score}`;
+    };
+    const answers = [await at({})];
+    for (const ef of [10, 20, 40, 80, 160, 640]) answers.push(await at({ ef }));
+    answers.push(await at({ exact: true }));
+    return `${answers.join(', ')}; ${JSON.stringify(this.#db.stats())}`;
   }
 
   async #get(): Promise<void> {

@@ -207,7 +207,7 @@ export interface SearchCriteria<M extends object = Metadata> {
   filter?: Filter<M>;
   /** Width of the graph search: larger finds more of the true neighbors and takes longer. Excludes `recall`. */
   ef?: number;
-  /** Share of the true neighbors to aim at, above 0 and below 1. Default 0.95 when there is no `ef`. */
+  /** Share of the true neighbors to aim at, above 0 and below 1. Without `recall` and `ef`: 0.95, and an `ef` of at least 40. */
   recall?: number;
   /** `l2`: hits at this distance at most; `cosine` and `ip`: hits of this score at least. `k` caps the list. */
   radius?: number;

@@ -91,8 +91,12 @@ void Searcher::check(const SearchRequest& request) const {
 
 std::uint32_t Searcher::effective_ef(const Snapshot& snapshot, const SearchRequest& request, std::uint32_t k) noexcept {
   if (request.ef > 0) return std::max(request.ef, k);
-  const double target = request.recall > 0 ? request.recall : kDefaultRecall;
-  return snapshot.recall ? snapshot.recall->ef_for(k, target) : RecallTable::guess(k, target);
+  const auto ef_for = [&](double target) {
+    return snapshot.recall ? snapshot.recall->ef_for(k, target) : RecallTable::guess(k, target);
+  };
+  if (request.recall > 0) return ef_for(request.recall);
+  // Who asks for nothing expects that what was stored is found by its own vector, also where less would do for the recall.
+  return std::max(kSelfSearchEf, ef_for(kDefaultRecall));
 }
 
 std::vector<Candidate> Searcher::nearest(const Snapshot& snapshot, const Query& query, std::uint32_t k,

@@ -19,6 +19,8 @@ class Searcher {
   std::vector<SearchResult> search(const SearchRequest* requests, std::size_t count) const;
   // The k nearest live rows with exactly this ef, by exact distance; for calibration.
   std::vector<Candidate> nearest(const Snapshot& snapshot, const Query& query, std::uint32_t k, std::uint32_t ef) const;
+  // Candidates to keep: the request's own ef, else what the calibration says of its recall target.
+  static std::uint32_t effective_ef(const Snapshot& snapshot, const SearchRequest& request, std::uint32_t k) noexcept;
 
  private:
   // Filters of a batch, each evaluated once.
@@ -47,7 +49,6 @@ class Searcher {
   std::vector<Candidate> collect(const Snapshot& snapshot, const Query& query, const Plan& plan, SearchScratch& scratch,
                                  Explain* explain) const;
   void check(const SearchRequest& request) const;
-  static std::uint32_t effective_ef(const Snapshot& snapshot, const SearchRequest& request, std::uint32_t k) noexcept;
 
   const EngineState& state_;
 };

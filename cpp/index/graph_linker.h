@@ -51,6 +51,8 @@ class GraphLinker {
   GraphLinker(GraphData& graph, const Nodes& nodes, RowLocks& locks, Row watched) noexcept
       : graph_(graph), nodes_(nodes), locks_(locks), watched_(watched) {}
 
+  void watch(Row below) noexcept { watched_ = below; }
+
   // First list of a row that nobody links to yet.
   void write_base(Row row, const Row* list, std::size_t count) {
     const RowLocks::Hold hold(locks_, row);
@@ -143,7 +145,7 @@ class GraphLinker {
   GraphData& graph_;
   const Nodes& nodes_;
   RowLocks& locks_;
-  const Row watched_;
+  Row watched_;
 };
 
 }  // namespace sagedb

@@ -9,8 +9,8 @@
 
 namespace sagedb {
 
-// Pool of the search that a row makes for itself.
-inline constexpr std::uint32_t kSelfSearchEf = 40;
+// Pool of the search that a row makes for itself: smaller than what searches have, since later rows may take links away.
+inline constexpr std::uint32_t kSelfCheckEf = kSelfSearchEf / 2;
 
 inline void check_cancelled(const BuildContext& context) {
   if (context.cancel != nullptr) context.cancel->check();
@@ -21,16 +21,22 @@ inline void sort_unique(std::vector<Row>& rows) {
   rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
 }
 
-// Of the rows that lost links (as reported in the workspaces), those with few left.
-template <typename Nodes>
-std::vector<Row> weakened_rows(const NodeInserter<Nodes>& inserter, std::vector<BuildWorkspace>& workspaces) {
-  constexpr int kEnough = 3;
+// The rows that lost links, as reported in the workspaces since this was last asked.
+inline std::vector<Row> take_dropped(std::vector<BuildWorkspace>& workspaces) {
   std::vector<Row> rows;
   for (BuildWorkspace& ws : workspaces) {
     rows.insert(rows.end(), ws.link.dropped.begin(), ws.link.dropped.end());
     ws.link.dropped.clear();
   }
   sort_unique(rows);
+  return rows;
+}
+
+// Of the rows that lost links, those with few left.
+template <typename Nodes>
+std::vector<Row> weakened_rows(const NodeInserter<Nodes>& inserter, std::vector<BuildWorkspace>& workspaces) {
+  constexpr int kEnough = 3;
+  std::vector<Row> rows = take_dropped(workspaces);
   const auto strong = [&](Row r) { return inserter.finder.links_back(r, kEnough) == kEnough; };
   rows.erase(std::remove_if(rows.begin(), rows.end(), strong), rows.end());
   return rows;
@@ -49,29 +55,46 @@ void attach_to_found(Row row, NodeInserter<Nodes>& inserter, BuildWorkspace& ws)
   }
 }
 
-// Every row of `rows` (ascending) searches for itself; those that are missed are repaired. What remains fragile is added to
-// graph.fragile, so that later growth looks at it again.
+// Those of `rows` that a search for themselves misses, ascending.
 template <typename Nodes>
-void repair_rows(GraphData& graph, const BuildContext& context, NodeInserter<Nodes>& inserter,
-                 const std::vector<Row>& rows, std::vector<BuildWorkspace>& workspaces) {
-  constexpr int kRounds = 3;
+std::vector<Row> missed_rows(const BuildContext& context, const NodeInserter<Nodes>& inserter,
+                             const std::vector<Row>& rows, std::vector<BuildWorkspace>& workspaces) {
   std::vector<std::vector<Row>> missed(workspaces.size());
   parallel_for(rows.size(), 64, context.threads, [&](std::size_t begin, std::size_t end, int worker) {
     const auto w = static_cast<std::size_t>(worker);
     for (std::size_t i = begin; i < end; ++i) {
       check_cancelled(context);
-      if (!inserter.finder.finds_itself(rows[i], inserter.top(), kSelfSearchEf, workspaces[w]))
+      if (!inserter.finder.finds_itself(rows[i], inserter.top(), kSelfCheckEf, workspaces[w]))
         missed[w].push_back(rows[i]);
     }
   });
   for (std::size_t w = 1; w < missed.size(); ++w) missed[0].insert(missed[0].end(), missed[w].begin(), missed[w].end());
   std::sort(missed[0].begin(), missed[0].end());
+  return std::move(missed[0]);
+}
+
+// Every row of `rows` (ascending) searches for itself; those that are missed are repaired. What remains fragile is added to
+// graph.fragile, so that later growth looks at it again.
+template <typename Nodes>
+void repair_rows(GraphData& graph, const BuildContext& context, NodeInserter<Nodes>& inserter,
+                 const std::vector<Row>& rows, std::vector<BuildWorkspace>& workspaces) {
+  constexpr int kSweeps = 4, kRounds = 3;
   BuildWorkspace& ws = workspaces[0];
-  for (const Row row : missed[0]) {
-    check_cancelled(context);
-    for (int round = 0; round < kRounds && !inserter.finder.finds_itself(row, inserter.top(), kSelfSearchEf, ws);
-         ++round)
-      if (row != graph.entry) attach_to_found(row, inserter, ws);
+  take_dropped(workspaces);
+  inserter.linker.watch(graph.rows);
+  std::vector<Row> suspects = rows;
+  for (int sweep = 0; sweep < kSweeps && !suspects.empty(); ++sweep) {
+    const std::vector<Row> missed = missed_rows(context, inserter, suspects, workspaces);
+    for (const Row row : missed) {
+      check_cancelled(context);
+      for (int round = 0; round < kRounds && !inserter.finder.finds_itself(row, inserter.top(), kSelfCheckEf, ws);
+           ++round)
+        if (row != graph.entry) attach_to_found(row, inserter, ws);
+    }
+    // A list that took in a missed row may have dropped the one link by which another was found.
+    suspects = take_dropped(workspaces);
+    suspects.insert(suspects.end(), missed.begin(), missed.end());
+    sort_unique(suspects);
   }
   std::vector<Row> waiting(graph.fragile);
   std::sort(waiting.begin(), waiting.end());

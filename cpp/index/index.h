@@ -62,6 +62,9 @@ float exact_distance(const SpaceView& space, const Query& query, Row row) noexce
 void exact_distances(const SpaceView& space, const Query& query, const Row* rows, std::size_t count,
                      float* out) noexcept;
 
+// An index is built so that a search with this pool finds every stored row by its own vector.
+inline constexpr std::uint32_t kSelfSearchEf = 40;
+
 struct SearchParams {
   std::uint32_t k = 10;
   std::uint32_t ef = 0;  // >= k

@@ -46,7 +46,8 @@ class NodeFinder {
   // Searches the row for itself the way a query would. Leaves the nearest rows in the scratch pool.
   bool finds_itself(Row row, int top, std::uint32_t ef, BuildWorkspace& ws) const {
     const Measure measure = probe(row, ws);
-    search(measure, BaseLevelView{&graph_.base, graph_.rows}, graph_.rows, approach(measure, top, 0), ef, ws);
+    search(measure, BaseLevelView{&graph_.base, graph_.rows}, graph_.rows, approach(measure, top, 0), ef, ws,
+           kNarrowBreadth);
     return ws.scratch.visited(row) || distance_of(ws.scratch.pool[0]) <= kZero;
   }
 
@@ -98,13 +99,14 @@ class NodeFinder {
 
  private:
   static constexpr std::uint32_t kBreadth = 3;
+  static constexpr std::uint32_t kNarrowBreadth = 2;  // the least that queries have: more would find what they miss
 
   template <typename Level>
   static void search(const Measure& measure, const Level& level, std::size_t nodes, std::uint32_t start,
-                     std::uint32_t ef, BuildWorkspace& ws) {
+                     std::uint32_t ef, BuildWorkspace& ws, std::uint32_t breadth = kBreadth) {
     ws.scratch.begin(nodes, ef);
     start_beam(measure, level, ws.scratch, start);
-    run_beam<Overflow::drop>(measure, level, ws.scratch, kBreadth, nullptr);
+    run_beam<Overflow::drop>(measure, level, ws.scratch, breadth, nullptr);
   }
   template <typename RowOf>
   std::size_t select(BuildWorkspace& ws, RowOf&& row_of, std::uint32_t* list) const {

@@ -5,6 +5,7 @@
 
 #include "engine/query_sample.h"
 #include "engine/recall_table.h"
+#include "engine/searcher.h"
 #include "support/engine_fixture.h"
 
 namespace sagedb {
@@ -102,6 +103,18 @@ TEST(Recall, CalibrationMeetsTheTargetOnUnseenQueries) {
     // Two standard errors of this test's own sample below the target.
     EXPECT_GE(recall, target - 2 * std::sqrt(target * (1 - target) / 10 / kQueries)) << target;
   }
+}
+
+// What was stored is found by its own vector at the default setting, also on data that need less for the default recall.
+TEST(Recall, TheDefaultKeepsThePoolWithWhichRowsFindThemselves) {
+  Snapshot snapshot;
+  snapshot.recall = std::make_shared<RecallTable>(
+      std::vector<RecallCurve>{{1, {{4, 0.98, 0.97}, {8, 0.99, 0.99}}}, {10, {{200, 0.96, 0.95}}}}, 1000, 500);
+  SearchRequest request;
+  EXPECT_EQ(Searcher::effective_ef(snapshot, request, 1), kSelfSearchEf);
+  EXPECT_EQ(Searcher::effective_ef(snapshot, request, 10), 200u);
+  request.recall = 0.95f;  // a target is taken at its word
+  EXPECT_EQ(Searcher::effective_ef(snapshot, request, 1), 4u);
 }
 
 }  // namespace

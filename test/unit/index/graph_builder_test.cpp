@@ -118,11 +118,11 @@ TEST(GraphBuilder, EveryRowFindsItself) {
   const TestSpace space(base, Metric::l2, false);
   const auto built = test::build_graph(space.view(), 8000);
   EXPECT_EQ(built->verify(space.view()), "");
-  EXPECT_EQ(missed_self_searches(*built, space, base, 64), 0u);
+  EXPECT_EQ(missed_self_searches(*built, space, base, kSelfSearchEf), 0u);
   const GraphAlgorithm algorithm{IndexConfig{}};
   std::shared_ptr<const Index> grown;
   for (Row rows = 1000; rows <= 8000; rows += 1000) grown = algorithm.grow(space.view(), grown, rows, nullptr, {});
-  EXPECT_EQ(missed_self_searches(*grown, space, base, 64), 0u);
+  EXPECT_EQ(missed_self_searches(*grown, space, base, kSelfSearchEf), 0u);
 }
 
 // Property: 10,000 equal vectors neither disconnect the graph nor make the build quadratic, and the rows around them are still found.
