@@ -219,7 +219,9 @@ class Caller {
     for (const hit of hits) {
       const id = hit.id as number;
       const entry = entryOf(id);
-      if (entry.dead >= 0 && entry.dead < before) fail(`id ${id} was removed before the search that returned it`);
+      // A later write of the id may be there before it is acknowledged.
+      const removed = entry.dead >= 0 && entry.dead < before && hit.metadata.version <= entry.acknowledged;
+      if (removed) fail(`id ${id} was removed before the search that returned it`);
       if (hit.metadata.version > entry.issued) fail(`id ${id} has version ${hit.metadata.version} of ${entry.issued}`);
       if (hit.metadata.check !== hit.vector[0]) fail(`id ${id}: vector and metadata are of different writes`);
       if (floor.has(id)) fail(`id ${id} came twice`);
