@@ -28,7 +28,8 @@ function fetched({ name, specifier, binary }) {
   try {
     install(folder, specifier);
   } catch (error) {
-    console.log(`SKIPPED ${name}: ${specifier} cannot be installed here\n${error.message.split('\n').at(-2)}`);
+    const reason = error.message.split('\n').find((line) => /E404|ENOTFOUND|EAI_AGAIN|ECONN/.test(line)) ?? '';
+    console.log(`SKIPPED ${name}: ${specifier} cannot be installed here ${reason}`);
     return undefined;
   }
   const path = join(folder, 'node_modules', binary);
