@@ -4,8 +4,10 @@
 
 namespace sagedb::testing {
 
-// Counts down allocations of this thread; the one that reaches zero and all after it throw std::bad_alloc. 0 switches it off.
-void fail_allocation_after(long n) noexcept;
+// `lasting`: the failure and all after it; `passing`: one only, as when other threads free memory meanwhile.
+enum class Exhaustion { lasting, passing };
+// Counts down allocations of this thread; the one that reaches zero throws std::bad_alloc. 0 switches it off.
+void fail_allocation_after(long n, Exhaustion exhaustion = Exhaustion::lasting) noexcept;
 // True when an allocation failed since the last call of fail_allocation_after().
 bool allocation_failed() noexcept;
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <functional>
 #include <new>
+#include <utility>
 
 #include "support/engine_fixture.h"
 #include "support/failing_new.h"
@@ -13,11 +14,12 @@
 namespace {
 
 thread_local long countdown = 0;
+thread_local bool lasting = true;
 thread_local bool failed = false;
 
 void* allocate(std::size_t size, std::size_t alignment) {
   if (countdown > 0 && --countdown == 0) {
-    countdown = 1;  // memory stays exhausted until the test switches it off
+    countdown = lasting ? 1 : 0;
     failed = true;
     throw std::bad_alloc();
   }
@@ -44,6 +46,14 @@ void release(void* p) noexcept {
 }
 
 void* allocate_or_null(std::size_t size) noexcept {
+  // Its caller goes on without: a failure that passes would not show in the outcome.
+  const long waiting = lasting ? -1 : std::exchange(countdown, 0);
+  struct Restore {
+    long waiting;
+    ~Restore() {
+      if (waiting >= 0) countdown = waiting;
+    }
+  } const restore{waiting};
   try {
     return allocate(size, 1);
   } catch (const std::bad_alloc&) {
@@ -74,8 +84,9 @@ void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { releas
 namespace sagedb {
 
 namespace testing {
-void fail_allocation_after(long n) noexcept {
+void fail_allocation_after(long n, Exhaustion exhaustion) noexcept {
   countdown = n;
+  lasting = exhaustion == Exhaustion::lasting;
   failed = false;
 }
 bool allocation_failed() noexcept { return failed; }
@@ -113,14 +124,14 @@ std::shared_ptr<SageDB> small_database(bool indexed) {
   return db;
 }
 
-void sweep_write(bool indexed, const std::function<WriteOp()>& make) {
+void sweep_write(bool indexed, Exhaustion exhaustion, const std::function<WriteOp()>& make) {
   auto db = small_database(indexed);
   const std::string before = fingerprint(*db);
   for (long n = 1; n < kMostAllocations; ++n) {
     std::vector<WriteOp> ops;
     ops.push_back(make());
     std::optional<ErrorCode> code;
-    fail_allocation_after(n);
+    fail_allocation_after(n, exhaustion);
     try {
       const std::vector<OpResult> r = db->apply(ops);
       if (r.at(0).error) code = r[0].error->code();
@@ -138,6 +149,11 @@ void sweep_write(bool indexed, const std::function<WriteOp()>& make) {
     ASSERT_EQ(fingerprint(*db), before) << "allocation " << n;
   }
   FAIL() << "the sweep did not come to an end";
+}
+
+void sweep_write(bool indexed, const std::function<WriteOp()>& make) {
+  sweep_write(indexed, Exhaustion::lasting, make);
+  sweep_write(indexed, Exhaustion::passing, make);
 }
 
 std::vector<Vector> vectors(int count) {
