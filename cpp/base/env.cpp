@@ -16,6 +16,8 @@ bool ends_drive(const std::string&, std::size_t) noexcept { return false; }
 
 }  // namespace
 
+void Env::will_read(const std::string&, std::uint64_t, std::uint64_t) noexcept {}
+
 void Env::random_bytes(void* out, std::size_t size) {
   auto* p = static_cast<unsigned char*>(out);
   std::random_device device;

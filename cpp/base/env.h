@@ -77,6 +77,8 @@ class Env {
   // Parts of several files as one run of `size` bytes; where parts overlap the later one counts. Mapped where every `offset` and `at` is a multiple of the
   // system's page size, else read into memory.
   virtual std::shared_ptr<const Mapping> map_parts(const std::vector<MapPart>& parts, std::uint64_t size) = 0;
+  // A hint: these bytes will be read soon. Returns without waiting for them; what cannot be read ahead is left to whoever reads it.
+  virtual void will_read(const std::string& path, std::uint64_t offset, std::uint64_t size) noexcept;
   virtual void rename(const std::string& from, const std::string& to) = 0;
   virtual void unlink(const std::string& path) = 0;
   virtual bool exists(const std::string& path) = 0;

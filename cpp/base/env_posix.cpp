@@ -96,25 +96,32 @@ void sync_folder(int fd, const std::string& path) {
 #endif
 }
 
+constexpr std::size_t kWriteBackStep = std::size_t{1} << 20;
+constexpr std::size_t kMaxPieces = 512;  // of one system call; the limit is 1,024 on Linux, macOS and the BSDs
+
 class PosixWritableFile final : public WritableFile {
  public:
   PosixWritableFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
 
   void append(const Bytes* pieces, std::size_t count) override {
     std::vector<iovec> io;
-    for (std::size_t i = 0; i < count; ++i)
-      if (pieces[i].size > 0) io.push_back(iovec{const_cast<void*>(pieces[i].data), pieces[i].size});
-    std::size_t at = 0;
-    while (at < io.size()) {
-      const ssize_t n = ::writev(fd_.get(), &io[at], static_cast<int>(std::min<std::size_t>(io.size() - at, 64)));
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) fail("write", path_, n < 0 ? errno : EIO);
-      std::size_t done = static_cast<std::size_t>(n);
-      while (at < io.size() && done >= io[at].iov_len) done -= io[at++].iov_len;
-      if (at < io.size()) {
-        io[at].iov_base = static_cast<char*>(io[at].iov_base) + done;
-        io[at].iov_len -= done;
+    for (std::size_t i = 0; i < count; ++i) {
+      // In steps, so that the disk is at work on the first while the next is copied.
+      auto* p = static_cast<char*>(const_cast<void*>(pieces[i].data));
+      for (std::size_t left = pieces[i].size; left > 0;) {
+        const std::size_t n = std::min(left, kWriteBackStep);
+        io.push_back(iovec{p, n});
+        p += n;
+        left -= n;
       }
+    }
+    for (std::size_t at = 0; at < io.size();) {
+      std::size_t n = 0, end = at;
+      while (end < io.size() && end - at < kMaxPieces && n + io[end].iov_len <= kWriteBackStep) n += io[end++].iov_len;
+      write_all(&io[at], end - at);
+      end_ += n;
+      if (end_ - handed_over_ >= kWriteBackStep) start_write_back();
+      at = end;
     }
   }
 
@@ -133,8 +140,32 @@ class PosixWritableFile final : public WritableFile {
   void sync() override { sync_fd(fd_.get(), path_); }
 
  private:
+  void write_all(iovec* io, std::size_t count) {
+    for (std::size_t at = 0; at < count;) {
+      const ssize_t n = ::writev(fd_.get(), io + at, static_cast<int>(count - at));
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) fail("write", path_, n < 0 ? errno : EIO);
+      std::size_t done = static_cast<std::size_t>(n);
+      while (at < count && done >= io[at].iov_len) done -= io[at++].iov_len;
+      if (at == count) return;
+      io[at].iov_base = static_cast<char*>(io[at].iov_base) + done;
+      io[at].iov_len -= done;
+    }
+  }
+
+  // A hint: whether the pages reached the disk is what sync() reports.
+  void start_write_back() noexcept {
+#if defined(__linux__)
+    ::sync_file_range(fd_.get(), static_cast<off_t>(handed_over_), static_cast<off_t>(end_ - handed_over_),
+                      SYNC_FILE_RANGE_WRITE);
+#endif
+    handed_over_ = end_;
+  }
+
   const Fd fd_;
   const std::string path_;
+  std::uint64_t end_ = 0;
+  std::uint64_t handed_over_ = 0;  // the system was asked to begin to write up to here
 };
 
 std::uint64_t size_of(int fd, const std::string& path) {
@@ -288,6 +319,13 @@ class PosixEnv final : public Env {
   std::shared_ptr<const Mapping> map_parts(const std::vector<MapPart>& parts, std::uint64_t size) override {
     return std::make_shared<PosixPartsMapping>(parts, size);
   }
+#if defined(POSIX_FADV_WILLNEED)
+  void will_read(const std::string& path, std::uint64_t offset, std::uint64_t size) noexcept override {
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (fd.get() >= 0)
+      ::posix_fadvise(fd.get(), static_cast<off_t>(offset), static_cast<off_t>(size), POSIX_FADV_WILLNEED);
+  }
+#endif
   void rename(const std::string& from, const std::string& to) override {
     if (::rename(from.c_str(), to.c_str()) != 0) fail("rename", from);
   }

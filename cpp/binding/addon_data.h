@@ -6,6 +6,8 @@
 
 #include <memory>
 
+#include "binding/spare_buffer.h"
+
 namespace sagedb {
 
 struct EnvironmentState {
@@ -15,6 +17,7 @@ struct EnvironmentState {
 struct AddonData {
   Napi::FunctionReference database;
   Napi::FunctionReference write_group;
+  const std::shared_ptr<SpareBuffer> spare = std::make_shared<SpareBuffer>();
   std::shared_ptr<EnvironmentState> state = std::make_shared<EnvironmentState>();
 };
 

@@ -284,7 +284,8 @@ Napi::Value Database::apply(const Napi::CallbackInfo& info) {
   return guarded(env, [&]() -> Napi::Value {
     const std::shared_ptr<SageDB>& target = engine();
     const Napi::Function callback = callback_of(info[1]);
-    const Napi::Function group_class = env.GetInstanceData<AddonData>()->write_group.Value();
+    const AddonData& addon = *env.GetInstanceData<AddonData>();
+    const Napi::Function group_class = addon.write_group.Value();
     if (!info[0].IsArray()) throw Error(ErrorCode::INVALID_ARGUMENT, "groups: expected an array");
     const auto groups = info[0].As<Napi::Array>();
     std::vector<PendingOp> ops;
@@ -295,7 +296,7 @@ Napi::Value Database::apply(const Napi::CallbackInfo& info) {
       }
       for (PendingOp& op : WriteGroup::Unwrap(value.As<Napi::Object>())->take()) ops.push_back(std::move(op));
     }
-    writer().submit(std::make_unique<WriteJob>(callback, target, memory_, std::move(ops)));
+    writer().submit(std::make_unique<WriteJob>(callback, target, memory_, addon.spare, std::move(ops)));
     return env.Undefined();
   });
 }

@@ -3,6 +3,7 @@
 #include <thread>
 #include <utility>
 
+#include "binding/addon_data.h"
 #include "binding/js_args.h"
 #include "binding/js_errors.h"
 
@@ -43,7 +44,9 @@ Napi::Value WriteGroup::begin(const Napi::CallbackInfo& info) {
     if (!info[2].IsUndefined()) pending.filter = read_text(env, info[2], "filter");
     pending.task = read_task(info[3]);
     // Room for the whole operation now: growing by halves would copy on the JavaScript thread what is already there.
-    if (!info[4].IsUndefined()) pending.op.vectors.reserve(read_count(info[4], "floats", std::uint64_t{1} << 40));
+    if (!info[4].IsUndefined())
+      pending.op.vectors =
+          env.GetInstanceData<AddonData>()->spare->take(read_count(info[4], "floats", std::uint64_t{1} << 40));
     if (pending.task) pending.op.cancel = std::shared_ptr<const CancelToken>(pending.task, &pending.task->cancel);
     ops_.push_back(std::move(pending));
     return env.Undefined();

@@ -8,8 +8,12 @@
 namespace sagedb {
 
 WriteJob::WriteJob(const Napi::Function& callback, std::shared_ptr<SageDB> engine, std::shared_ptr<MemoryReport> memory,
-                   std::vector<PendingOp> ops)
-    : Job(callback), engine_(std::move(engine)), memory_(std::move(memory)), ops_(std::move(ops)) {
+                   std::shared_ptr<SpareBuffer> spare, std::vector<PendingOp> ops)
+    : Job(callback),
+      engine_(std::move(engine)),
+      memory_(std::move(memory)),
+      spare_(std::move(spare)),
+      ops_(std::move(ops)) {
   for (PendingOp& pending : ops_) {
     if (pending.task) {
       tasks_.push_back(pending.task);
@@ -46,6 +50,7 @@ void WriteJob::apply() {
   }
   std::vector<OpResult> applied = engine_->apply(ready);
   for (std::size_t i = 0; i < applied.size(); ++i) results_[positions[i]] = std::move(applied[i]);
+  for (WriteOp& op : ready) spare_->give(std::move(op.vectors));
 }
 
 void WriteJob::complete(Napi::Env env) {

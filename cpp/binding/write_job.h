@@ -7,6 +7,7 @@
 
 #include "binding/job_thread.h"
 #include "binding/memory_report.h"
+#include "binding/spare_buffer.h"
 #include "binding/write_group.h"
 
 namespace sagedb {
@@ -14,7 +15,7 @@ namespace sagedb {
 class WriteJob : public Job {
  public:
   WriteJob(const Napi::Function& callback, std::shared_ptr<SageDB> engine, std::shared_ptr<MemoryReport> memory,
-           std::vector<PendingOp> ops);
+           std::shared_ptr<SpareBuffer> spare, std::vector<PendingOp> ops);
   void execute() noexcept override;
   // callback(error, [ok, firstAssigned, affected per operation], hits, [operation, error, ...] | undefined)
   void complete(Napi::Env env) override;
@@ -25,6 +26,7 @@ class WriteJob : public Job {
 
   const std::shared_ptr<SageDB> engine_;
   const std::shared_ptr<MemoryReport> memory_;
+  const std::shared_ptr<SpareBuffer> spare_;
   std::vector<PendingOp> ops_;
   // Of the operations without a task of their own: an environment that ends must not wait for back-pressure to ease.
   const std::shared_ptr<CancelToken> exiting_ = std::make_shared<CancelToken>();

@@ -1,5 +1,7 @@
 #include "engine/writer.h"
 
+#include <thread>
+
 #include "base/executor.h"
 #include "engine/row_set.h"
 #include "engine/storage.h"
@@ -9,6 +11,8 @@ namespace sagedb {
 namespace {
 
 constexpr std::size_t kCopyGrain = 512;
+// Vectors of so many bytes are copied by a thread of their own, while this one writes the log.
+constexpr std::size_t kCopiedBeside = std::size_t{1} << 20;
 
 bool has_filter(const WriteOp& op) {
   return op.kind == WriteOp::Kind::remove_where || op.kind == WriteOp::Kind::replace_where;
@@ -153,12 +157,10 @@ void Writer::reserve(WritePlan& plan) {
 }
 
 // Rows beyond the published count belong to the writer: filling them is invisible until install() publishes.
-void Writer::write_vectors(const WritePlan& plan) {
-  if (plan.new_rows() == 0) return;
+void Writer::write_vectors(const WritePlan& plan, int threads) {
   const Snapshot& base = *plan.base();
   Generation& g = *base.generation;
   const auto& changes = plan.changes();
-  const int threads = plan.new_rows() < 4 * kCopyGrain ? 1 : state_->threads;
   const bool cosine = state_->options.metric == Metric::cosine;
   parallel_for(changes.size(), kCopyGrain, threads, [&](std::size_t begin, std::size_t end, int) {
     for (std::size_t i = begin; i < end; ++i) {
@@ -171,14 +173,39 @@ void Writer::write_vectors(const WritePlan& plan) {
   });
 }
 
+bool Writer::log_beside_copy(const WritePlan& plan) {
+  const std::size_t bytes = plan.new_rows() * plan.base()->generation->vectors.stride();
+  if (bytes < kCopiedBeside || state_->options.durability == Durability::memory) return false;
+  std::thread copier;
+  try {
+    copier = std::thread([this, &plan] {
+      state_->writer_mutex.assume_held();
+      write_vectors(plan, 1);
+    });
+  } catch (...) {
+    return false;  // no thread to be had: one after the other
+  }
+  try {
+    state_->storage->log(plan);
+  } catch (...) {
+    copier.join();
+    throw;
+  }
+  copier.join();
+  return true;
+}
+
 void Writer::commit(WritePlan& plan, bool replaying) {
   reserve(plan);
   auto next = std::make_shared<Snapshot>(*plan.base());
-  write_vectors(plan);
   describe(plan, next.get());
   Publisher::Prepared publication = state_->publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next)));
   // The last thing that can fail.
-  if (state_->storage && !replaying) state_->storage->log(plan);
+  const bool logs = state_->storage && !replaying;
+  if (!logs || !log_beside_copy(plan)) {
+    if (plan.new_rows() > 0) write_vectors(plan, plan.new_rows() < 4 * kCopyGrain ? 1 : state_->threads);
+    if (logs) state_->storage->log(plan);
+  }
   install(plan, std::move(publication), replaying);
   try {
     plan.base()->generation->metadata.settle();

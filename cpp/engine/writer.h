@@ -32,7 +32,9 @@ class Writer {
   void apply_where(WriteItem& item) REQUIRES(state_->writer_mutex);
   void commit(WritePlan& plan, bool replaying) REQUIRES(state_->writer_mutex);
   void reserve(WritePlan& plan) REQUIRES(state_->writer_mutex);
-  void write_vectors(const WritePlan& plan) REQUIRES(state_->writer_mutex);
+  void write_vectors(const WritePlan& plan, int threads) REQUIRES(state_->writer_mutex);
+  // The log record, while another thread copies the vectors of a large plan. True when it did.
+  bool log_beside_copy(const WritePlan& plan) REQUIRES(state_->writer_mutex);
   void describe(const WritePlan& plan, Snapshot* next) REQUIRES(state_->writer_mutex);
   void install(const WritePlan& plan, Publisher::Prepared publication, bool replaying) REQUIRES(state_->writer_mutex);
 

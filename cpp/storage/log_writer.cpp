@@ -1,10 +1,19 @@
 #include "storage/log_writer.h"
 
+#include <algorithm>
+
 #include "base/crc32c.h"
 #include "base/status.h"
 
 namespace sagedb {
 namespace {
+
+constexpr std::size_t kStep = std::size_t{1} << 20;
+constexpr std::uint8_t kPadding[kFrameAlignment] = {};
+
+std::size_t padding_of(const Frame& frame) noexcept {
+  return static_cast<std::size_t>(frame_size(frame.payload_size) - kFrameHeader - frame.payload_size);
+}
 
 void raise_to(std::atomic<std::uint64_t>& at, std::uint64_t value) noexcept {
   std::uint64_t seen = at.load(std::memory_order_relaxed);
@@ -65,28 +74,52 @@ void LogWriter::write_frame(FrameType type, std::uint32_t operations, const Byte
   frame.first_sequence = last_sequence() + 1;
   frame.durable = durable_size();
   frame.payload_crc = seed_;
-  std::vector<Bytes> all(1);
-  all.reserve(count + 2);
-  for (std::size_t i = 0; i < count; ++i) {
-    frame.payload_crc = crc32c(frame.payload_crc, pieces[i].data, pieces[i].size);
-    frame.payload_size += pieces[i].size;
-    all.push_back(pieces[i]);
-  }
+  for (std::size_t i = 0; i < count; ++i) frame.payload_size += pieces[i].size;
   if (frame.payload_size > kMaxFramePayload) throw Error(ErrorCode::LIMIT_EXCEEDED, "a log record of more than 1 TB");
-  static constexpr std::uint8_t kPadding[kFrameAlignment] = {};
-  const std::uint64_t size = frame_size(frame.payload_size);
-  all.push_back(Bytes{kPadding, static_cast<std::size_t>(size - kFrameHeader - frame.payload_size)});
-  std::uint8_t header[kFrameHeader];
-  encode_frame(frame, seed_, at, header);
-  all[0] = Bytes{header, sizeof header};
   try {
-    file_->append(all.data(), all.size());
+    if (frame.payload_size > kStep) {
+      write_in_steps(frame, at, pieces, count);
+    } else {
+      write_at_once(frame, at, pieces, count);
+    }
   } catch (...) {
     ended_.store(true, std::memory_order_release);
     throw;
   }
   last_sequence_.store(frame.first_sequence + operations - 1, std::memory_order_release);
-  size_.store(at + size, std::memory_order_release);
+  size_.store(at + frame_size(frame.payload_size), std::memory_order_release);
+}
+
+void LogWriter::write_at_once(Frame& frame, std::uint64_t at, const Bytes* pieces, std::size_t count) {
+  std::vector<Bytes> all(1);
+  all.reserve(count + 2);
+  for (std::size_t i = 0; i < count; ++i) {
+    frame.payload_crc = crc32c(frame.payload_crc, pieces[i].data, pieces[i].size);
+    all.push_back(pieces[i]);
+  }
+  all.push_back(Bytes{kPadding, padding_of(frame)});
+  std::uint8_t header[kFrameHeader];
+  encode_frame(frame, seed_, at, header);
+  all[0] = Bytes{header, sizeof header};
+  file_->append(all.data(), all.size());
+}
+
+// Each step is summed and then written while it is in the processor's cache, and the disk is at work on it during the next. The header,
+// which needs the sum, comes last; until then zeros stand for it, and the frame is no frame.
+void LogWriter::write_in_steps(Frame& frame, std::uint64_t at, const Bytes* pieces, std::size_t count) {
+  std::uint8_t header[kFrameHeader] = {};
+  file_->append(header, sizeof header);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto* p = static_cast<const std::uint8_t*>(pieces[i].data);
+    for (std::size_t done = 0; done < pieces[i].size; done += kStep) {
+      const std::size_t n = std::min(kStep, pieces[i].size - done);
+      frame.payload_crc = crc32c(frame.payload_crc, p + done, n);
+      file_->append(p + done, n);
+    }
+  }
+  file_->append(kPadding, padding_of(frame));
+  encode_frame(frame, seed_, at, header);
+  file_->write_at(at, header, sizeof header);
 }
 
 void LogWriter::sync() {

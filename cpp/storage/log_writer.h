@@ -60,6 +60,8 @@ class LogWriter {
  private:
   LogWriter(std::unique_ptr<WritableFile> file, std::string name, const LogStart& start, const Uuid& uuid);
   void write_frame(FrameType type, std::uint32_t operations, const Bytes* pieces, std::size_t count);
+  void write_at_once(Frame& frame, std::uint64_t at, const Bytes* pieces, std::size_t count);
+  void write_in_steps(Frame& frame, std::uint64_t at, const Bytes* pieces, std::size_t count);
   void refuse_when_ended() const;
 
   const std::unique_ptr<WritableFile> file_;

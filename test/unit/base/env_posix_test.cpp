@@ -1,5 +1,7 @@
 // The real file system behind Env.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -79,6 +81,51 @@ TEST_F(EnvPosix, WritesInOrderAndInPlace) {
   put("a", "new");
   EXPECT_EQ(get("a"), "new");
 }
+
+// Property: more bytes and pieces than one system call takes, of any length, arrive in order.
+TEST_F(EnvPosix, WritesLargeAppendsInSteps) {
+  std::string bytes(std::size_t{5} << 20, ' ');
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 2654435761u >> 13);
+  std::vector<Bytes> pieces;
+  for (std::size_t at = 0, i = 0; at < bytes.size(); ++i) {
+    const std::size_t n = std::min(i == 600 ? std::size_t{3} << 20 : i % 1000, bytes.size() - at);
+    pieces.push_back(Bytes{bytes.data() + at, n});
+    at += n;
+  }
+  ASSERT_GT(pieces.size(), 2048u);
+  const auto file = env_.create(path("a"));
+  file->append(pieces.data(), pieces.size());
+  file->sync();
+  EXPECT_TRUE(get("a") == bytes);
+}
+
+#if defined(__linux__)
+// Property: will_read() brings the bytes into the system's cache, and only a hint is lost where it cannot.
+TEST_F(EnvPosix, ReadsAhead) {
+  env_.will_read(path("none"), 0, 100);
+  const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  put("a", std::string(64 * page, 'x'));
+  const int fd = ::open(path("a").c_str(), O_RDONLY);
+  void* const map = ::mmap(nullptr, 64 * page, PROT_READ, MAP_SHARED, fd, 0);
+  ASSERT_NE(map, MAP_FAILED);
+  const auto cached = [&](std::size_t at) {
+    unsigned char there = 0;
+    ::mincore(static_cast<char*>(map) + at * page, page, &there);
+    return (there & 1) != 0;
+  };
+  ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+  if (cached(0) || cached(50)) {
+    std::printf("[ SKIPPED  ] this file system keeps its pages\n");
+  } else {
+    env_.will_read(path("a"), 50 * page, 2 * page);
+    for (int wait = 0; wait < 1000 && !(cached(50) && cached(51)); ++wait) ::usleep(2000);
+    EXPECT_TRUE(cached(50) && cached(51));
+    EXPECT_FALSE(cached(0));
+  }
+  ::munmap(map, 64 * page);
+  ::close(fd);
+}
+#endif
 
 TEST_F(EnvPosix, ErrorsHaveCodesAndNameThePath) {
   EXPECT_EQ(code_of([&] { env_.open(path("none")); }), ErrorCode::NOT_FOUND);

@@ -77,6 +77,70 @@ TEST(Log, RoundTrip) {
   EXPECT_EQ(r.logs.last_sequence, 30u);
 }
 
+// A frame that is written in steps, of pieces that are longer and shorter than a step, without a repeating pattern.
+struct LargeFrame {
+  LargeFrame() : text((std::size_t{2} << 20) + 4321, ' ') {
+    test::SimRandom random(3);
+    for (char& c : text) c = static_cast<char>(random.next());
+    const std::size_t cuts[] = {0, 100, 100 + (std::size_t{3} << 19), text.size()};
+    for (std::size_t i = 0; i < 3; ++i) pieces[i] = Bytes{text.data() + cuts[i], cuts[i + 1] - cuts[i]};
+  }
+  std::string text;
+  Bytes pieces[3];
+};
+
+// Property: a loss of power at any moment of a large frame leaves it whole or not at all; once synced it is there, and so is what follows.
+TEST(Log, LargeFrameIsWholeOrAbsent) {
+  SimEnv env;
+  const auto log = new_log(env);
+  const LargeFrame large;
+  add(*log, "before");
+  log->sync();
+  const SimDisk start = env.disk();
+  const std::size_t began = env.journal().size();
+  log->append(1, large.pieces, 3);
+  const std::size_t written = env.journal().size() - began;
+  EXPECT_GT(written, 4u) << "not in steps";
+  log->sync();
+  add(*log, "after");
+  std::size_t whole = 0, absent = 0;
+  const std::vector<test::SimOp> journal(env.journal().begin() + static_cast<std::ptrdiff_t>(began),
+                                         env.journal().end());
+  test::sweep_power_loss(start, journal, 8, 11, [&](std::size_t moment, SimDisk disk) {
+    SimEnv after(std::move(disk));
+    const std::vector<std::string> found = replay(after).payloads;
+    ASSERT_GE(found.size(), moment > written ? 2u : 1u) << moment;
+    ASSERT_EQ(found[0], "before");
+    if (found.size() > 1) ASSERT_TRUE(found[1] == large.text) << moment;
+    ++(found.size() > 1 ? whole : absent);
+  });
+  EXPECT_GT(whole, 0u);
+  EXPECT_GT(absent, 0u);
+}
+
+// Property: when a step of a large frame fails, the log ends before it.
+TEST(Log, FailedStepOfALargeFrameTears) {
+  const LargeFrame large;
+  for (std::uint64_t step = 1;; ++step) {
+    SimEnv env;
+    const auto log = new_log(env);
+    add(*log, "before");
+    env.fail_at(step, ErrorCode::DISK_FULL);
+    try {
+      log->append(1, large.pieces, 3);
+    } catch (const Error& e) {
+      ASSERT_EQ(e.code(), ErrorCode::DISK_FULL);
+    }
+    const bool failed = env.failed();
+    EXPECT_EQ(log->ended(), failed) << step;
+    env.fail_at(0, ErrorCode::DISK_FULL);
+    log->sync();
+    ASSERT_EQ(replay(env).payloads.size(), failed ? 1u : 2u) << step;
+    if (!failed) break;
+    ASSERT_LT(step, 100u);
+  }
+}
+
 // Property: cut anywhere, a log gives the whole frames before the cut and never an error, and the successor keeps exactly those.
 TEST(Log, EveryTruncationGivesAWholePrefix) {
   SimEnv env;
