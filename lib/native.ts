@@ -24,6 +24,7 @@ export interface NativeOptions {
   path: string;
   durability: string;
   readOnly: boolean;
+  checkBlocks: boolean;
   /** Left open: what an existing path has stored. A dimension of 0 is left open, too. */
   openMetric: boolean;
   openVectors: boolean;

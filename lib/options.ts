@@ -87,6 +87,7 @@ export function openOptions(value: unknown): NativeOptions {
     'path',
     'durability',
     'readOnly',
+    'checkBlocks',
     'dimension',
     'metric',
     'index',
@@ -102,7 +103,7 @@ export function openOptions(value: unknown): NativeOptions {
     'quantization',
   ]);
   const path = options.path === undefined ? '' : pathOf(options.path, 'options.path');
-  for (const name of ['durability', 'readOnly'] as const) {
+  for (const name of ['durability', 'readOnly', 'checkBlocks'] as const) {
     if (path === '' && options[name] !== undefined) {
       throw new SageDBError('INVALID_ARGUMENT', `options.${name}: has a meaning only together with options.path`);
     }
@@ -116,6 +117,7 @@ export function openOptions(value: unknown): NativeOptions {
       'memory',
     ]),
     readOnly: booleanOf(options.readOnly ?? false, 'options.readOnly'),
+    checkBlocks: booleanOf(options.checkBlocks ?? true, 'options.checkBlocks'),
     openMetric: options.metric === undefined,
     openVectors: options.vectors === undefined,
     openIndex: index.type === undefined,

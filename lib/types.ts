@@ -55,6 +55,11 @@ export interface OpenOptions {
   durability?: 'fsync' | 'async' | 'memory';
   /** With `path`: reads beside a writer, takes no lock and writes nothing. Shows the state at the open, or at the last `refresh()`. */
   readOnly?: boolean;
+  /**
+   * With `path`: whether every block of the files is read and verified in the background after the open. Default true. With false, blocks are verified
+   * when a checkpoint, a snapshot or an index build copies them, and by `verify()`; damage elsewhere can give wrong answers unnoticed.
+   */
+  checkBlocks?: boolean;
   /** Components per vector, 1 … 65,536. Required unless `path` is an existing database. */
   dimension: number;
   /** Default `cosine`. */
@@ -387,7 +392,7 @@ export interface Stats {
     /** Mutations that the open replayed from the log. */
     replayed: number;
     /**
-     * Check of the files that the open mapped, in the background. `damaged`: `error` says what; a damaged index is made again from
+     * Check of the files that the open mapped, in the background; `none`: nothing is being checked. `damaged`: `error` says what; a damaged index is made again from
      * the vectors, with any other damage writes are refused with `CORRUPTION` and reads go on.
      */
     check: { state: 'none' | 'running' | 'passed' | 'damaged'; done: number; total: number; error: string };

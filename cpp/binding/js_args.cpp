@@ -168,6 +168,7 @@ Options read_options(const Napi::Value& value) {
   options.path = option_text(object, "path");
   options.durability = durability_of(option_text(object, "durability"));
   options.read_only = object.Get("readOnly").ToBoolean();
+  options.background_check = object.Get("checkBlocks").ToBoolean();
   options.open_metric = object.Get("openMetric").ToBoolean();
   options.open_vectors = object.Get("openVectors").ToBoolean();
   options.open_index = object.Get("openIndex").ToBoolean();

@@ -166,7 +166,7 @@ BlockCheck::Status BlockCheck::status() const {
   if (damaged_ || index_damaged_) {
     out.state = State::damaged;
   } else if (!items_.empty()) {
-    out.state = over ? State::passed : State::running;
+    out.state = over ? State::passed : running() ? State::running : State::none;
   }
   return out;
 }

@@ -43,7 +43,7 @@ struct Options {
   bool open_metric = false, open_vectors = false, open_index = false, open_M = false, open_text_fields = false;
   std::uint64_t checkpoint_bytes = std::uint64_t{64} << 20;  // log that starts a checkpoint, at least
   Env* env = nullptr;  // null: the operating system's files
-  bool background_check = true;  // false: blocks are checked when a checkpoint or a build needs it (tests)
+  bool background_check = true;  // false: blocks are checked when a checkpoint or a build needs it
 };
 
 // One atomic mutation: all of its rows or none.

@@ -52,6 +52,7 @@ Storage::Storage(Env& env, const Options& options)
       read_only_(options.read_only),
       checkpoint_bytes_(options.checkpoint_bytes),
       background_check_(options.background_check),
+      logs_(env, options.path),
       check_(env, options.path) {}
 
 Storage::~Storage() { stop_sync_thread(); }
@@ -128,8 +129,7 @@ void Storage::recover_writable(EngineState& state, Writer& writer) {
     many_logs_ = true;  // a new generation soon
   }
   log_bytes_ = logs.bytes;
-  // Also makes durable what was read from the system's cache and no sync is known to cover.
-  start_log(std::move(logs.next));
+  logs_.begin(std::move(logs.next));
   if (logs.last_number >= manifest_.log_number + kMaxLogs) many_logs_ = true;
   begin_check(state);
   if (durability_ == Durability::async) sync_thread_ = std::thread([this] { sync_loop(); });
@@ -218,36 +218,12 @@ bool Storage::refresh(EngineState& state, Writer& writer) {
   return true;
 }
 
-std::shared_ptr<LogWriter> Storage::current_log() const {
-  MutexLock lock(log_mutex_);
-  return log_;
-}
-
-void Storage::start_log(LogStart start) {
-  std::shared_ptr<LogWriter> log = LogWriter::create(env_, dir_, start);
-  MutexLock lock(log_mutex_);
-  log_ = std::move(log);
-}
-
-// The current log has ended: a successor states how many of its bytes count.
-void Storage::rotate(Sequence last_sequence) {
-  const std::shared_ptr<LogWriter> old = current_log();
-  old->sync();
-  LogStart start;
-  start.database = database_;
-  start.number = old->number() + 1;
-  start.last_sequence = last_sequence;
-  start.previous_number = old->number();
-  start.previous_size = old->size();
-  start_log(std::move(start));
-}
-
 void Storage::log(const WritePlan& plan) {
   if (read_only_) throw Error(ErrorCode::READ_ONLY, "the database was opened with readOnly");
   check_.require_sound();
   if (durability_ == Durability::memory) return;
-  if (current_log()->ended()) rotate(plan.base()->sequence);
-  const std::shared_ptr<LogWriter> log = current_log();
+  std::shared_ptr<LogWriter> log = logs_.current();
+  if (log == nullptr || log->ended()) log = logs_.next(plan.base()->sequence);
   // A frame whose sync failed stays in a poisoned log, which refuses the next one itself.
   if (!log->poisoned() && log->last_sequence() != plan.base()->sequence)
     throw Error(ErrorCode::INTERNAL, "the log stands at another sequence than the database");
@@ -268,8 +244,8 @@ void Storage::flush(EngineState& state) {
   if (read_only_) return;
   if (durability_ == Durability::memory) {
     checkpoint(state);
-  } else {
-    current_log()->sync();
+  } else if (const std::shared_ptr<LogWriter> log = logs_.current()) {
+    log->sync();
   }
 }
 
@@ -282,7 +258,7 @@ void Storage::sync_loop() noexcept {
     unsynced_ = false;
     lock.unlock();
     try {
-      current_log()->sync();
+      logs_.current()->sync();
     } catch (...) {
       fail(current_error());
     }
@@ -301,7 +277,7 @@ void Storage::stop_sync_thread() noexcept {
 
 void Storage::fail(const Error& error) noexcept {
   try {
-    MutexLock lock(log_mutex_);
+    MutexLock lock(error_mutex_);
     last_error_ = error.message();
   } catch (...) {
     // Without memory for the message there is none.
@@ -309,7 +285,6 @@ void Storage::fail(const Error& error) noexcept {
 }
 
 void Storage::note_manifest(const Snapshot& of) {
-  database_ = manifest_.database;
   std::uint64_t bytes = 0;
   for (const SegmentRef& ref : manifest_.segments) bytes += ref.file_size;
   segment_bytes_ = bytes;
@@ -375,14 +350,13 @@ void Storage::run_checkpoint(EngineState& state) {
     if (reuse.everything && !many_logs_) return;
     mark = CheckpointMark{state.next_id, state.far_ids, now->generation->records.text().end()};
     log_bytes = log_bytes_;
-    const std::shared_ptr<LogWriter> log = current_log();
-    if (!log->ended()) log->seal();
-    rotate(now->sequence);
+    if (const std::shared_ptr<LogWriter> log = logs_.current(); log != nullptr && !log->ended()) log->seal();
+    logs_.next(now->sequence);
   }
   Manifest next = manifest_;
   next.previous_generation = manifest_.generation;
   next.generation = ++last_tried_;
-  next.log_number = current_log()->number();
+  next.log_number = logs_.current()->number();
   try {
     write_checkpoint(env_, dir_, *now, mark, reuse, manifest_, &next);
   } catch (...) {
@@ -455,24 +429,18 @@ void Storage::close(EngineState& state) {
   check_.stop();
   if (read_only_) return;
   try {
-    const std::shared_ptr<LogWriter> log = current_log();
+    MutexLock checkpoint(checkpoint_mutex_);
     // Recovery did not finish: nothing was written.
-    if (log == nullptr) {
+    if (!logs_.begun()) {
       lock_.reset();
       return;
     }
-    MutexLock checkpoint(checkpoint_mutex_);
     // A checkpoint makes the next open fast; it is left out where the log is short.
     const bool sound = check_.status().state != BlockCheck::State::damaged;
     const bool worth = log_bytes_ > kWorthBytes && sound && check_.bytes_left() <= kCheckAtClose;
-    if (!log->poisoned() && (worth || durability_ == Durability::memory)) run_checkpoint(state);
-    if (log->poisoned()) throw Error(ErrorCode::READ_ONLY, "a sync failed; what was not acknowledged may be lost");
-    const std::shared_ptr<LogWriter> last = current_log();
-    if (!last->ended()) {
-      last->seal();
-    } else {
-      last->sync();
-    }
+    if (!logs_.poisoned() && (worth || durability_ == Durability::memory)) run_checkpoint(state);
+    if (logs_.poisoned()) throw Error(ErrorCode::READ_ONLY, "a sync failed; what was not acknowledged may be lost");
+    logs_.finish();
   } catch (...) {
     lock_.reset();
     throw;
@@ -483,8 +451,8 @@ void Storage::close(EngineState& state) {
 Storage::Status Storage::status() const {
   Status out;
   out.check = check_.status();
-  MutexLock lock(log_mutex_);
-  out.durable_sequence = std::max<Sequence>(checkpoint_sequence_, log_ ? log_->durable_sequence() : 0);
+  MutexLock lock(error_mutex_);
+  out.durable_sequence = std::max<Sequence>(checkpoint_sequence_, logs_.durable_sequence());
   out.log_bytes = log_bytes_;
   out.segment_bytes = segment_bytes_;
   out.checkpoints = checkpoints_;

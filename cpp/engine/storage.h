@@ -1,7 +1,7 @@
 // The engine's side of the disk: what is logged before a commit, checkpoints, recovery, the folder's lock.
 //
 // Thread safety: log() by the holder of EngineState::writer_mutex; everything else from any thread.
-// Lock order: checkpoint_mutex_ before EngineState::writer_mutex before log_mutex_.
+// Lock order: checkpoint_mutex_ before EngineState::writer_mutex before the mutex of logs_.
 // Invariants: nothing becomes visible before log() returned; after a failed sync nothing is accepted until a reopen; a failed checkpoint
 // changes nothing.
 #pragma once
@@ -18,6 +18,7 @@
 #include "base/mutex.h"
 #include "engine/block_check.h"
 #include "engine/loaded_state.h"
+#include "storage/log_chain.h"
 #include "storage/log_follower.h"
 
 namespace sagedb {
@@ -76,9 +77,6 @@ class Storage {
   bool follow_logs(EngineState& state, Writer& writer, LogFollower& logs);
   void begin_check(EngineState& state) REQUIRES(checkpoint_mutex_);
   void drop_index(EngineState& state) noexcept;
-  void start_log(LogStart start);
-  void rotate(Sequence last_sequence);
-  std::shared_ptr<LogWriter> current_log() const;
   void run_checkpoint(EngineState& state) REQUIRES(checkpoint_mutex_);
   // What of the last checkpoint's segments still describes `now`.
   Reuse reusable(const Snapshot& now) const REQUIRES(checkpoint_mutex_);
@@ -94,7 +92,6 @@ class Storage {
   const std::uint64_t checkpoint_bytes_;
   const bool background_check_;
   std::unique_ptr<FileLock> lock_;
-  Uuid database_{};  // constant after recover()
 
   Mutex checkpoint_mutex_{"checkpoint"};
   Manifest manifest_ GUARDED_BY(checkpoint_mutex_);
@@ -106,9 +103,10 @@ class Storage {
   std::optional<LogFollower> follower_ GUARDED_BY(checkpoint_mutex_);  // read-only
   std::optional<CurrentName> damaged_manifest_ GUARDED_BY(checkpoint_mutex_);  // an older one was opened in its place
 
-  mutable Mutex log_mutex_{"log"};
-  std::shared_ptr<LogWriter> log_ GUARDED_BY(log_mutex_);
-  std::string last_error_ GUARDED_BY(log_mutex_);
+  LogChain logs_;  // next() by the holder of EngineState::writer_mutex
+
+  mutable Mutex error_mutex_{"storage_error"};
+  std::string last_error_ GUARDED_BY(error_mutex_);
 
   // For decisions and statistics.
   std::atomic<std::uint64_t> log_bytes_{0}, segment_bytes_{0}, checkpoints_{0}, replayed_{0}, retry_bytes_{0};

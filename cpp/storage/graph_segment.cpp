@@ -6,7 +6,6 @@
 namespace sagedb {
 namespace {
 
-constexpr std::size_t kCounts = 64;
 constexpr std::size_t kMaxLevels = 64;
 
 void put_vector(SegmentWriter& out, const std::vector<std::uint32_t>& v) {
@@ -47,9 +46,14 @@ void check_upper(const GraphData& g, const SegmentReader& file) {
 
 }  // namespace
 
+std::uint64_t upper_levels_at(std::uint64_t M, std::uint64_t rows) {
+  const std::uint64_t width = GraphData(static_cast<std::uint32_t>(M)).base.width();
+  return kGraphCounts + rows * (width + 1) * sizeof(Row);
+}
+
 void write_graph(const GraphIndex& graph, SegmentWriter& out) {
   const GraphData& g = graph.data();
-  std::uint8_t counts[kCounts] = {};
+  std::uint8_t counts[kGraphCounts] = {};
   put_le(counts, g.M);
   put_le(counts + 4, g.rows);
   put_le(counts + 8, g.entry);
@@ -72,7 +76,7 @@ void write_graph(const GraphIndex& graph, SegmentWriter& out) {
 std::shared_ptr<const GraphIndex> read_graph(std::shared_ptr<const SegmentReader> from) {
   const SegmentReader& file = *from;
   ByteReader in(file.payload(), file.payload_size(), file.path().c_str());
-  const auto* counts = in.get_bytes(kCounts);
+  const auto* counts = in.get_bytes(kGraphCounts);
   GraphData g(get_le<std::uint32_t>(counts));
   g.rows = get_le<std::uint32_t>(counts + 4);
   g.entry = get_le<std::uint32_t>(counts + 8);

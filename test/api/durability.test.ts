@@ -69,6 +69,15 @@ describe('a database with a path', () => {
     expect(await again.count({ n: { $lt: 100 } })).toBe(100);
     await again.close();
 
+    for (const readOnly of [false, true]) {
+      await using unchecked = await SageDB.open({ path, readOnly, checkBlocks: false });
+      await unchecked.search(new Float32Array(64), { k: 1 });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(unchecked.stats().storage.check).toMatchObject({ state: 'none', done: 0 });
+      expect(unchecked.stats().storage.check.total).toBeGreaterThan(7);
+      await unchecked.verify();
+    }
+
     const name = readdirSync(path).find((file) => file.startsWith('vectors-')) as string;
     const bytes = readFileSync(join(path, name));
     bytes.writeUInt8(bytes.readUInt8(300_000) ^ 4, 300_000);

@@ -109,6 +109,7 @@ async function spied() {
     path: '',
     durability: 'memory',
     readOnly: false,
+    checkBlocks: true,
     openMetric: false,
     openVectors: false,
     openIndex: false,

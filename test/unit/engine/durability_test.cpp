@@ -1,6 +1,7 @@
 // A database with a path: what was acknowledged is there after every kind of reopen.
 #include <gtest/gtest.h>
 
+#include <set>
 #include <thread>
 
 #include "support/durable_fixture.h"
@@ -9,6 +10,7 @@ namespace sagedb {
 namespace {
 
 using namespace sagedb::testing;
+using test::SimDisk;
 using test::SimEnv;
 using test::SimOp;
 
@@ -219,6 +221,108 @@ TEST(Durability, Modes) {
       db->close();
     }
     EXPECT_EQ(content_of(*SageDB::open(o)), flushed) << "close() keeps everything";
+  }
+}
+
+// Property: an open and a close without writes leave the folder as it was, in every mode and after a kill; what is written then is kept.
+TEST(Durability, OpenAndCloseLeaveNothing) {
+  for (const Durability mode : {Durability::fsync, Durability::async, Durability::memory}) {
+    SimEnv env;
+    Options o = durable_options(env);
+    o.durability = mode;
+    Content content;
+    for (int round = 0; round < 3; ++round) {
+      {
+        auto db = SageDB::open(o);
+        expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, {{1, 2, 3, static_cast<float>(round)}})));
+        if (round == 1) db->checkpoint();
+        content = content_of(*db);
+      }
+      SimDisk closed = env.disk();
+      for (int i = 0; i < 20; ++i) {
+        auto db = SageDB::open(o);
+        ASSERT_EQ(content_of(*db), content);
+        EXPECT_EQ(db->stats().durable_sequence, db->stats().sequence);
+        if (i == 7) db->flush();
+        if (i % 2 == 0) db->close();
+      }
+      EXPECT_EQ(env.disk().paths(), closed.paths());
+      // Another life begins where the process was killed: the frames that no sync is known to cover are written again, once.
+      auto db = SageDB::open(o);
+      expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, {{4, 5, 6, static_cast<float>(round)}})));
+      if (mode != Durability::memory) content = content_of(*db);
+      SimEnv killed(env.disk());
+      Options p = o;
+      p.env = &killed;
+      for (int i = 0; i < 3; ++i) {
+        ASSERT_EQ(content_of(*SageDB::open(p)), content);
+        if (i == 0) closed = killed.disk();
+      }
+      EXPECT_EQ(killed.disk().paths(), closed.paths());
+    }
+  }
+}
+
+// An environment that notes which files' reads were announced.
+class AnnouncedEnv final : public Env {
+ public:
+  explicit AnnouncedEnv(Env& target) : target_(target) {}
+  std::map<std::string, std::uint64_t> announced;  // name -> bytes
+  std::set<std::string> unannounced;  // segments that were mapped without it
+
+  void will_read(const std::string& path, std::uint64_t, std::uint64_t size) noexcept override {
+    announced[path.substr(path.rfind('/') + 1)] += size;
+  }
+  std::shared_ptr<const Mapping> map(const std::string& path) override {
+    const std::string name = path.substr(path.rfind('/') + 1);
+    if (name.find(".seg") != std::string::npos && announced.count(name) == 0) unannounced.insert(name);
+    return target_.map(path);
+  }
+  std::unique_ptr<WritableFile> create(const std::string& path) override { return target_.create(path); }
+  std::unique_ptr<ReadableFile> open(const std::string& path) override { return target_.open(path); }
+  std::shared_ptr<const Mapping> map_parts(const std::vector<MapPart>& parts, std::uint64_t size) override {
+    return target_.map_parts(parts, size);
+  }
+  void rename(const std::string& from, const std::string& to) override { target_.rename(from, to); }
+  void unlink(const std::string& path) override { target_.unlink(path); }
+  bool exists(const std::string& path) override { return target_.exists(path); }
+  std::vector<std::string> list(const std::string& dir) override { return target_.list(dir); }
+  void make_dir(const std::string& path) override { target_.make_dir(path); }
+  void sync_dir(const std::string& path) override { target_.sync_dir(path); }
+  std::unique_ptr<FileLock> lock(const std::string& path) override { return target_.lock(path); }
+  void link_or_copy(const std::string& from, const std::string& to) override { target_.link_or_copy(from, to); }
+  void random_bytes(void* out, std::size_t size) override { target_.random_bytes(out, size); }
+
+ private:
+  Env& target_;
+};
+
+// Property: what an open reads of its segments is announced for all of them before any is read, and is little.
+TEST(Durability, OpenAnnouncesWhatItReads) {
+  SimEnv env;
+  std::mt19937_64 rng(3);
+  {
+    auto db = SageDB::open(durable_options(env, 32, Metric::cosine, IndexKind::hnsw));
+    std::vector<Vector> rows;
+    for (int i = 0; i < 2000; ++i) rows.push_back(random_vector(rng, 32));
+    expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, rows)));
+    db->build_index(nullptr, nullptr);
+    db->checkpoint();
+  }
+  AnnouncedEnv watched(env);
+  auto db = SageDB::open(durable_options(watched, 32, Metric::cosine, IndexKind::hnsw));
+  EXPECT_EQ(db->size(), 2000u);
+  EXPECT_GE(watched.announced.size(), 9u);
+  EXPECT_TRUE(watched.unannounced.empty()) << *watched.unannounced.begin();
+  for (const auto& [name, bytes] : watched.announced) {
+    const std::uint64_t size = env.disk().find(join_path(kFolder, name))->size();
+    EXPECT_LE(bytes, size) << name;
+    if (name.compare(0, 5, "graph") == 0) {
+      EXPECT_GT(bytes, 4096u + 64u) << "the upper levels, too";
+      EXPECT_LT(bytes, size / 4);
+    } else if (name.compare(0, 4, "dead") != 0) {
+      EXPECT_EQ(bytes, 4096u) << name;
+    }
   }
 }
 
