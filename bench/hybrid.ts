@@ -11,6 +11,7 @@ import { gunzipSync } from 'node:zlib';
 import { SageDB, textWords } from '../lib/index.js';
 import type { SearchQuery } from '../lib/types.js';
 import { random } from '../test/support/numbers.js';
+import { readRaw } from './data/vector-file.js';
 
 interface Gloss {
   words: string[];
@@ -25,18 +26,6 @@ const { values } = parseArgs({ options: { queries: { type: 'string', default: '2
 if (!existsSync(folder)) {
   console.log(`SKIPPED: ${folder} is not there`);
   process.exit(0);
-}
-
-function readHalves(path: string): Float32Array {
-  const bytes = readFileSync(path);
-  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
-  const table = Float32Array.from({ length: 65536 }, (_, h) => {
-    const exponent = (h >> 10) & 31;
-    const fraction = h & 1023;
-    const size = exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15);
-    return h & 0x8000 ? -size : size;
-  });
-  return Float32Array.from(halves, (h) => table[h] as number);
 }
 
 const tokens = (text: string) => textWords(text).map(({ word }) => word);
@@ -79,7 +68,7 @@ const rows = gunzipSync(readFileSync(join(folder, 'meta.jsonl.gz')))
   .trim()
   .split('\n')
   .map((line) => JSON.parse(line) as Gloss);
-const base = readHalves(join(folder, 'base.f16'));
+const base = readRaw(join(folder, 'base.f16'), 'f16', DIMENSION).values;
 const vectorOf = (row: number) => base.subarray(row * DIMENSION, (row + 1) * DIMENSION);
 
 const next = random(1);
