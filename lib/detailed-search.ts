@@ -24,6 +24,7 @@ export class DetailedSearches {
   readonly #dimension: number;
   readonly #fields: readonly string[];
   readonly #open = new Set<Promise<unknown>>();
+  #reading: Promise<void> | undefined;
 
   constructor(database: NativeDatabase, dimension: number, fields: readonly string[]) {
     this.#database = database;
@@ -77,7 +78,18 @@ export class DetailedSearches {
     }
   }
 
+  /** Waits outside of the thread pool, which other searches and file reads need. */
+  #textRead(): Promise<void> {
+    this.#reading ??= new Promise<void>((resolve, reject) => {
+      this.#database.waitForText((error) => (error ? reject(fromNative(error)) : resolve()));
+    }).finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
   async #ask(request: Parameters<NativeDatabase['searchDetailed']>[0], costly: boolean): Promise<NativeDetails> {
+    if (request.text !== undefined && !this.#database.textReady()) await this.#textRead();
     const lane = costly ? bulkLane : searchLane;
     await lane.acquire();
     try {

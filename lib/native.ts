@@ -113,6 +113,9 @@ export interface NativeDatabase {
     ) => void,
   ): void;
   textFields(): string[];
+  /** False while the words of what an open found are read in the background; `waitForText` calls back when they are. */
+  textReady(): boolean;
+  waitForText(callback: (error: NativeError | null) => void): void;
   get(
     ids: readonly (string | number)[],
     includeVector: boolean,

@@ -97,6 +97,8 @@ Napi::Function Database::define(Napi::Env env) {
                       InstanceMethod<&Database::search_sync>("searchSync"),
                       InstanceMethod<&Database::search_detailed>("searchDetailed"),
                       InstanceMethod<&Database::text_fields>("textFields"),
+                      InstanceMethod<&Database::text_ready>("textReady"),
+                      InstanceMethod<&Database::wait_for_text>("waitForText"),
                       InstanceMethod<&Database::get>("get"),
                       InstanceMethod<&Database::has>("has"),
                       InstanceMethod<&Database::count>("count"),
@@ -144,6 +146,7 @@ Database::Database(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Database>(
 Database::~Database() {
   writer_.reset();
   builder_.reset();
+  text_waiter_.reset();
   memory_->forget(Env());
   // While the environment exits there is nobody to keep waiting, and a thread of our own could outlive the process's globals.
   if (environment_->exiting) {
@@ -191,6 +194,21 @@ Napi::Value Database::text_fields(const Napi::CallbackInfo& info) {
   Napi::Array fields = Napi::Array::New(info.Env(), options_.text_fields.size());
   for (std::uint32_t i = 0; i < options_.text_fields.size(); ++i) fields.Set(i, options_.text_fields[i]);
   return fields;
+}
+
+Napi::Value Database::text_ready(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), engine()->text_ready()); });
+}
+
+Napi::Value Database::wait_for_text(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    // A thread of its own: the builder's may be busy with a build for minutes.
+    if (!text_waiter_) text_waiter_ = std::make_unique<JobThread>(Env(), "SageDB.text");
+    text_waiter_->submit(
+        std::make_unique<EngineJob>(callback_of(info[0]), engine(), memory_, nullptr,
+                                    [](SageDB& engine, Task& task) { engine.wait_for_text(&task.cancel); }));
+    return info.Env().Undefined();
+  });
 }
 
 Napi::Value Database::search_sync(const Napi::CallbackInfo& info) {

@@ -32,9 +32,11 @@ class Database : public Napi::ObjectWrap<Database> {
   // search(queries, count, params, filters, tasks, callback); searchSync(queries, count, params, filters, tasks).
   Napi::Value search(const Napi::CallbackInfo& info);
   Napi::Value search_sync(const Napi::CallbackInfo& info);
-  // searchDetailed(request, callback), see DetailedSearch; textFields() -> string[].
+  // searchDetailed(request, callback), see DetailedSearch; textFields() -> string[], textReady() -> boolean, waitForText(callback).
   Napi::Value search_detailed(const Napi::CallbackInfo& info);
   Napi::Value text_fields(const Napi::CallbackInfo& info);
+  Napi::Value text_ready(const Napi::CallbackInfo& info);
+  Napi::Value wait_for_text(const Napi::CallbackInfo& info);
   // get(ids, includeVector, callback), has(ids, callback), count(filter, callback),
   // find(filter, limit, offset, order, descending, includeVector, callback),
   // openCursor(filter, limit, offset, order, descending, callback), next(cursor, count, includeVector, callback).
@@ -75,6 +77,7 @@ class Database : public Napi::ObjectWrap<Database> {
   std::shared_ptr<EnvironmentState> environment_;
   std::unique_ptr<JobThread> writer_;  // started by the first write
   std::unique_ptr<JobThread> builder_;  // started by the first long job
+  std::unique_ptr<JobThread> text_waiter_;  // started by the first search by text that comes before the texts are read
 };
 
 }  // namespace sagedb

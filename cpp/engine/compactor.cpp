@@ -6,9 +6,6 @@
 namespace sagedb {
 namespace {
 
-// A final round of this many changes holds the locks for well under a millisecond of copying.
-constexpr std::size_t kSmallRound = 256;
-constexpr int kMaxRounds = 12;
 constexpr Row kCheckEvery = 4096;
 // Saturated share of components above which the codec no longer fits the data.
 constexpr double kSaturationLimit = 0.005;
@@ -16,47 +13,20 @@ constexpr double kSaturationLimit = 0.005;
 }  // namespace
 
 void Compactor::run() {
-  begin();
-  try {
-    copy_live_rows();
-    cut_index();
-    for (int round = 0; round < kMaxRounds; ++round) {
-      if (context_.cancel != nullptr) context_.cancel->check();
-      std::shared_ptr<const Snapshot> now;
-      Deletions deletions;
-      {
-        FifoLock lock(state_.writer_mutex);
-        now = current();
-        deletions.swap(journal_.deleted);
-      }
-      const std::size_t left = (now->record_count - record_map_.size()) + deletions.size();
-      replay(*now, deletions);
-      if (left <= kSmallRound) break;
-    }
-    finish();
-  } catch (...) {
-    stop_journal();
-    throw;
-  }
-}
-
-// A read-only engine may have taken over another generation meanwhile: its rows are numbered differently.
-std::shared_ptr<const Snapshot> Compactor::current() const {
-  std::shared_ptr<const Snapshot> now = state_.publisher.current();
-  if (now->generation != base_->generation)
-    throw Error(ErrorCode::ABORTED, "the data was replaced during the compaction");
-  return now;
-}
-
-void Compactor::begin() {
+  ChangeFeed feed(state_);
+  base_ = feed.base();
+  copy_live_rows();
+  cut_index();
+  const auto replay = [this](const Snapshot& now, const ChangeFeed::Deletions& deletions) {
+    replay_changes(now, deletions);
+  };
+  feed.catch_up(context_.cancel, replay);
   FifoLock lock(state_.writer_mutex);
-  state_.journal = &journal_;
-  base_ = state_.publisher.current();
-}
-
-void Compactor::stop_journal() {
-  FifoLock lock(state_.writer_mutex);
-  state_.journal = nullptr;
+  const std::shared_ptr<const Snapshot> now = feed.finish(lock, replay);
+  if (ids_.size() != now->live_count)
+    throw Error(ErrorCode::INTERNAL, "compaction found " + std::to_string(ids_.size()) + " live items, expected " +
+                                         std::to_string(now->live_count));
+  switch_generation(*now);
 }
 
 // Appends a copy of record r to the new generation; record_map_ grows by one entry by the caller.
@@ -70,7 +40,10 @@ void Compactor::append(const Generation& from, RecordNo r, bool new_row) {
   g.records.ensure(records_ + 1, row + 1);
   g.records.reserve_text(text.size() + id.text.size());
   g.metadata.reserve(&metadata, 1, records_);
-  if (g.text.enabled()) g.text.reserve({words_of(from, r)}, records_, {});
+  if (text_->enabled()) {
+    text_->reserve({words_of(*text_, from, r)}, records_, {});
+    text_->account(&text_totals_);
+  }
   ids_.reserve({id});
   if (new_row) {
     g.vectors.ensure(row + 1);
@@ -84,15 +57,16 @@ void Compactor::append(const Generation& from, RecordNo r, bool new_row) {
   }
   g.records.append(records_, id, text, row, new_row);
   g.metadata.append(records_, metadata);
-  g.text.append(records_);
+  text_->append(records_);
   ids_.put(id, records_, g.records);
   ++records_;
 }
 
 void Compactor::copy_live_rows() {
   const Generation& from = *base_->generation;
-  generation_ =
-      std::make_shared<Generation>(state_.options.dimension, state_.options.vectors, state_.options.text_fields);
+  generation_ = std::make_shared<Generation>(state_.options.dimension, state_.options.vectors);
+  text_ = std::make_shared<TextIndex>(state_.options.text_fields);
+  text_totals_.resize(state_.options.text_fields.size());
   row_map_.assign(base_->row_count, kNoRow);
   record_map_.assign(base_->record_count, kNoRecord);
   if (context_.progress != nullptr) context_.progress->total = base_->row_count;
@@ -133,12 +107,15 @@ void Compactor::replay_record(const Snapshot& now, RecordNo r) {
   codes_->encode(generation_->vectors, rows_ - 1, rows_);
 }
 
-void Compactor::replay_deletion(const Snapshot& now, const CompactionJournal::Entry& entry) {
+void Compactor::replay_deletion(const Snapshot& now, const ChangeJournal::Entry& entry) {
   RecordStore& to = generation_->records;
   const RecordNo r = record_map_[entry.record];
-  if (generation_->text.enabled()) generation_->text.reserve({}, records_, {words_of(*generation_, r)});
+  if (text_->enabled()) {
+    text_->reserve({}, records_, {words_of(*text_, *generation_, r)});
+    text_->account(&text_totals_);
+  }
   to.mark_deleted(r, entry.sequence);
-  generation_->text.bury(entry.sequence);
+  text_->bury(entry.sequence);
   const IdView id = to.id(r);
   if (ids_.find(id, to) == r) ids_.erase(id, to);
   const Row row = to.row(r);
@@ -150,27 +127,18 @@ void Compactor::replay_deletion(const Snapshot& now, const CompactionJournal::En
   ++dead_rows_;
 }
 
-void Compactor::replay(const Snapshot& now, const Deletions& deletions) {
+void Compactor::replay_changes(const Snapshot& now, const ChangeFeed::Deletions& deletions) {
   row_map_.resize(now.row_count, kNoRow);
   record_map_.reserve(now.record_count);
   for (auto r = static_cast<RecordNo>(record_map_.size()); r < now.record_count; ++r) replay_record(now, r);
-  for (const CompactionJournal::Entry& entry : deletions) replay_deletion(now, entry);
-}
-
-void Compactor::finish() {
-  FifoLock lock(state_.writer_mutex);
-  const std::shared_ptr<const Snapshot> now = current();
-  replay(*now, journal_.deleted);
-  if (ids_.size() != now->live_count)
-    throw Error(ErrorCode::INTERNAL, "compaction found " + std::to_string(ids_.size()) + " live items, expected " +
-                                         std::to_string(now->live_count));
-  switch_generation(*now);
-  state_.journal = nullptr;
+  for (const ChangeJournal::Entry& entry : deletions) replay_deletion(now, entry);
 }
 
 void Compactor::switch_generation(const Snapshot& now) {
   auto next = std::make_shared<Snapshot>(now);
   next->generation = generation_;
+  next->text_index = text_;
+  next->text = text_totals_;
   next->codes = codes_;
   next->index = index_;
   next->row_count = rows_;

@@ -10,7 +10,7 @@
 #include <memory>
 #include <vector>
 
-#include "engine/engine_state.h"
+#include "engine/change_feed.h"
 
 namespace sagedb {
 
@@ -21,26 +21,21 @@ class Compactor {
   void run();
 
  private:
-  using Deletions = std::vector<CompactionJournal::Entry>;
-
-  std::shared_ptr<const Snapshot> current() const REQUIRES(state_.writer_mutex);
-  void begin();
   void copy_live_rows();
   void cut_index();
-  void replay(const Snapshot& now, const Deletions& deletions);
+  void replay_changes(const Snapshot& now, const ChangeFeed::Deletions& deletions);
   void replay_record(const Snapshot& now, RecordNo r);
-  void replay_deletion(const Snapshot& now, const CompactionJournal::Entry& entry);
+  void replay_deletion(const Snapshot& now, const ChangeJournal::Entry& entry);
   void append(const Generation& from, RecordNo r, bool new_row);
-  void finish();
   void switch_generation(const Snapshot& now) REQUIRES(state_.writer_mutex) EXCLUDES(state_.store_mutex);
-  void stop_journal();
 
   EngineState& state_;
   const BuildContext context_;
-  CompactionJournal journal_;
 
   std::shared_ptr<const Snapshot> base_;
   std::shared_ptr<Generation> generation_;
+  std::shared_ptr<TextIndex> text_;
+  TextTotals text_totals_;
   std::shared_ptr<CodeStore> codes_;
   std::shared_ptr<const Index> index_;
   IdMap ids_;

@@ -8,7 +8,8 @@ namespace {
 
 std::shared_ptr<const Snapshot> empty_snapshot(const Options& options) {
   auto s = std::make_shared<Snapshot>();
-  s->generation = std::make_shared<Generation>(options.dimension, options.vectors, options.text_fields);
+  s->generation = std::make_shared<Generation>(options.dimension, options.vectors);
+  s->text_index = std::make_shared<TextIndex>(options.text_fields);
   s->text.resize(options.text_fields.size());
   return s;
 }

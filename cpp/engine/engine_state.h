@@ -31,8 +31,8 @@ struct Counters {
   }
 };
 
-// Tombstones set while a compaction copies, in commit order.
-struct CompactionJournal {
+// Tombstones set while a background job copies, in commit order; see engine/change_feed.h.
+struct ChangeJournal {
   struct Entry {
     RecordNo record;
     Sequence sequence;
@@ -59,7 +59,7 @@ struct EngineState {
   IdMap ids GUARDED_BY(store_mutex);
   std::int64_t next_id GUARDED_BY(writer_mutex) = 1;
   bool far_ids GUARDED_BY(writer_mutex) = false;  // the caller uses numbers beyond the range that next_id jumps over
-  CompactionJournal* journal GUARDED_BY(writer_mutex) = nullptr;
+  ChangeJournal* journal GUARDED_BY(writer_mutex) = nullptr;
 
   // Self-synchronised.
   Publisher publisher;

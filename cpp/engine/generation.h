@@ -8,7 +8,6 @@
 #include "store/metadata_store.h"
 #include "store/record_store.h"
 #include "store/vector_store.h"
-#include "text/text_index.h"
 
 namespace sagedb {
 
@@ -22,15 +21,12 @@ struct GenerationBase {
 };
 
 struct Generation {
-  Generation(std::uint32_t dimension, VectorType type, const std::vector<std::string>& text_fields)
-      : Generation(dimension, type, text_fields, GenerationBase{}) {}
-  Generation(std::uint32_t dimension, VectorType type, const std::vector<std::string>& text_fields,
-             const GenerationBase& base)
+  Generation(std::uint32_t dimension, VectorType type) : Generation(dimension, type, GenerationBase{}) {}
+  Generation(std::uint32_t dimension, VectorType type, const GenerationBase& base)
       : vectors(dimension, type, base.vectors, base.rows, base.owner),
         norms(1024, base.norms, base.norms != nullptr ? base.rows : 0, base.owner),
         records(base.records),
-        metadata(base.records.record_count, [this](RecordNo r) { return records.metadata(r); }),
-        text(text_fields) {}
+        metadata(base.records.record_count, [this](RecordNo r) { return records.metadata(r); }) {}
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
 
@@ -38,7 +34,6 @@ struct Generation {
   BlockArray<float> norms;  // cosine: length of the vector as given, so that get() returns it unscaled
   RecordStore records;
   MetadataStore metadata;
-  TextIndex text;
 };
 
 }  // namespace sagedb

@@ -1,6 +1,5 @@
 #include "engine/loaded_state.h"
 
-#include "engine/text_writes.h"
 #include "index/flat_index.h"
 #include "storage/dead_segment.h"
 #include "storage/endian.h"
@@ -44,7 +43,7 @@ class StateLoader {
     r.heads = chain(FileKind::heads, s_.row_count, sizeof(RecordNo));
     r.text = chain(FileKind::text, out_.mark.text_size, 1);
     r.owner = base.owner = owner;
-    s_.generation = std::make_shared<Generation>(options_.dimension, options_.vectors, options_.text_fields, base);
+    s_.generation = std::make_shared<Generation>(options_.dimension, options_.vectors, base);
   }
 
   void load_ids() {
@@ -133,15 +132,20 @@ void announce_reads(Env& env, const std::string& dir, const Manifest& m) {
   }
 }
 
+// Nothing has to be read for it.
+void start_text(Snapshot* snapshot, const Options& options) {
+  snapshot->text_index = std::make_shared<TextIndex>(options.text_fields);
+  snapshot->text.resize(options.text_fields.size());
+}
+
 }  // namespace
 
-LoadedState load_state(Env& env, const std::string& dir, const Manifest& manifest, const Options& options,
-                       int threads) {
+LoadedState load_state(Env& env, const std::string& dir, const Manifest& manifest, const Options& options) {
   LoadedState out;
   out.snapshot = std::make_shared<Snapshot>();
   if (manifest.segments.empty()) {
-    out.snapshot->generation = std::make_shared<Generation>(options.dimension, options.vectors, options.text_fields);
-    out.snapshot->text.resize(options.text_fields.size());
+    out.snapshot->generation = std::make_shared<Generation>(options.dimension, options.vectors);
+    start_text(out.snapshot.get(), options);
     return out;
   }
   announce_reads(env, dir, manifest);
@@ -151,7 +155,7 @@ LoadedState load_state(Env& env, const std::string& dir, const Manifest& manifes
   loader.load_ids();
   loader.load_index();
   loader.load_tombstones();
-  load_words(out.snapshot.get(), threads);
+  if (options.text_fields.empty()) start_text(out.snapshot.get(), options);
   return out;
 }
 

@@ -1,7 +1,8 @@
 // The state that a manifest describes, as it is after an open and before the log is replayed.
 //
 // Vectors, codes, records, texts, ids and links are read in place from mapped files: loading them costs the same for any size. Tombstones and the
-// upper levels of the graph, a few bytes per row at most, are read and checked. With text fields, the words of all live items are read from their texts.
+// upper levels of the graph, a few bytes per row at most, are read and checked. The words of text fields are
+// read later, see engine/text_loader.h.
 // Thread safety: functions on values.
 #pragma once
 
@@ -18,7 +19,7 @@ struct LoadedState {
   CheckpointMark mark;
   std::string warning;  // not empty: codes and graph are damaged and are made again; the snapshot has none
 };
-LoadedState load_state(Env& env, const std::string& dir, const Manifest& manifest, const Options& options, int threads);
+LoadedState load_state(Env& env, const std::string& dir, const Manifest& manifest, const Options& options);
 
 // What was loaded becomes the state of an engine that nobody knows yet.
 void install_state(EngineState& state, LoadedState& loaded);

@@ -7,6 +7,7 @@
 #include "engine/compactor.h"
 #include "engine/recall_calibrator.h"
 #include "engine/storage.h"
+#include "engine/text_loader.h"
 
 namespace sagedb {
 namespace {
@@ -75,6 +76,9 @@ void Maintenance::notify() noexcept {
 
 void Maintenance::collect() noexcept {
   std::lock_guard<std::mutex> lock(mutex_);
+  text_wanted_ = true;
+  // What runs is for rows that are gone, and searches by text wait.
+  if (cancel_ && text_due() && working_on_.lock() != state_->publisher.current()->generation) cancel_->cancel();
   work_cv_.notify_one();
 }
 
@@ -89,6 +93,21 @@ void Maintenance::wait_for_room(const CancelToken* cancel) {
   const HeldBack held(held_back_);
   work_cv_.notify_one();
   while (!stopping_ && !failing_ && full()) {
+    if (cancel != nullptr) cancel->check();
+    done_cv_.wait_for(lock, kProgressEvery);
+  }
+}
+
+bool Maintenance::text_due() const { return text_wanted_ && !state_->publisher.current()->text_index; }
+
+void Maintenance::wait_for_text(const CancelToken* cancel) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  const std::uint64_t failures = text_failures_;
+  text_wanted_ = true;
+  work_cv_.notify_one();
+  while (!state_->publisher.current()->text_index) {
+    if (text_failures_ > failures) throw *text_error_;
+    if (stopping_) throw Error(ErrorCode::ABORTED, "the database was closed while its texts were being read");
     if (cancel != nullptr) cancel->check();
     done_cv_.wait_for(lock, kProgressEvery);
   }
@@ -155,10 +174,15 @@ void Maintenance::loop() noexcept {
   while (!stopping_) {
     collect_requests();
     const Work work = choose_work(*state_->publisher.current(), state_->options, requests_);
-    if (metadata_due(*state_)) {
+    const bool text = text_due();
+    if (text || metadata_due(*state_)) {
       cancel_ = std::make_shared<CancelToken>();
+      working_on_ = state_->publisher.current()->generation;
       lock.unlock();
-      load_metadata();
+      if (text)
+        load_text();
+      else
+        load_metadata();
       lock.lock();
       cancel_.reset();
     } else if (checkpoint_due(*state_)) {
@@ -179,6 +203,7 @@ void Maintenance::loop() noexcept {
       building_ = work != Work::calibrate;
       if (work == Work::compact) ++compactions_started_;
       cancel_ = std::make_shared<CancelToken>();
+      working_on_ = state_->publisher.current()->generation;
       progress_.done = 0;
       progress_.total = 0;
       lock.unlock();
@@ -189,6 +214,22 @@ void Maintenance::loop() noexcept {
     retired = state_->publisher.collect();
     lock.lock();
   }
+}
+
+void Maintenance::load_text() noexcept {
+  std::optional<Error> error;
+  try {
+    TextLoader(*state_, cancel_.get()).run();
+  } catch (...) {
+    error = current_error();
+  }
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (error && error->code() != ErrorCode::ABORTED) {
+    text_wanted_ = false;
+    ++text_failures_;
+    text_error_ = last_error_ = error;
+  }
+  done_cv_.notify_all();
 }
 
 // A filter asked for the records that an open found.

@@ -28,6 +28,9 @@ class Maintenance {
   void notify() noexcept;
   // After a switch of generations outside of the thread: wakes it to free what was replaced.
   void collect() noexcept;
+  // Waits until snapshots have the text index, which is read in the background after an open. Throws ABORTED and what the attempt under way,
+  // or a new one when the last has failed, failed with.
+  void wait_for_text(const CancelToken* cancel);
   // Back-pressure: waits while the fresh tail is longer than the builder may be behind. Returns at once after stop() or a failed build.
   void wait_for_room(const CancelToken* cancel);
   // Waits until everything committed now is indexed (and, with `compact`, tombstones are gone). Throws ABORTED, BUILD_FAILED.
@@ -53,6 +56,8 @@ class Maintenance {
   void collect_requests();
   void loop() noexcept;
   void run_job(Work work);
+  bool text_due() const;
+  void load_text() noexcept;
   void load_metadata() noexcept;
   void build();
   void install(const Snapshot& sealed, std::shared_ptr<const Index> index, std::shared_ptr<CodeStore> codes);
@@ -72,6 +77,10 @@ class Maintenance {
   std::uint64_t compactions_started_ = 0;
   std::uint64_t compactions_done_ = 0;  // number of the last one that succeeded
   std::optional<Error> last_error_;
+  bool text_wanted_ = true;  // false: the last attempt to read the texts failed, and nobody has asked since
+  std::uint64_t text_failures_ = 0;
+  std::optional<Error> text_error_;  // of the last of them
+  std::weak_ptr<const Generation> working_on_;  // what the running job began with
   std::chrono::steady_clock::time_point calibrate_after_;
   bool building_ = false;
   std::shared_ptr<CancelToken> cancel_;

@@ -18,7 +18,8 @@ void Publisher::publish(Prepared prepared) noexcept {
   if (old->generation != next->generation) r.generation = old->generation;
   if (old->codes != next->codes) r.codes = old->codes;
   if (old->index != next->index) r.index = old->index;
-  if (!r.generation && !r.codes && !r.index) return;
+  if (old->text_index != next->text_index) r.text_index = old->text_index;
+  if (!r.generation && !r.codes && !r.index && !r.text_index) return;
   MutexLock lock(retired_mutex_);
   retired_.push_back(std::move(r));  // room was reserved in prepare()
 }
@@ -28,7 +29,7 @@ std::size_t Publisher::collect() {
   MutexLock lock(retired_mutex_);
   auto free_now = [](const Retired& r) {
     return (!r.generation || r.generation.use_count() == 1) && (!r.codes || r.codes.use_count() == 1) &&
-           (!r.index || r.index.use_count() == 1);
+           (!r.index || r.index.use_count() == 1) && (!r.text_index || r.text_index.use_count() == 1);
   };
   auto keep_end = std::partition(retired_.begin(), retired_.end(), [&](const Retired& r) { return !free_now(r); });
   for (auto it = keep_end; it != retired_.end(); ++it) {

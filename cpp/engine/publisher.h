@@ -36,6 +36,7 @@ class Publisher {
     std::shared_ptr<Generation> generation;
     std::shared_ptr<CodeStore> codes;
     std::shared_ptr<const Index> index;
+    std::shared_ptr<TextIndex> text_index;
   };
 
   published_ptr<const Snapshot> current_;

@@ -1,5 +1,6 @@
 #include "engine/sage_db.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/call_gate.h"
@@ -31,6 +32,8 @@ void check_options(const Options& o) {
   require_range<int>("threads", o.threads, 0, 1024);
 }
 
+std::uint64_t text_bytes(const Snapshot& s) noexcept { return s.text_index ? s.text_index->bytes() : 0; }
+
 }  // namespace
 
 struct SageDB::Impl {
@@ -43,6 +46,17 @@ struct SageDB::Impl {
   Searcher searcher;
   Reader reader;
   mutable Maintenance maintenance;
+
+  // With a text index when a request needs one.
+  std::shared_ptr<const Snapshot> snapshot_for(const SearchRequest* requests, std::size_t count) const {
+    const auto* by_text =
+        std::find_if(requests, requests + count, [](const SearchRequest& r) { return r.text != nullptr; });
+    for (;;) {
+      std::shared_ptr<const Snapshot> snapshot = state->publisher.current();
+      if (by_text == requests + count || snapshot->text_index) return snapshot;
+      maintenance.wait_for_text(by_text->cancel);
+    }
+  }
 
   // A filter may have found records without an index.
   void notify_filtered() const {
@@ -97,12 +111,19 @@ std::vector<OpResult> SageDB::apply(std::vector<WriteOp>& ops) {
 std::vector<SearchResult> SageDB::search(const SearchRequest* requests, std::size_t count) const {
   CallGate::Pass pass(impl_->gate);
   const std::uint64_t before = impl_->state->sample.size();
-  std::vector<SearchResult> results = impl_->searcher.search(requests, count);
+  std::vector<SearchResult> results = impl_->searcher.search(*impl_->snapshot_for(requests, count), requests, count);
   // Calibration becomes due when the sample has grown: look at round numbers only, not on every call.
   const std::uint64_t after = impl_->state->sample.size();
   if (before / kFirstCalibration != after / kFirstCalibration) impl_->maintenance.notify();
   impl_->notify_filtered();
   return results;
+}
+
+bool SageDB::text_ready() const noexcept { return impl_->state->publisher.current()->text_index != nullptr; }
+
+void SageDB::wait_for_text(const CancelToken* cancel) const {
+  CallGate::Pass pass(impl_->gate);
+  impl_->maintenance.wait_for_text(cancel);
 }
 
 std::vector<std::optional<Item>> SageDB::get(const std::vector<ExternalId>& ids, bool include_metadata,
@@ -210,7 +231,7 @@ std::uint64_t SageDB::memory_bytes() const noexcept {
   const Generation& g = *s->generation;
   return s->row_count * g.vectors.stride() + (s->codes ? s->row_count * s->codes->stride() : 0) +
          (s->index ? s->index->memory_bytes() : 0) + g.records.text().own_bytes() + g.metadata.bytes() +
-         g.text.bytes() + s->record_count * sizeof(Record) + s->row_count * 12;
+         text_bytes(*s) + s->record_count * sizeof(Record) + s->row_count * 12;
 }
 
 Stats SageDB::stats() const {
@@ -240,7 +261,7 @@ Stats SageDB::stats() const {
   out.code_bytes = s->codes ? s->row_count * s->codes->stride() : 0;
   out.index_bytes = s->index ? s->index->memory_bytes() : 0;
   out.metadata_bytes = g.records.text().own_bytes() + g.metadata.bytes();
-  out.text_bytes = g.text.bytes();
+  out.text_bytes = text_bytes(*s);
   out.id_bytes = impl_->reader.id_bytes() + s->record_count * sizeof(Record) + s->row_count * 12;
   out.scratch_bytes = state.scratch.bytes();
   if (state.storage) {

@@ -121,8 +121,12 @@ class SageDB {
   // that fails does not stop the others. Blocks for back-pressure when too many rows are fresh.
   std::vector<OpResult> apply(std::vector<WriteOp>& ops);
 
-  // Answers all requests from one snapshot, in parallel. Per-request errors are in the results.
+  // Answers all requests from one snapshot, in parallel. Per-request errors are in the results. With a request by text it calls wait_for_text().
   std::vector<SearchResult> search(const SearchRequest* requests, std::size_t count) const;
+  // Whether searches by text are answered at once. After an open and after refresh() the words of what is stored are read in the background.
+  bool text_ready() const noexcept;
+  // Throws ABORTED, OUT_OF_MEMORY, CORRUPTION (the metadata of a live item is no JSON). After a failure the next call tries again.
+  void wait_for_text(const CancelToken* cancel) const;
 
   // Latest acknowledged state.
   std::vector<std::optional<Item>> get(const std::vector<ExternalId>& ids, bool include_metadata,

@@ -16,7 +16,8 @@ namespace sagedb {
 class Searcher {
  public:
   explicit Searcher(const EngineState& state) : state_(state) {}
-  std::vector<SearchResult> search(const SearchRequest* requests, std::size_t count) const;
+  // Requests by text need a snapshot with its text index.
+  std::vector<SearchResult> search(const Snapshot& snapshot, const SearchRequest* requests, std::size_t count) const;
   // The k nearest live rows with exactly this ef, by exact distance; for calibration.
   std::vector<Candidate> nearest(const Snapshot& snapshot, const Query& query, std::uint32_t k, std::uint32_t ef) const;
   // Candidates to keep: the request's own ef, else what the calibration says of its recall target.

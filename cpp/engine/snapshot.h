@@ -6,6 +6,7 @@
 #include "engine/generation.h"
 #include "engine/recall_table.h"
 #include "index/index.h"
+#include "text/text_index.h"
 
 namespace sagedb {
 
@@ -18,7 +19,8 @@ struct Snapshot {
   std::uint64_t live_count = 0;
   Row dead_rows = 0;             // tombstoned rows below row_count
   Row dead_indexed = 0;          // tombstoned rows below indexed_rows()
-  TextTotals text;               // of the live items, by text field
+  TextTotals text;               // of the live items, by text field; empty without text_index
+  std::shared_ptr<TextIndex> text_index;  // null: the words of what an open found are still being read
   std::shared_ptr<Generation> generation;
   std::shared_ptr<CodeStore> codes;    // null before the first build and with quantization 'none'
   std::shared_ptr<const Index> index;  // null before the first build

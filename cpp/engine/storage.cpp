@@ -106,7 +106,7 @@ void Storage::recover(EngineState& state, Writer& writer) {
 void Storage::recover_writable(EngineState& state, Writer& writer) {
   LoadedState loaded = read_stored("a segment", [&] {
     checkpoint_mutex_.assume_held();
-    return load_state(env_, dir_, manifest_, state.options, state.threads);
+    return load_state(env_, dir_, manifest_, state.options);
   });
   last_tried_ = std::max(last_tried_, manifest_.generation);
   note_manifest(*loaded.snapshot);
@@ -173,8 +173,7 @@ void Storage::load_newest(EngineState& state) {
     if (manifest.database != manifest_.database)
       throw Error(ErrorCode::CONFIG_MISMATCH, dir_ + " holds another database now; open it again");
     const auto staging = std::make_shared<EngineState>(state.options, nullptr);
-    LoadedState loaded =
-        read_stored("a segment", [&] { return load_state(env_, dir_, manifest, state.options, state.threads); });
+    LoadedState loaded = read_stored("a segment", [&] { return load_state(env_, dir_, manifest, state.options); });
     // A graph that is missing because the generation is obsolete is not damaged.
     if (!loaded.warning.empty() && current_generation(env_, dir_) != manifest.generation)
       throw Error(ErrorCode::CORRUPTION, loaded.warning);

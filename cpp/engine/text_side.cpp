@@ -33,7 +33,7 @@ class SnapshotJudge final : public TextJudge {
 };
 
 std::vector<double> checked_weights(const Snapshot& snapshot, const TextRequest& request) {
-  const std::size_t fields = snapshot.generation->text.fields().size();
+  const std::size_t fields = snapshot.text_index->fields().size();
   if (fields == 0) throw Error(ErrorCode::INVALID_ARGUMENT, "text: the database was opened without textFields");
   if (request.weights.empty()) return std::vector<double>(fields, 1.0);
   const bool good =
@@ -72,7 +72,7 @@ Range snippet_of(const std::vector<Range>& ranges, const std::vector<Range>& wor
 TextSide::TextSide(const Snapshot& snapshot, const TextRequest& request)
     : snapshot_(snapshot),
       weights_(checked_weights(snapshot, request)),
-      search_(snapshot.generation->text, snapshot.text, snapshot.record_count, snapshot.sequence, request.text,
+      search_(*snapshot.text_index, snapshot.text, snapshot.record_count, snapshot.sequence, request.text,
               Bm25{request.k1, request.b, weights_}) {}
 
 std::vector<ScoredRecord> TextSide::best(std::size_t k, const RowSet* allowed, Explain* explain) const {
@@ -113,7 +113,7 @@ void TextSide::highlight(const ScoredRecord* records, std::size_t count, std::ve
     const ValueRef document(g.metadata.document(records[i].record, &scratch));
     for (std::uint32_t field = 0; field < weights_.size(); ++field) {
       if (!(weights_[field] > 0)) continue;
-      g.text.texts_of(field, document, [&](std::uint32_t element, std::string_view text) {
+      snapshot_.text_index->texts_of(field, document, [&](std::uint32_t element, std::string_view text) {
         ranges.clear();
         words.clear();
         Tokenizer tokenizer(text);

@@ -15,7 +15,7 @@ namespace sagedb {
 
 class TextSide {
  public:
-  // Throws INVALID_ARGUMENT when the database has no text fields or the request does not fit them.
+  // Of a snapshot that has its text index. Throws INVALID_ARGUMENT when the database has no text fields or the request does not fit them.
   TextSide(const Snapshot& snapshot, const TextRequest& request);
   // The best k among the live items that `allowed` (null: all) has, ties by id.
   std::vector<ScoredRecord> best(std::size_t k, const RowSet* allowed, Explain* explain) const;

@@ -1,4 +1,4 @@
-// What writes do to the text index of a generation.
+// What writes do to the text index of a snapshot.
 #pragma once
 
 #include "engine/snapshot.h"
@@ -7,11 +7,9 @@
 namespace sagedb {
 
 // Words of a record that is in the generation.
-DocumentWords words_of(const Generation& generation, RecordNo r);
+DocumentWords words_of(const TextIndex& index, const Generation& generation, RecordNo r);
 // Reserves what the plan's commit appends and buries: one append per put, one burial per version that is replaced or removed, in the
 // order of the changes. Throws OUT_OF_MEMORY.
 void reserve_words(WritePlan& plan, int threads);
-// After the metadata of a stored state was loaded: indexes its live records and counts them in `snapshot`.
-void load_words(Snapshot* snapshot, int threads);
 
 }  // namespace sagedb

@@ -219,7 +219,7 @@ void Writer::describe(const WritePlan& plan, Snapshot* next) {
   next->sequence = plan.sequence();
   next->row_count += plan.new_rows();
   next->record_count += plan.new_records();
-  next->generation->text.account(&next->text);
+  if (next->text_index) next->text_index->account(&next->text);
   for (const PlannedChange& c : plan.changes()) {
     const bool dies = c.old_row != kNoRow && (c.kind == PlannedChange::Kind::remove || c.new_row);
     if (dies) ++next->dead_rows;
@@ -232,6 +232,7 @@ void Writer::describe(const WritePlan& plan, Snapshot* next) {
 // Nothing here can fail.
 void Writer::install(const WritePlan& plan, Publisher::Prepared publication, bool replaying) {
   Generation& g = *plan.base()->generation;
+  TextIndex* const text = plan.base()->text_index.get();
   std::uint64_t adds = 0, updates = 0, removes = 0;
   WriteLock lock(state_->store_mutex);
   const std::size_t base_records = plan.base()->record_count;
@@ -245,7 +246,7 @@ void Writer::install(const WritePlan& plan, Publisher::Prepared publication, boo
         ++updates;
       }
       g.metadata.append(c.record, const_cast<WritePlan&>(plan).metadata()[c.record - base_records]);
-      g.text.append(c.record);
+      if (text != nullptr) text->append(c.record);
       state_->ids.put(c.id, c.record, g.records);
     } else {
       state_->ids.erase(c.id, g.records);
@@ -253,7 +254,7 @@ void Writer::install(const WritePlan& plan, Publisher::Prepared publication, boo
     }
     if (c.replaces == kNoRecord) continue;
     g.records.mark_deleted(c.replaces, c.sequence);
-    g.text.bury(c.sequence);
+    if (text != nullptr) text->bury(c.sequence);
     if (c.kind == PlannedChange::Kind::remove || c.new_row) g.records.mark_row_deleted(c.old_row, c.sequence);
     if (state_->journal != nullptr) state_->journal->deleted.push_back({c.replaces, c.sequence});
   }
