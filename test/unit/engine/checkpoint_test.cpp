@@ -48,6 +48,7 @@ TEST(Checkpoint, WritesWhatIsNew) {
   const std::uint64_t whole = bytes_written(env, 0, ".seg");
   EXPECT_GT(whole, 6000u * (256 + 64 + 128 + 70));
   std::uint64_t little = 0;
+  std::optional<std::pair<ExternalId, std::string>> updated;
   for (int round = 0; round < 12; ++round) {
     if (round % 4 == 3) db.reset(), db = SageDB::open(o);
     expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, random_vectors(rng, 20, 64))));
@@ -56,6 +57,7 @@ TEST(Checkpoint, WritesWhatIsNew) {
       expect_ok(apply_one(
           *db, op_of(WriteOp::Kind::update, {}, {ExternalId(id)}, {"{\"round\":" + std::to_string(round) + "}"})));
       expect_ok(apply_one(*db, op_of(WriteOp::Kind::remove, {}, {ExternalId(id + 1)})));
+      updated.emplace(ExternalId(id), "[{\"round\":" + std::to_string(round) + "}]");
     }
     if (round % 5 == 2) db->build_index(nullptr, nullptr);
     const std::size_t from = env.moment();
@@ -66,6 +68,10 @@ TEST(Checkpoint, WritesWhatIsNew) {
     db = SageDB::open(o);
     ASSERT_EQ(content_of(*db), content) << round;
     ASSERT_EQ(db->stats().replayed, 0u);
+    if (updated) {  // by its vector: from the old row to its newest record
+      const SearchResult found = search_one(*db, db->get({updated->first}, false, true).at(0)->vector, 1);
+      ASSERT_EQ(found.metadata, updated->second) << round;
+    }
     ASSERT_GE(db->stats().indexed_rows, 6000u);
     db->verify(nullptr, nullptr);
     if (round % 5 == 2) {

@@ -247,6 +247,25 @@ TEST(Log, RecycledBytesNeverVerify) {
   EXPECT_EQ(replay(after).payloads, std::vector<std::string>{"new"});
 }
 
+// A frame of another database, or at another place of a log, is none.
+TEST(Log, AFrameIsGoodInItsLogAndAtItsPlaceOnly) {
+  Uuid other = database();
+  other[15] ^= 1;
+  const std::uint32_t seed = log_seed(database());
+  EXPECT_NE(seed, log_seed(other));
+  Frame frame;
+  frame.payload_size = 5;
+  frame.first_sequence = 7;
+  frame.operations = 1;
+  std::uint8_t bytes[kFrameHeader];
+  encode_frame(frame, seed, 4096, bytes);
+  Frame read;
+  EXPECT_TRUE(decode_frame(bytes, seed, 4096, &read));
+  EXPECT_EQ(read.first_sequence, 7u);
+  EXPECT_FALSE(decode_frame(bytes, log_seed(other), 4096, &read));
+  EXPECT_FALSE(decode_frame(bytes, seed, 4104, &read));
+}
+
 // Property: after a failed sync nothing is accepted, and nothing that was not durable is ever claimed to be.
 TEST(Log, FailedSyncPoisons) {
   SimEnv env;
