@@ -1,6 +1,7 @@
 #include "engine/filter_cache.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sagedb {
 namespace {
@@ -63,17 +64,21 @@ void FilterCache::store(std::shared_ptr<const Entry> entry) noexcept {
   if (storing_.test_and_set(std::memory_order_acquire)) return;
   try {
     const std::shared_ptr<const Table> old = table_.load();
-    auto next = std::make_shared<Table>();
-    next->reserve(old->size() + 1);
+    // Other searches go on marking entries as used: a sort must see each mark once, or its order contradicts itself and it leaves the array.
+    std::vector<std::pair<std::uint64_t, std::shared_ptr<const Entry>>> kept;
+    kept.reserve(old->size());
     for (const auto& e : *old)
-      if (e->text != entry->text && !e->generation.expired()) next->push_back(e);
-    std::sort(next->begin(), next->end(), [](const auto& a, const auto& b) {
-      return a->used.load(std::memory_order_relaxed) > b->used.load(std::memory_order_relaxed);
-    });
-    std::size_t total = entry->bytes(), kept = 0;
-    while (kept < next->size() && kept + 1 < kEntries && total + (*next)[kept]->bytes() <= kBytes)
-      total += (*next)[kept++]->bytes();
-    next->resize(kept);
+      if (e->text != entry->text && !e->generation.expired())
+        kept.emplace_back(e->used.load(std::memory_order_relaxed), e);
+    std::sort(kept.begin(), kept.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    auto next = std::make_shared<Table>();
+    next->reserve(kEntries);
+    std::size_t total = entry->bytes();
+    for (auto& [used, e] : kept) {
+      total += e->bytes();
+      if (next->size() + 1 == kEntries || total > kBytes) break;
+      next->push_back(std::move(e));
+    }
     next->push_back(std::move(entry));
     table_.store(std::move(next));
   } catch (...) {
