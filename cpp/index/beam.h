@@ -31,13 +31,55 @@ inline void offer(SearchScratch& s, DistanceKey distance, std::uint32_t node, bo
   }
 }
 
+// Measures rows, those beyond `bound` only as far as it takes to see it where the measure can stop early.
+template <typename Measure>
+void measure_within(const Measure& measure, const Row* rows, std::size_t count, const EarlyStop& stop,
+                    DistanceKey bound, DistanceKey* out) {
+  if constexpr (Measure::kStops) {
+    measure.many_within(rows, count, stop, bound, out);
+  } else {
+    measure.many(rows, count, out);
+  }
+}
+
+// The early stop that this search may use: none when its distances to the neighbors of `start` lie in the first bytes more than those
+// among rows do, as with a query unlike everything stored. What is measured here is what the first step needs next.
+template <typename Measure>
+EarlyStop stop_for(const Measure& measure, const BaseLevelView& level, Row start, const EarlyStop& stop) {
+  if constexpr (Measure::kStops) {
+    if (stop.bytes == 0) return stop;
+    constexpr std::size_t kSome = 16;
+    Row rows[kSome] = {};
+    DistanceKey whole[kSome], part[kSome];
+    std::size_t count = 0;
+    const Row* links = level.links(start);
+    for (std::size_t i = 0; i < std::min<std::size_t>(level.width(), kSome); ++i) {
+      const Row r = load_link(links + i);
+      if (r >= level.rows) break;
+      rows[count++] = r;
+    }
+    measure.many(rows, count, whole);
+    measure.first(rows, count, stop.bytes, part);
+    std::uint64_t all = 0, first = 0;
+    for (std::size_t i = 0; i < count; ++i) all += whole[i], first += part[i];
+    if (static_cast<double>(first) <= stop.share * static_cast<double>(all)) return stop;
+  }
+  return EarlyStop();
+}
+
 // Measures the nodes seen since `first` and offers them to the pool.
 template <Overflow kOverflow, typename Measure, typename Level>
-void measure_seen(const Measure& measure, const Level& level, SearchScratch& s, std::size_t first) {
+void measure_seen(const Measure& measure, const Level& level, const EarlyStop& stop, SearchScratch& s,
+                  std::size_t first) {
   const std::size_t count = s.seen_count() - first;
   const std::uint32_t* nodes = s.seen() + first;
   if (s.rows.size() < count) s.rows.resize(count);
-  measure.many(level.rows_of(nodes, count, s.rows.data()), count, s.distances());
+  const Row* rows = level.rows_of(nodes, count, s.rows.data());
+  if constexpr (kOverflow == Overflow::drop) {
+    measure_within(measure, rows, count, stop, s.pool.bound(), s.distances());
+  } else {
+    measure.many(rows, count, s.distances());
+  }
   const DistanceKey* distances = s.distances();
   bool entered;
   for (std::size_t i = 0; i < count; ++i) {
@@ -53,13 +95,13 @@ void start_beam(const Measure& measure, const Level& level, SearchScratch& s, st
   s.reserve(1);
   const std::size_t first = s.seen_count();
   s.gather(node);
-  measure_seen<Overflow::drop>(measure, level, s, first);
+  measure_seen<Overflow::drop>(measure, level, EarlyStop(), s, first);
 }
 
 // Runs until every candidate of the pool is checked. `breadth` candidates are expanded per step.
 template <Overflow kOverflow, typename Measure, typename Level>
-void run_beam(const Measure& measure, const Level& level, SearchScratch& s, std::uint32_t breadth,
-              SearchCounters* counters) {
+void run_beam(const Measure& measure, const Level& level, const EarlyStop& stop, SearchScratch& s,
+              std::uint32_t breadth, SearchCounters* counters) {
   const std::uint32_t width = level.width();
   const std::uint32_t node_count = level.nodes();
   std::uint64_t expanded = 0;
@@ -78,7 +120,7 @@ void run_beam(const Measure& measure, const Level& level, SearchScratch& s, std:
     }
     if (taken == 0) break;
     expanded += taken;
-    if (s.seen_count() > first) measure_seen<kOverflow>(measure, level, s, first);
+    if (s.seen_count() > first) measure_seen<kOverflow>(measure, level, stop, s, first);
   }
   if (counters != nullptr) {
     counters->visited += expanded;
@@ -88,8 +130,8 @@ void run_beam(const Measure& measure, const Level& level, SearchScratch& s, std:
 
 // Walks one upper level to a local minimum. `node` and `nearest` are in-out; returns how many distances were measured.
 template <typename Measure>
-std::uint64_t descend_level(const Measure& measure, const UpperLevelView& level, std::uint32_t* node,
-                            DistanceKey* nearest) {
+std::uint64_t descend_level(const Measure& measure, const UpperLevelView& level, const EarlyStop& stop,
+                            std::uint32_t* node, DistanceKey* nearest) {
   Row rows[kMeasureBatch];
   std::uint32_t nodes[kMeasureBatch];
   DistanceKey distances[kMeasureBatch];
@@ -104,7 +146,7 @@ std::uint64_t descend_level(const Measure& measure, const UpperLevelView& level,
       if (neighbor >= level.nodes()) break;
       nodes[count++] = neighbor;
     }
-    measure.many(level.rows_of(nodes, count, rows), count, distances);
+    measure_within(measure, level.rows_of(nodes, count, rows), count, stop, *nearest, distances);
     measured += count;
     for (std::size_t i = 0; i < count; ++i) {
       if (distances[i] < *nearest) *nearest = distances[i], *node = nodes[i], moved = true;
@@ -122,7 +164,7 @@ std::uint32_t descend(const Measure& measure, const GraphData& graph, int top, i
   std::uint64_t measured = 1;
   for (int l = top; l > to_level; --l) {
     const UpperLevel& level = graph.upper[static_cast<std::size_t>(l) - 1];
-    measured += descend_level(measure, UpperLevelView{&level, graph.M}, &node, &nearest);
+    measured += descend_level(measure, UpperLevelView{&level, graph.M}, graph.stop, &node, &nearest);
     node = level.down[node];
   }
   if (counters != nullptr) counters->distances += measured;

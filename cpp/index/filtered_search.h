@@ -135,7 +135,7 @@ void search_restricted(const Measure& measure, const GraphData& graph, std::uint
       if (two_hop) {
         run_two_hop(measure, level, selector, s, counters);
       } else {
-        run_beam<Overflow::keep>(measure, level, s, breadth, counters);
+        run_beam<Overflow::keep>(measure, level, EarlyStop(), s, breadth, counters);
       }
       collect_accepted(s, selector, ef);
       if (s.accepted.size() == ef) {

@@ -5,6 +5,7 @@
 
 #include "base/executor.h"
 #include "base/status.h"
+#include "index/early_stop.h"
 #include "index/graph_repair.h"
 
 namespace sagedb {
@@ -12,6 +13,8 @@ namespace {
 
 // Rows inserted by one thread before the others join: in a nearly empty graph parallel insertions would not see each other.
 constexpr Row kSequentialRows = 256;
+// Rows of a new graph inserted before the early stop is calibrated on them for the rest.
+constexpr std::size_t kRowsBeforeStop = 8192;
 
 struct Insertion {
   Row row;
@@ -59,6 +62,7 @@ GraphData GraphBuilder::clone(const GraphData* base, Row rows, GraphData&& recyc
     graph.upper.clear();
     graph.entry = kNoRow;
     graph.fragile.clear();
+    graph.stop = EarlyStop();
   } else {
     graph.base.reset(rows);
   }
@@ -68,6 +72,7 @@ GraphData GraphBuilder::clone(const GraphData* base, Row rows, GraphData&& recyc
     graph.upper = base->upper;
     graph.entry = base->entry;
     graph.fragile = base->fragile;
+    graph.stop = base->stop;
   }
   graph.base.clear(old_rows, rows);
   return graph;
@@ -87,9 +92,18 @@ void GraphBuilder::insert_rows(GraphData& graph, const Nodes& nodes, Row first, 
   std::size_t done = 0;
   while (done < order.size() && (order[done].level > inserter.top() || first + done < kSequentialRows))
     insert(done++, workspaces[0]);
-  parallel_for(order.size() - done, 16, context_.threads, [&](std::size_t begin, std::size_t end, int worker) {
-    for (std::size_t i = begin; i < end; ++i) insert(done + i, workspaces[static_cast<std::size_t>(worker)]);
-  });
+  const auto insert_until = [&](std::size_t end_of_part) {
+    parallel_for(end_of_part - done, 16, context_.threads, [&](std::size_t begin, std::size_t end, int worker) {
+      for (std::size_t i = begin; i < end; ++i) insert(done + i, workspaces[static_cast<std::size_t>(worker)]);
+    });
+    done = end_of_part;
+  };
+  if (graph.stop.bytes == 0 && order.size() - done > 2 * kRowsBeforeStop) {
+    insert_until(done + kRowsBeforeStop);
+    graph.stop = calibrate_early_stop(graph, space_, map_);
+  }
+  insert_until(order.size());
+  graph.stop = calibrate_early_stop(graph, space_, map_);
 
   std::vector<Row> checked = weakened_rows(inserter, workspaces);
   const std::vector<Row> fragile = next_fragile(graph, 1000 + 2 * order.size());

@@ -6,6 +6,7 @@
 
 #include "base/executor.h"
 #include "base/status.h"
+#include "index/early_stop.h"
 #include "index/graph_builder.h"
 #include "index/graph_repair.h"
 
@@ -274,6 +275,7 @@ std::shared_ptr<const GraphIndex> cut_graph(const IndexConfig& config, const Spa
     link_back(graph, inserter, context, damaged, workspaces);
     relink_short_lists(graph, inserter, context, damaged, workspaces);
     TreeMaker<Nodes>(graph, inserter, context).make(workspaces[0]);
+    graph.stop = calibrate_early_stop(graph, space, old_row.data());
     std::vector<Row> all(graph.rows);
     std::iota(all.begin(), all.end(), Row{0});
     repair_rows(graph, context, inserter, all, workspaces);

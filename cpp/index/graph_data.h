@@ -18,6 +18,7 @@
 
 #include "base/memory.h"
 #include "base/types.h"
+#include "index/measure.h"
 #include "kernels/prefetch.h"
 
 namespace sagedb {
@@ -78,6 +79,7 @@ struct GraphData {
   Row entry = kNoRow;
   LinkTable base;
   std::vector<UpperLevel> upper;  // upper[0] is level 1
+  EarlyStop stop;  // of the codes of these rows; see index/early_stop.h
   std::vector<Row> fragile;  // rows that hardly any neighbor links back to: growth looks after them in turn
 
   explicit GraphData(std::uint32_t m) : M(m), base(static_cast<std::uint32_t>(round_up(2 * m, 16))) {}

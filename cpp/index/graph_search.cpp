@@ -16,12 +16,13 @@ void search_all(const Measure& measure, const GraphData& graph, std::uint32_t st
                 SearchCounters* counters) {
   const BaseLevelView level{&graph.base, graph.rows};
   const std::uint32_t breadth = beam_breadth(ef);
+  const EarlyStop stop = stop_for(measure, level, start, graph.stop);
   start_beam(measure, level, s, start);
-  run_beam<Overflow::drop>(measure, level, s, breadth, counters);
+  run_beam<Overflow::drop>(measure, level, stop, s, breadth, counters);
   if (s.pool.size() < std::min<std::size_t>(ef, graph.rows)) {
     // The start reaches fewer rows than asked for; the entry reaches every row.
     start_beam(measure, level, s, graph.entry);
-    run_beam<Overflow::drop>(measure, level, s, breadth, counters);
+    run_beam<Overflow::drop>(measure, level, stop, s, breadth, counters);
   }
 }
 

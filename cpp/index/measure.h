@@ -31,14 +31,22 @@ inline float float_of(DistanceKey key) noexcept {
 }
 
 // Rows measured by one kernel call.
-inline constexpr std::size_t kMeasureBatch = 128;
+inline constexpr std::size_t kMeasureBatch = kWithinBatch;
+
+// When a row need not be measured to its end: its first `bytes` alone are farther than `share` times the bound. Calibrated on neighbors in a
+// graph (index/early_stop.h); bytes 0: every row is measured whole.
+struct EarlyStop {
+  std::uint32_t bytes = 0;
+  float share = 0;
+};
 
 // 7-bit codes, squared L2 (l2 and cosine queries; every node-to-node distance of the builder).
 class CodeL2 {
  public:
   static constexpr bool kExact = false;
+  static constexpr bool kStops = true;
   CodeL2(const CodeStore& codes, const std::uint8_t* query, float unit = 1) noexcept
-      : codes_(&codes), query_(query), unit_(unit), many_(kernels().l2_u7_many) {}
+      : codes_(&codes), query_(query), unit_(unit), many_(kernels().l2_u7_many), within_(kernels().l2_u7_within) {}
   void many(const Row* rows, std::size_t count, DistanceKey* out) const noexcept {
     const std::uint8_t* at[kMeasureBatch];
     while (count > 0) {
@@ -49,6 +57,26 @@ class CodeL2 {
       rows += n, out += n, count -= n;
     }
   }
+  // What the first `bytes` of at most kMeasureBatch rows contribute.
+  void first(const Row* rows, std::size_t count, std::uint32_t bytes, DistanceKey* out) const noexcept {
+    const std::uint8_t* at[kMeasureBatch] = {};
+    for (std::size_t i = 0; i < count; ++i) at[i] = codes_->row(rows[i]);
+    many_(query_, at, count, std::min<std::size_t>(bytes, codes_->stride()), reinterpret_cast<std::int32_t*>(out));
+  }
+  // As many(), but rows that `stop` finds beyond `bound` get kFarthest: most rows that a traversal meets are, and a long code costs a cache
+  // miss per line.
+  void many_within(const Row* rows, std::size_t count, const EarlyStop& stop, DistanceKey bound,
+                   DistanceKey* out) const noexcept {
+    if (stop.bytes == 0 || stop.bytes >= codes_->stride() || bound == kFarthest) return many(rows, count, out);
+    const auto most = static_cast<std::int32_t>(std::min(stop.share * static_cast<float>(bound), 2e9f));
+    const std::uint8_t* at[kMeasureBatch];
+    while (count > 0) {
+      const std::size_t n = std::min(count, kMeasureBatch);
+      for (std::size_t i = 0; i < n; ++i) at[i] = codes_->row(rows[i]);
+      within_(query_, at, n, codes_->stride(), stop.bytes, most, reinterpret_cast<std::int32_t*>(out));
+      rows += n, out += n, count -= n;
+    }
+  }
   float distance(DistanceKey key) const noexcept { return unit_ * static_cast<float>(key); }
 
  private:
@@ -56,12 +84,14 @@ class CodeL2 {
   const std::uint8_t* query_;
   float unit_;
   decltype(KernelTable::l2_u7_many) many_;
+  decltype(KernelTable::l2_u7_within) within_;
 };
 
 // 7-bit codes, inner product.
 class CodeDot {
  public:
   static constexpr bool kExact = false;
+  static constexpr bool kStops = false;
   CodeDot(const CodeStore& codes, const Query& query) noexcept
       : codes_(&codes), query_(&query), many_(kernels().dot_u7_many) {}
   void many(const Row* rows, std::size_t count, DistanceKey* out) const noexcept {
@@ -90,6 +120,7 @@ template <typename Element, bool Dot>
 class FullPrecision {
  public:
   static constexpr bool kExact = true;
+  static constexpr bool kStops = false;
   FullPrecision(const VectorStore& vectors, const float* query) noexcept : vectors_(&vectors), query_(query) {
     const KernelTable& k = kernels();
     if constexpr (sizeof(Element) == 4) {

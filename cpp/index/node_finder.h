@@ -38,16 +38,15 @@ class NodeFinder {
   }
   // Leaves the nearest nodes of an upper level / of level 0 in the scratch pool.
   void search_upper(const Measure& measure, const UpperLevel& level, std::uint32_t start, BuildWorkspace& ws) const {
-    search(measure, UpperLevelView{&level, graph_.M}, level.row.size(), start, ef_, ws);
+    search(measure, UpperLevelView{&level, graph_.M}, EarlyStop(), level.row.size(), start, ef_, ws);
   }
   void search_base(const Measure& measure, Row start, BuildWorkspace& ws) const {
-    search(measure, BaseLevelView{&graph_.base, graph_.rows}, graph_.rows, start, ef_, ws);
+    search_base(measure, start, ef_, kBreadth, ws);
   }
   // Searches the row for itself the way a query would. Leaves the nearest rows in the scratch pool.
   bool finds_itself(Row row, int top, std::uint32_t ef, BuildWorkspace& ws) const {
     const Measure measure = probe(row, ws);
-    search(measure, BaseLevelView{&graph_.base, graph_.rows}, graph_.rows, approach(measure, top, 0), ef, ws,
-           kNarrowBreadth);
+    search_base(measure, approach(measure, top, 0), ef, kNarrowBreadth, ws);
     return ws.scratch.visited(row) || distance_of(ws.scratch.pool[0]) <= kZero;
   }
 
@@ -101,12 +100,17 @@ class NodeFinder {
   static constexpr std::uint32_t kBreadth = 3;
   static constexpr std::uint32_t kNarrowBreadth = 2;  // the least that queries have: more would find what they miss
 
+  void search_base(const Measure& measure, Row start, std::uint32_t ef, std::uint32_t breadth,
+                   BuildWorkspace& ws) const {
+    const BaseLevelView level{&graph_.base, graph_.rows};
+    search(measure, level, stop_for(measure, level, start, graph_.stop), graph_.rows, start, ef, ws, breadth);
+  }
   template <typename Level>
-  static void search(const Measure& measure, const Level& level, std::size_t nodes, std::uint32_t start,
-                     std::uint32_t ef, BuildWorkspace& ws, std::uint32_t breadth = kBreadth) {
+  static void search(const Measure& measure, const Level& level, const EarlyStop& stop, std::size_t nodes,
+                     std::uint32_t start, std::uint32_t ef, BuildWorkspace& ws, std::uint32_t breadth = kBreadth) {
     ws.scratch.begin(nodes, ef);
     start_beam(measure, level, ws.scratch, start);
-    run_beam<Overflow::drop>(measure, level, ws.scratch, breadth, nullptr);
+    run_beam<Overflow::drop>(measure, level, stop, ws.scratch, breadth, nullptr);
   }
   template <typename RowOf>
   std::size_t select(BuildWorkspace& ws, RowOf&& row_of, std::uint32_t* list) const {

@@ -53,6 +53,7 @@ template <typename Inner>
 class MappedMeasure {
  public:
   static constexpr bool kExact = Inner::kExact;
+  static constexpr bool kStops = Inner::kStops;
   MappedMeasure(Inner inner, const Row* map) noexcept : inner_(inner), map_(map) {}
   void many(const Row* rows, std::size_t count, DistanceKey* out) const noexcept {
     Row mapped[kMeasureBatch];
@@ -60,6 +61,21 @@ class MappedMeasure {
       const std::size_t n = std::min(count, kMeasureBatch);
       for (std::size_t i = 0; i < n; ++i) mapped[i] = map_[rows[i]];
       inner_.many(mapped, n, out);
+      rows += n, out += n, count -= n;
+    }
+  }
+  void first(const Row* rows, std::size_t count, std::uint32_t bytes, DistanceKey* out) const noexcept {
+    Row mapped[kMeasureBatch];
+    for (std::size_t i = 0; i < count; ++i) mapped[i] = map_[rows[i]];
+    inner_.first(mapped, count, bytes, out);
+  }
+  void many_within(const Row* rows, std::size_t count, const EarlyStop& stop, DistanceKey bound,
+                   DistanceKey* out) const noexcept {
+    Row mapped[kMeasureBatch];
+    while (count > 0) {
+      const std::size_t n = std::min(count, kMeasureBatch);
+      for (std::size_t i = 0; i < n; ++i) mapped[i] = map_[rows[i]];
+      inner_.many_within(mapped, n, stop, bound, out);
       rows += n, out += n, count -= n;
     }
   }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/kernels.h"
 #include "kernels/prefetch.h"
 
 namespace sagedb {
@@ -65,6 +66,57 @@ void measure_groups(const Q* q, const X* const* rows, std::size_t count, std::si
     }
   }
   for (; i < count; ++i) out[i] = Kernel::one(q, rows[i], n);
+}
+
+// A kernel for tables without grouped ones.
+template <std::int32_t (*kOne)(const std::uint8_t*, const std::uint8_t*, std::size_t)>
+struct SingleCode {
+  static constexpr std::size_t kGroup = 1;
+  static std::int32_t one(const std::uint8_t* q, const std::uint8_t* x, std::size_t n) { return kOne(q, x, n); }
+  template <bool kPrefetch>
+  static void group(const std::uint8_t* q, const std::uint8_t* const* rows, const std::uint8_t* const*, std::size_t n,
+                    std::int32_t* out) {
+    out[0] = kOne(q, rows[0], n);
+  }
+};
+
+// Measures the first bytes of every row, and the rest of those whose first bytes are near enough: their lines are requested as soon as
+// that is known.
+template <typename Kernel>
+void measure_within(const std::uint8_t* q, const std::uint8_t* const* rows, std::size_t count, std::size_t n,
+                    std::size_t first, std::int32_t most, std::int32_t* out) {
+  constexpr std::size_t kGroup = Kernel::kGroup, kAhead = 16;
+  const std::size_t first_lines = first / kLine, rest_lines = (n - first) / kLine;
+  const std::uint8_t* rest[kWithinBatch];
+  std::int32_t* place[kWithinBatch];
+  std::size_t near = 0;
+  const auto keep_near = [&](std::size_t i) {
+    rest[near] = rows[i] + first;
+    place[near] = out + i;
+    if (out[i] > most) {
+      out[i] = -1;
+    } else {
+      prefetch_row(rest[near++], rest_lines);
+    }
+  };
+  for (std::size_t i = 0; i < count && i < kAhead; ++i) prefetch_row(rows[i], first_lines);
+  std::size_t i = 0;
+  for (; i + kGroup <= count; i += kGroup) {
+    for (std::size_t j = i + kAhead; j < count && j < i + kAhead + kGroup; ++j) prefetch_row(rows[j], first_lines);
+    Kernel::template group<false>(q, rows + i, rows, first, out + i);
+    for (std::size_t j = 0; j < kGroup; ++j) keep_near(i + j);
+  }
+  for (; i < count; ++i) {
+    out[i] = Kernel::one(q, rows[i], first);
+    keep_near(i);
+  }
+  std::size_t done = 0;
+  for (; done + kGroup <= near; done += kGroup) {
+    std::int32_t more[kGroup];
+    Kernel::template group<false>(q + first, rest + done, rest, n - first, more);
+    for (std::size_t j = 0; j < kGroup; ++j) *place[done + j] += more[j];
+  }
+  for (; done < near; ++done) *place[done] += Kernel::one(q + first, rest[done], n - first);
 }
 
 template <typename Kernel, typename Q, typename X, typename D>

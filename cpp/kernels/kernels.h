@@ -17,6 +17,9 @@
 
 namespace sagedb {
 
+// Rows of one call of l2_u7_within.
+inline constexpr std::size_t kWithinBatch = 128;
+
 struct KernelTable {
   const char* name;
 
@@ -50,6 +53,11 @@ struct KernelTable {
   void (*dot_f32_many)(const float* q, const float* const* rows, std::size_t count, std::size_t n, float* out);
   void (*l2_f16_many)(const float* q, const std::uint16_t* const* rows, std::size_t count, std::size_t n, float* out);
   void (*dot_f16_many)(const float* q, const std::uint16_t* const* rows, std::size_t count, std::size_t n, float* out);
+
+  // As l2_u7_many for at most kWithinBatch rows, but rows whose first `first` bytes (a multiple of 64, less than n) are farther than `most`
+  // get -1.
+  void (*l2_u7_within)(const std::uint8_t* q, const std::uint8_t* const* rows, std::size_t count, std::size_t n,
+                       std::size_t first, std::int32_t most, std::int32_t* out);
 
   // One query against `count` rows that follow one another in memory, `stride` bytes apart.
   void (*l2_u7_scan)(const std::uint8_t* q, const std::uint8_t* base, std::size_t stride, std::size_t count,

@@ -245,6 +245,7 @@ const KernelTable kAvx2Kernels = {
     measure_groups<Floats<DotFloat, float>, float, float, float>,
     measure_groups<Floats<L2Float, std::uint16_t>, float, std::uint16_t, float>,
     measure_groups<Floats<DotFloat, std::uint16_t>, float, std::uint16_t, float>,
+    measure_within<L2Codes>,
     scan_groups<L2Codes, std::uint8_t, std::uint8_t, std::int32_t>,
     scan_groups<DotCodes, std::int8_t, std::uint8_t, std::int32_t>,
 };

@@ -167,6 +167,7 @@ const KernelTable kScalarKernels = {
     measure_many<float, float, float, dot_f32>,
     measure_many<float, std::uint16_t, float, l2_f16>,
     measure_many<float, std::uint16_t, float, dot_f16>,
+    measure_within<SingleCode<l2_u7>>,
     measure_scan<std::uint8_t, std::uint8_t, std::int32_t, l2_u7>,
     measure_scan<std::int8_t, std::uint8_t, std::int32_t, row_dot_u7>,
 };

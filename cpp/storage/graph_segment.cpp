@@ -1,5 +1,7 @@
 #include "storage/graph_segment.h"
 
+#include <cstring>
+
 #include "base/status.h"
 #include "storage/endian.h"
 
@@ -60,6 +62,10 @@ void write_graph(const GraphIndex& graph, SegmentWriter& out) {
   put_le(counts + 12, g.base.width());
   put_le(counts + 16, static_cast<std::uint32_t>(g.upper.size()));
   put_le(counts + 20, static_cast<std::uint32_t>(g.fragile.size()));
+  put_le(counts + 24, g.stop.bytes);
+  std::uint32_t share;
+  std::memcpy(&share, &g.stop.share, sizeof share);
+  put_le(counts + 28, share);
   out.append(counts, sizeof counts);
   out.append(g.base.links(0), std::size_t{g.rows} * g.base.width() * sizeof(Row));
   out.append(g.base.parent(0), std::size_t{g.rows} * sizeof(Row));
@@ -82,6 +88,10 @@ std::shared_ptr<const GraphIndex> read_graph(std::shared_ptr<const SegmentReader
   g.entry = get_le<std::uint32_t>(counts + 8);
   const auto levels = get_le<std::uint32_t>(counts + 16);
   const auto fragile = get_le<std::uint32_t>(counts + 20);
+  g.stop.bytes = get_le<std::uint32_t>(counts + 24);
+  const auto share = get_le<std::uint32_t>(counts + 28);
+  std::memcpy(&g.stop.share, &share, sizeof share);
+  if (!(g.stop.share >= 0 && g.stop.share <= 1)) corrupt(file, "the share of the early stop");
   const std::uint32_t width = g.base.width();
   if (g.M < 2 || g.M > 128 || width != get_le<std::uint32_t>(counts + 12)) corrupt(file, "M");
   if (g.rows > kMaxGraphRows || levels > kMaxLevels || g.rows != file.header().count) corrupt(file, "a count");

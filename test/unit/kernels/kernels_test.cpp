@@ -165,6 +165,33 @@ TEST_P(KernelsTest, CodeDistancesAreExact) {
   }
 }
 
+TEST_P(KernelsTest, CodesBeyondALimitAreStopped) {
+  const KernelTable& k = *GetParam();
+  const KernelTable& ref = scalar_kernels();
+  std::mt19937 rng(kSeed + 12);
+  for (const std::size_t n : {std::size_t{192}, std::size_t{512}, std::size_t{768}}) {
+    for (const std::size_t first : {std::size_t{64}, std::size_t{128}}) {
+      for (const std::size_t count : {std::size_t{0}, std::size_t{1}, std::size_t{7}, std::size_t{33}, kWithinBatch}) {
+        Rows<std::uint8_t> rows(count, n, rng);
+        AlignedVector<std::uint8_t> q(n);
+        fill_codes(Fill::random, rows.storage, false, rng);
+        fill_codes(Fill::random, q, true, rng);
+        const auto typical =
+            static_cast<std::int32_t>(first) * 2688;  // mean of the squared difference of two uniform codes
+        for (const std::int32_t most : {-1, 0, typical, std::int32_t{2000000000}}) {
+          std::vector<std::int32_t> out(count + 1, -7);
+          k.l2_u7_within(q.data(), rows.at.data(), count, n, first, most, out.data());
+          for (std::size_t i = 0; i < count; ++i) {
+            const bool near = ref.l2_u7(q.data(), rows.at[i], first) <= most;
+            ASSERT_EQ(out[i], near ? ref.l2_u7(q.data(), rows.at[i], n) : -1) << "n " << n << " most " << most;
+          }
+          ASSERT_EQ(out.back(), -7) << "wrote past count";
+        }
+      }
+    }
+  }
+}
+
 TEST_P(KernelsTest, ScanHonoursStride) {
   const KernelTable& k = *GetParam();
   const KernelTable& ref = scalar_kernels();
