@@ -98,10 +98,10 @@ void start_beam(const Measure& measure, const Level& level, SearchScratch& s, st
   measure_seen<Overflow::drop>(measure, level, EarlyStop(), s, first);
 }
 
-// Runs until every candidate of the pool is checked. `breadth` candidates are expanded per step.
-template <Overflow kOverflow, typename Measure, typename Level>
-void run_beam(const Measure& measure, const Level& level, const EarlyStop& stop, SearchScratch& s,
-              std::uint32_t breadth, SearchCounters* counters) {
+// Runs until every candidate of the pool is checked, or done() after a step. `breadth` candidates are expanded per step.
+template <Overflow kOverflow, typename Measure, typename Level, typename Done>
+void run_beam_until(const Measure& measure, const Level& level, const EarlyStop& stop, SearchScratch& s,
+                    std::uint32_t breadth, SearchCounters* counters, Done&& done) {
   const std::uint32_t width = level.width();
   const std::uint32_t node_count = level.nodes();
   std::uint64_t expanded = 0;
@@ -121,11 +121,18 @@ void run_beam(const Measure& measure, const Level& level, const EarlyStop& stop,
     if (taken == 0) break;
     expanded += taken;
     if (s.seen_count() > first) measure_seen<kOverflow>(measure, level, stop, s, first);
+    if (done()) break;
   }
   if (counters != nullptr) {
     counters->visited += expanded;
     counters->distances += s.seen_count() - seen_before;
   }
+}
+
+template <Overflow kOverflow, typename Measure, typename Level>
+void run_beam(const Measure& measure, const Level& level, const EarlyStop& stop, SearchScratch& s,
+              std::uint32_t breadth, SearchCounters* counters) {
+  run_beam_until<kOverflow>(measure, level, stop, s, breadth, counters, [] { return false; });
 }
 
 // Walks one upper level to a local minimum. `node` and `nearest` are in-out; returns how many distances were measured.

@@ -15,6 +15,9 @@ namespace {
 constexpr Row kSequentialRows = 256;
 // Rows of a new graph inserted before the early stop is calibrated on them for the rest.
 constexpr std::size_t kRowsBeforeStop = 8192;
+// Old rows that search for themselves per inserted row: what is inserted takes paths away from rows that keep all of their own links, so
+// every row is looked at again before the graph has grown by half.
+constexpr std::size_t kOldPerNew = 2;
 
 struct Insertion {
   Row row;
@@ -63,6 +66,7 @@ GraphData GraphBuilder::clone(const GraphData* base, Row rows, GraphData&& recyc
     graph.entry = kNoRow;
     graph.fragile.clear();
     graph.stop = EarlyStop();
+    graph.next_check = 0;
   } else {
     graph.base.reset(rows);
   }
@@ -73,6 +77,7 @@ GraphData GraphBuilder::clone(const GraphData* base, Row rows, GraphData&& recyc
     graph.entry = base->entry;
     graph.fragile = base->fragile;
     graph.stop = base->stop;
+    graph.next_check = base->next_check;
   }
   graph.base.clear(old_rows, rows);
   return graph;
@@ -108,6 +113,7 @@ void GraphBuilder::insert_rows(GraphData& graph, const Nodes& nodes, Row first, 
   std::vector<Row> checked = weakened_rows(inserter, workspaces);
   const std::vector<Row> fragile = next_fragile(graph, 1000 + 2 * order.size());
   checked.insert(checked.end(), fragile.begin(), fragile.end());
+  append_next_old(graph, first, kOldPerNew * order.size(), &checked);
   for (const Insertion& i : order) checked.push_back(i.row);
   sort_unique(checked);
   repair_rows(graph, context_, inserter, checked, workspaces);

@@ -176,7 +176,7 @@ class TreeMaker {
     for (Row r = 0; r < graph_.rows; ++r) {
       if (in_tree(r)) continue;
       check_cancelled(context_);
-      inserter_.finder.finds_itself(r, inserter_.top(), kSelfCheckEf, ws);
+      inserter_.finder.look_around(r, inserter_.top(), ws);
       attach(r, ws);
       spread(r);
     }

@@ -80,6 +80,7 @@ struct GraphData {
   LinkTable base;
   std::vector<UpperLevel> upper;  // upper[0] is level 1
   EarlyStop stop;  // of the codes of these rows; see index/early_stop.h
+  Row next_check = 0;  // growth checks old rows in turn; where the next turn begins
   std::vector<Row> fragile;  // rows that hardly any neighbor links back to: growth looks after them in turn
 
   explicit GraphData(std::uint32_t m) : M(m), base(static_cast<std::uint32_t>(round_up(2 * m, 16))) {}

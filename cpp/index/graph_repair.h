@@ -103,6 +103,14 @@ void repair_rows(GraphData& graph, const BuildContext& context, NodeInserter<Nod
       graph.fragile.push_back(row);
 }
 
+// Adds the next few of the rows below `old` in turn.
+inline void append_next_old(GraphData& graph, Row old, std::size_t count, std::vector<Row>* rows) {
+  for (std::size_t i = 0; i < std::min<std::size_t>(count, old); ++i) {
+    if (graph.next_check >= old) graph.next_check = 0;
+    rows->push_back(graph.next_check++);
+  }
+}
+
 // Takes the next few fragile rows off the list: a turn of bounded length keeps a publication short.
 inline std::vector<Row> next_fragile(GraphData& graph, std::size_t count) {
   const auto end = graph.fragile.begin() + static_cast<std::ptrdiff_t>(std::min(count, graph.fragile.size()));

@@ -41,12 +41,25 @@ class NodeFinder {
     search(measure, UpperLevelView{&level, graph_.M}, EarlyStop(), level.row.size(), start, ef_, ws);
   }
   void search_base(const Measure& measure, Row start, BuildWorkspace& ws) const {
-    search_base(measure, start, ef_, kBreadth, ws);
+    const BaseLevelView level{&graph_.base, graph_.rows};
+    search(measure, level, stop_for(measure, level, start, graph_.stop), graph_.rows, start, ef_, ws);
   }
-  // Searches the row for itself the way a query would. Leaves the nearest rows in the scratch pool.
+  // Leaves the rows nearest to a row in the scratch pool.
+  void look_around(Row row, int top, BuildWorkspace& ws) const {
+    const Measure measure = probe(row, ws);
+    search_base(measure, approach(measure, top, 0), ws);
+  }
+  // Searches the row for itself the way a query would. Stops where it is met; a row that is missed leaves the nearest rows in the
+  // scratch pool.
   bool finds_itself(Row row, int top, std::uint32_t ef, BuildWorkspace& ws) const {
     const Measure measure = probe(row, ws);
-    search_base(measure, approach(measure, top, 0), ef, kNarrowBreadth, ws);
+    const BaseLevelView level{&graph_.base, graph_.rows};
+    const Row start = approach(measure, top, 0);
+    const EarlyStop stop = stop_for(measure, level, start, graph_.stop);
+    ws.scratch.begin(graph_.rows, ef);
+    start_beam(measure, level, ws.scratch, start);
+    run_beam_until<Overflow::drop>(measure, level, stop, ws.scratch, kNarrowBreadth, nullptr,
+                                   [&] { return ws.scratch.visited(row); });
     return ws.scratch.visited(row) || distance_of(ws.scratch.pool[0]) <= kZero;
   }
 
@@ -100,17 +113,12 @@ class NodeFinder {
   static constexpr std::uint32_t kBreadth = 3;
   static constexpr std::uint32_t kNarrowBreadth = 2;  // the least that queries have: more would find what they miss
 
-  void search_base(const Measure& measure, Row start, std::uint32_t ef, std::uint32_t breadth,
-                   BuildWorkspace& ws) const {
-    const BaseLevelView level{&graph_.base, graph_.rows};
-    search(measure, level, stop_for(measure, level, start, graph_.stop), graph_.rows, start, ef, ws, breadth);
-  }
   template <typename Level>
   static void search(const Measure& measure, const Level& level, const EarlyStop& stop, std::size_t nodes,
-                     std::uint32_t start, std::uint32_t ef, BuildWorkspace& ws, std::uint32_t breadth = kBreadth) {
+                     std::uint32_t start, std::uint32_t ef, BuildWorkspace& ws) {
     ws.scratch.begin(nodes, ef);
     start_beam(measure, level, ws.scratch, start);
-    run_beam<Overflow::drop>(measure, level, stop, ws.scratch, breadth, nullptr);
+    run_beam<Overflow::drop>(measure, level, stop, ws.scratch, kBreadth, nullptr);
   }
   template <typename RowOf>
   std::size_t select(BuildWorkspace& ws, RowOf&& row_of, std::uint32_t* list) const {

@@ -168,9 +168,10 @@ TEST(Lifecycle, CloseCancelsTheBuildReleasesWaitersAndRefusesNewCalls) {
   Harness h;
   h.controls->hold = true;
   h.add(150);
-  std::thread waiter([&] { EXPECT_EQ(code_of([&] { h.db->build_index(nullptr, nullptr); }), ErrorCode::ABORTED); });
-  ASSERT_TRUE(h.eventually([&] { return h.controls->running.load() == 1; }));
-  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  Progress progress;
+  std::thread waiter([&] { EXPECT_EQ(code_of([&] { h.db->build_index(nullptr, &progress); }), ErrorCode::ABORTED); });
+  // A waiter that has not entered its call yet would be refused instead of released.
+  ASSERT_TRUE(h.eventually([&] { return h.controls->running.load() == 1 && progress.total.load() > 0; }));
   h.db->close();
   waiter.join();
   h.db->close();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -123,6 +124,61 @@ TEST(GraphBuilder, EveryRowFindsItself) {
   std::shared_ptr<const Index> grown;
   for (Row rows = 1000; rows <= 8000; rows += 1000) grown = algorithm.grow(space.view(), grown, rows, nullptr, {});
   EXPECT_EQ(missed_self_searches(*grown, space, base, kSelfSearchEf), 0u);
+}
+
+// Leaves `row` in the list of one far row only, which becomes its parent.
+void hide(const Index& index, const TestSpace& space, const VectorSet& set, Row row) {
+  auto& graph = const_cast<GraphData&>(static_cast<const GraphIndex&>(index).data());
+  const std::uint32_t width = graph.base.width();
+  for (Row r = 0; r < graph.rows; ++r) {
+    Row* links = graph.base.links(r);
+    Row* end = std::remove(links, links + width, row);
+    std::fill(end, links + width, kNoRow);
+  }
+  const Query query(set.row(row), space.view());
+  Row far = kNoRow;
+  float distance = -1;
+  for (Row r = 0; r < graph.rows; ++r) {
+    const Row* links = graph.base.links(r);
+    const bool tree = r == graph.entry || *graph.base.parent(r) == row;
+    const float d = exact_distance(space.view(), query, r);
+    if (!tree && links[graph.max_links() - 1] == kNoRow && d > distance) distance = d, far = r;
+  }
+  Row* links = graph.base.links(far);
+  *std::find(links, links + width, kNoRow) = row;
+  *graph.base.parent(row) = far;
+}
+
+// Property: rows that later ones have cut off are found again: growth has the old rows search for themselves in turn, all of them before
+// the graph has grown by half.
+TEST(GraphBuilder, OldRowsAreLookedAfter) {
+  const VectorSet set = test::gaussian_set(4500, 24, 31);
+  const TestSpace space(set, Metric::l2, false);
+  VectorSet old = set;
+  old.count = 3000;
+  const GraphAlgorithm algorithm{IndexConfig{}};
+  const auto first = test::build_graph(space.view(), 3000);
+  ASSERT_EQ(missed_self_searches(*first, space, old, kSelfSearchEf), 0u);
+  const auto is_leaf = [&](Row row) {
+    const GraphData& g = data_of(first);
+    for (Row r = 0; r < g.rows; ++r)
+      if (*g.base.parent(r) == row) return false;
+    return draw_level(IndexConfig().seed, row, 16) == 0;
+  };
+  int hidden = 0;
+  for (Row row = 7; row < 3000 && hidden < 12; row += 231)
+    for (Row r = row; r < row + 50; ++r)
+      if (is_leaf(r)) {
+        hide(*first, space, set, r);
+        ++hidden;
+        break;
+      }
+  ASSERT_EQ(first->verify(space.view()), "");
+  ASSERT_GE(missed_self_searches(*first, space, old, kSelfSearchEf), 6u);
+  std::shared_ptr<const Index> grown = first;
+  for (Row rows = 3300; rows <= 4500; rows += 300) grown = algorithm.grow(space.view(), grown, rows, nullptr, {});
+  EXPECT_EQ(grown->verify(space.view()), "");
+  EXPECT_EQ(missed_self_searches(*grown, space, old, kSelfSearchEf), 0u);
 }
 
 // Property: 10,000 equal vectors neither disconnect the graph nor make the build quadratic, and the rows around them are still found.
