@@ -22,6 +22,10 @@ using Sequence = std::uint64_t;
 inline constexpr Sequence kNever = 0;
 inline constexpr bool lives_at(Sequence deleted, Sequence at) noexcept { return deleted - 1 >= at; }
 
+// Number of a vector space of the database: one, or the named ones in the order of their definition.
+using SpaceNo = std::uint32_t;
+inline constexpr SpaceNo kMaxSpaces = 32;
+
 enum class Metric : std::uint8_t { l2 = 0, ip = 1, cosine = 2 };
 enum class VectorType : std::uint8_t { float32 = 0, float16 = 1 };
 enum class IndexKind : std::uint8_t { automatic = 0, flat = 1, hnsw = 2 };

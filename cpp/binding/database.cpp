@@ -117,7 +117,8 @@ Napi::Function Database::define(Napi::Env env) {
                       InstanceMethod<&Database::index_version>("indexVersion"),
                       InstanceMethod<&Database::handle>("handle"),
                       InstanceMethod<&Database::dimension>("dimension"),
-                      InstanceMethod<&Database::metric>("metric")});
+                      InstanceMethod<&Database::metric>("metric"),
+                      InstanceMethod<&Database::spaces>("spaces")});
 }
 
 void Database::export_functions(Napi::Env env, Napi::Object exports) {
@@ -174,7 +175,7 @@ JobThread& Database::builder() {
 Napi::Value Database::search(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::shared_ptr<SageDB>& target = engine();
-    auto worker = std::make_unique<SearchWorker>(callback_of(info[5]), target, SearchBatch(info, options_.dimension));
+    auto worker = std::make_unique<SearchWorker>(callback_of(info[5]), target, SearchBatch(info, options_));
     worker.release()->Queue();
     return info.Env().Undefined();
   });
@@ -184,7 +185,7 @@ Napi::Value Database::search_detailed(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     if (!info[0].IsObject()) throw Error(ErrorCode::INVALID_ARGUMENT, "request: expected an object");
     auto worker = std::make_unique<DetailedSearch>(callback_of(info[1]), engine(), info[0].As<Napi::Object>(),
-                                                   options_.dimension);
+                                                   options_);
     worker.release()->Queue();
     return info.Env().Undefined();
   });
@@ -214,7 +215,7 @@ Napi::Value Database::wait_for_text(const Napi::CallbackInfo& info) {
 Napi::Value Database::search_sync(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    const std::vector<napi_value> values = SearchBatch(info, options_.dimension).run(*engine()).to_js(env);
+    const std::vector<napi_value> values = SearchBatch(info, options_).run(*engine()).to_js(env);
     Napi::Array array = Napi::Array::New(env, values.size());
     for (std::uint32_t i = 0; i < values.size(); ++i) array.Set(i, values[i]);
     return array;
@@ -405,6 +406,18 @@ Napi::Value Database::dimension(const Napi::CallbackInfo& info) {
 
 Napi::Value Database::metric(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), metric_name(options_.metric));
+}
+
+Napi::Value Database::spaces(const Napi::CallbackInfo& info) {
+  Napi::Array out = Napi::Array::New(info.Env());
+  for (std::uint32_t i = 0; options_.named() && i < options_.spaces.size(); ++i) {
+    Napi::Object space = Napi::Object::New(info.Env());
+    space.Set("name", options_.spaces[i].name);
+    space.Set("dimension", static_cast<double>(options_.spaces[i].dimension));
+    space.Set("metric", metric_name(options_.spaces[i].metric));
+    out.Set(i, space);
+  }
+  return out;
 }
 
 }  // namespace sagedb

@@ -63,6 +63,8 @@ class Database : public Napi::ObjectWrap<Database> {
   Napi::Value handle(const Napi::CallbackInfo& info);
   Napi::Value dimension(const Napi::CallbackInfo& info);
   Napi::Value metric(const Napi::CallbackInfo& info);
+  // spaces() -> { name, dimension, metric }[]; empty without named spaces.
+  Napi::Value spaces(const Napi::CallbackInfo& info);
 
   // Throws CLOSED.
   const std::shared_ptr<SageDB>& engine() const;

@@ -22,11 +22,32 @@ std::shared_ptr<const TextRequest> read_text_request(const Napi::Object& request
   out->text = read_text(request.Env(), text, "text");
   out->k1 = model.data[0];
   out->b = model.data[1];
-  out->fusion = model.data[2] == 0 ? TextRequest::Fusion::rrf : TextRequest::Fusion::weighted;
+  out->fusion = model.data[2] == 0 ? Fusion::rrf : Fusion::weighted;
   out->vector_weight = model.data[3];
   out->text_weight = model.data[4];
   out->highlight = model.data[5] != 0;
   out->weights.assign(model.data + kModel, model.data + model.size);
+  return out;
+}
+
+// Of vectors that lie in `floats` one after the other.
+std::shared_ptr<const FusedRequest> read_fused(const DoubleSpan& fusion, const AlignedVector<float>& floats,
+                                               const Options& options) {
+  auto out = std::make_shared<FusedRequest>();
+  if (fusion.size < 3 || fusion.size % 2 != 1)
+    throw Error(ErrorCode::INVALID_ARGUMENT, "fusion: expected a space and a weight per vector");
+  out->fusion = fusion.data[0] == 0 ? Fusion::rrf : Fusion::weighted;
+  std::size_t at = 0;
+  for (std::size_t i = 1; i < fusion.size; i += 2) {
+    const double space = fusion.data[i];
+    if (!(space >= 0 && space < kMaxSpaces)) throw Error(ErrorCode::INVALID_ARGUMENT, "space: out of range");
+    FusedRequest::Part part{static_cast<SpaceNo>(space), floats.data() + at, fusion.data[i + 1]};
+    at += dimension_of(options, part.space);
+    if (at > floats.size()) break;
+    out->parts.push_back(part);
+  }
+  if (at != floats.size())
+    throw Error(ErrorCode::DIMENSION_MISMATCH, "vectors: have other dimensions than their spaces");
   return out;
 }
 
@@ -84,17 +105,23 @@ Napi::Value text_words(const Napi::CallbackInfo& info) {
 }  // namespace
 
 DetailedSearch::DetailedSearch(const Napi::Function& callback, std::shared_ptr<const SageDB> engine,
-                               const Napi::Object& request, std::uint32_t dimension)
+                               const Napi::Object& request, const Options& options)
     : Napi::AsyncWorker(callback, "SageDB.search"), engine_(std::move(engine)) {
   const DoubleSpan params = read_doubles(request.Get("params"), "params");
   if (params.size < kSearchParams) throw Error(ErrorCode::INVALID_ARGUMENT, "params: fewer values than parameters");
   read_search_params(params.data, &request_);
   if (const Napi::Value vector = request.Get("vector"); !vector.IsUndefined()) {
     const FloatSpan floats = read_floats(vector, "vector");
-    if (floats.size != dimension)
+    if (floats.size != dimension_of(options, request_.space))
       throw Error(ErrorCode::DIMENSION_MISMATCH, "vector: has another dimension than the database");
     vector_.assign(floats.data, floats.data + floats.size);
     request_.vector = vector_.data();
+  }
+  if (const Napi::Value parts = request.Get("parts"); !parts.IsUndefined()) {
+    const FloatSpan floats = read_floats(parts, "vectors");
+    vector_.assign(floats.data, floats.data + floats.size);
+    request_.vector = nullptr;
+    request_.fused = read_fused(read_doubles(request.Get("fusion"), "fusion"), vector_, options);
   }
   if (const Napi::Value filter = request.Get("filter"); !filter.IsUndefined())
     filter_ = read_text(request.Env(), filter, "filter");
@@ -111,7 +138,7 @@ void DetailedSearch::Execute() {
     highlights_ = std::move(results[0].highlights);
     explain_ = std::move(results[0].explain);
     packed_.emplace(std::move(results), std::vector<std::pair<std::uint32_t, Error>>(),
-                    std::vector<bool>{request_.include_metadata});
+                    std::vector<bool>{request_.include_metadata}, engine_->options().named());
   } catch (...) {
     error_ = current_error();
   }

@@ -17,11 +17,13 @@ namespace sagedb {
 
 class DetailedSearch : public Napi::AsyncWorker {
  public:
-  // request: { vector?, params, filter?, text?, model?, explain, task? }; params as of SearchBatch, model: k1, b, fusion (0 ranks, 1
-  // weights), weight of the vector, weight of the text, highlight (0, 1), then one weight per text field.
+  // request: { vector?, parts?, fusion?, params, filter?, text?, model?, explain, task? }; params as of SearchBatch, model: k1, b, fusion
+  // (0 ranks, 1 weights), weight of the vector, weight of the text, highlight (0, 1), then one weight per text field. In place of the
+  // vector, several: parts are their components one after the other, fusion (Float64Array) says 0 ranks or 1 weights, then for each space
+  // and weight.
   // callback(error, …PackedSearch::to_js, highlights: Uint32Array, explain: object | undefined).
   DetailedSearch(const Napi::Function& callback, std::shared_ptr<const SageDB> engine, const Napi::Object& request,
-                 std::uint32_t dimension);
+                 const Options& options);
 
  protected:
   void Execute() override;

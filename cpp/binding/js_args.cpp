@@ -74,6 +74,24 @@ Quantization quantization_of(const std::string& name) {
   bad("index.quantization", "'auto', 'none' or 'sq8'");
 }
 
+std::vector<SpaceSpec> spaces_of(const Napi::Value& value) {
+  std::vector<SpaceSpec> spaces;
+  if (!value.IsArray()) bad("spaces", "an array");
+  const auto array = value.As<Napi::Array>();
+  for (std::uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value entry = array.Get(i);
+    if (!entry.IsObject()) bad("spaces", "an array of objects");
+    const auto object = entry.As<Napi::Object>();
+    SpaceSpec space;
+    space.name = option_text(object, "name");
+    space.dimension = static_cast<std::uint32_t>(read_count(object.Get("dimension"), "spaces.dimension", 65536));
+    space.metric = metric_of(option_text(object, "metric"));
+    space.open_metric = object.Get("openMetric").ToBoolean();
+    spaces.push_back(std::move(space));
+  }
+  return spaces;
+}
+
 }  // namespace
 
 FloatSpan read_floats(const Napi::Value& value, const char* field) {
@@ -82,6 +100,10 @@ FloatSpan read_floats(const Napi::Value& value, const char* field) {
 
 DoubleSpan read_doubles(const Napi::Value& value, const char* field) {
   return read_typed<DoubleSpan>(value, field, napi_float64_array, "a Float64Array");
+}
+
+SetSpan read_sets(const Napi::Value& value, const char* field) {
+  return read_typed<SetSpan>(value, field, napi_uint32_array, "a Uint32Array");
 }
 
 std::uint64_t read_count(const Napi::Value& value, const char* field, std::uint64_t max) {
@@ -155,6 +177,7 @@ Options read_options(const Napi::Value& value) {
   const auto object = value.As<Napi::Object>();
   Options options;
   options.dimension = static_cast<std::uint32_t>(read_count(object.Get("dimension"), "dimension", 65536));
+  options.spaces = spaces_of(object.Get("spaces"));
   options.metric = metric_of(option_text(object, "metric"));
   options.vectors = option_text(object, "vectors") == "float16" ? VectorType::float16 : VectorType::float32;
   options.index.kind = kind_of(option_text(object, "indexType"));

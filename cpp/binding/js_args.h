@@ -25,6 +25,13 @@ struct DoubleSpan {
 };
 DoubleSpan read_doubles(const Napi::Value& value, const char* field);
 
+// Sets of spaces: the memory of a Uint32Array.
+struct SetSpan {
+  const SpaceSet* data = nullptr;
+  std::size_t size = 0;
+};
+SetSpan read_sets(const Napi::Value& value, const char* field);
+
 // A number that is a whole one in [0, max].
 std::uint64_t read_count(const Napi::Value& value, const char* field, std::uint64_t max);
 // Well-formed text (JSON).

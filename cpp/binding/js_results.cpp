@@ -70,7 +70,7 @@ Napi::Value PackedIds::strings_to_js(Napi::Env env) const {
 }
 
 PackedSearch::PackedSearch(std::vector<SearchResult> results, std::vector<std::pair<std::uint32_t, Error>> rejected,
-                           std::vector<bool> with_metadata)
+                           std::vector<bool> with_metadata, bool named)
     : errors_(std::move(rejected)) {
   const std::size_t queries = results.size() + errors_.size();
   std::vector<bool> skip(queries);
@@ -90,6 +90,10 @@ PackedSearch::PackedSearch(std::vector<SearchResult> results, std::vector<std::p
       ids_.append(hit.id);
       scores_.push_back(hit.score);
     }
+    if (named) {
+      result.spaces.resize(result.hits.size());
+      spaces_.insert(spaces_.end(), result.spaces.begin(), result.spaces.end());
+    }
     vectors_.insert(vectors_.end(), result.vectors.begin(), result.vectors.end());
     if (with_metadata[q] && !result.hits.empty()) texts_.emplace_back(q, PackedText(std::move(result.metadata)));
   }
@@ -97,11 +101,13 @@ PackedSearch::PackedSearch(std::vector<SearchResult> results, std::vector<std::p
 
 std::vector<napi_value> PackedSearch::to_js(Napi::Env env) const {
   const std::size_t hits = scores_.size();
-  const std::size_t bytes = hits * (sizeof(double) + sizeof(float)) + counts_.size() * 4 + vectors_.size() * 4;
+  const std::size_t words = counts_.size() + spaces_.size() + vectors_.size();
+  const std::size_t bytes = hits * (sizeof(double) + sizeof(float)) + words * 4;
   Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, bytes);
   std::byte* at = append(static_cast<std::byte*>(buffer.Data()), ids_.numbers);
   at = append(at, scores_);
   at = append(at, counts_);
+  at = append(at, spaces_);
   append(at, vectors_);
 
   std::vector<std::pair<std::uint32_t, Error>> errors = errors_;
@@ -136,7 +142,7 @@ std::vector<napi_value> PackedSearch::to_js(Napi::Env env) const {
           error_list};
 }
 
-PackedItems::PackedItems(std::vector<Item> items) {
+PackedItems::PackedItems(std::vector<Item> items, bool named) : named_(named) {
   std::string text;
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (pieces_.empty() || pieces_.back().ids.numbers.size() >= kPieceItems || text.size() >= kPieceBytes) {
@@ -150,6 +156,7 @@ PackedItems::PackedItems(std::vector<Item> items) {
     text += item.metadata.empty() ? "{}" : item.metadata;
     piece.ids.append(item.id);
     piece.vectors.insert(piece.vectors.end(), item.vector.begin(), item.vector.end());
+    piece.spaces.push_back(item.spaces);
     item = Item();
   }
   if (!pieces_.empty()) pieces_.back().metadata = PackedText(std::move(text) + "]");
@@ -163,6 +170,7 @@ Napi::Value PackedItems::piece(Napi::Env env, std::size_t index) const {
   object.Set("strings", piece.ids.strings_to_js(env));
   object.Set("metadata", piece.metadata.to_js(env));
   object.Set("vectors", floats_to_js(env, piece.vectors));
+  if (named_) object.Set("spaces", sets_to_js(env, piece.spaces));
   return object;
 }
 
@@ -172,9 +180,40 @@ Napi::Value doubles_to_js(Napi::Env env, const std::vector<double>& values) {
 Napi::Value floats_to_js(Napi::Env env, const std::vector<float>& values) {
   return Napi::Float32Array::New(env, values.size(), copy_to_buffer(env, values), 0);
 }
+Napi::Value sets_to_js(Napi::Env env, const std::vector<SpaceSet>& values) {
+  return Napi::Uint32Array::New(env, values.size(), copy_to_buffer(env, values), 0);
+}
 Napi::Value bytes_to_js(Napi::Env env, const std::vector<std::uint8_t>& values) {
   return Napi::Uint8Array::New(env, values.size(), copy_to_buffer(env, values), 0);
 }
+
+namespace {
+
+// Flat triples: ef, recall, lower bound.
+Napi::Value curve_to_js(Napi::Env env, const std::vector<Stats::RecallPoint>& points) {
+  Napi::Float64Array curve = Napi::Float64Array::New(env, points.size() * 3);
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    curve[3 * i] = points[i].ef;
+    curve[3 * i + 1] = points[i].recall;
+    curve[3 * i + 2] = points[i].lower_bound;
+  }
+  return curve;
+}
+
+Napi::Value space_to_js(Napi::Env env, const Stats::Space& space) {
+  Napi::Object o = Napi::Object::New(env);
+  const auto number = [&](const char* name, auto value) { o.Set(name, static_cast<double>(value)); };
+  number("rows", space.rows);
+  number("vectorBytes", space.vector_bytes);
+  number("codeBytes", space.code_bytes);
+  number("indexBytes", space.index_bytes);
+  number("calibratedRows", space.calibrated_rows);
+  number("calibratedQueries", space.calibrated_queries);
+  o.Set("recallCurve", curve_to_js(env, space.recall_curve));
+  return o;
+}
+
+}  // namespace
 
 Napi::Value stats_to_js(Napi::Env env, const Stats& stats) {
   Napi::Object o = Napi::Object::New(env);
@@ -220,14 +259,10 @@ Napi::Value stats_to_js(Napi::Env env, const Stats& stats) {
   o.Set("lastError", stats.last_error);
   number("calibratedRows", static_cast<double>(stats.calibrated_rows));
   number("calibratedQueries", static_cast<double>(stats.calibrated_queries));
-  // Flat triples: ef, recall, lower bound.
-  Napi::Float64Array curve = Napi::Float64Array::New(env, stats.recall_curve.size() * 3);
-  for (std::size_t i = 0; i < stats.recall_curve.size(); ++i) {
-    curve[3 * i] = stats.recall_curve[i].ef;
-    curve[3 * i + 1] = stats.recall_curve[i].recall;
-    curve[3 * i + 2] = stats.recall_curve[i].lower_bound;
-  }
-  o.Set("recallCurve", curve);
+  o.Set("recallCurve", curve_to_js(env, stats.recall_curve));
+  Napi::Array spaces = Napi::Array::New(env, stats.spaces.size());
+  for (std::uint32_t i = 0; i < stats.spaces.size(); ++i) spaces.Set(i, space_to_js(env, stats.spaces[i]));
+  o.Set("spaces", spaces);
   return o;
 }
 

@@ -33,11 +33,12 @@ struct PackedIds {
 class PackedSearch {
  public:
   // `rejected`: requests that never reached the engine, by position; `results` are those of the others, in order.
+  // `named`: of a database with named spaces.
   PackedSearch(std::vector<SearchResult> results, std::vector<std::pair<std::uint32_t, Error>> rejected,
-               std::vector<bool> with_metadata);
+               std::vector<bool> with_metadata, bool named);
 
   // [buffer, hits, version, texts, strings, errors]: buffer = ids (f64 x hits), scores (f32 x hits), counts (u32 x queries),
-  // vectors (f32, of the queries that asked for them); texts: a JSON array text per query or undefined;
+  // with named spaces which of them have a vector (u32 x hits, 0 where it was not asked for), vectors (f32, of the queries that asked for them); texts: a JSON array text per query or undefined;
   // errors: [query, error, query, error, ...] or undefined.
   std::vector<napi_value> to_js(Napi::Env env) const;
 
@@ -45,6 +46,7 @@ class PackedSearch {
   PackedIds ids_;
   std::vector<float> scores_;
   std::vector<std::uint32_t> counts_;
+  std::vector<SpaceSet> spaces_;
   std::vector<float> vectors_;
   std::vector<std::pair<std::uint32_t, PackedText>> texts_;
   std::vector<std::pair<std::uint32_t, Error>> errors_;
@@ -54,9 +56,9 @@ class PackedSearch {
 // Items in pieces that each turn into JavaScript values within a fraction of a millisecond.
 class PackedItems {
  public:
-  explicit PackedItems(std::vector<Item> items);
+  PackedItems(std::vector<Item> items, bool named);
   std::size_t pieces() const noexcept { return pieces_.size(); }
-  // {ids, strings, metadata, vectors}.
+  // {ids, strings, metadata, vectors, spaces}; spaces: with named spaces, per item which of them have a vector (0 without vectors).
   Napi::Value piece(Napi::Env env, std::size_t index) const;
 
  private:
@@ -64,7 +66,9 @@ class PackedItems {
     PackedIds ids;
     PackedText metadata{std::string()};
     std::vector<float> vectors;
+    std::vector<SpaceSet> spaces;
   };
+  const bool named_;
   std::vector<Piece> pieces_;
 };
 
@@ -72,6 +76,7 @@ Napi::Value stats_to_js(Napi::Env env, const Stats& stats);
 // A typed array of its own buffer.
 Napi::Value doubles_to_js(Napi::Env env, const std::vector<double>& values);
 Napi::Value floats_to_js(Napi::Env env, const std::vector<float>& values);
+Napi::Value sets_to_js(Napi::Env env, const std::vector<SpaceSet>& values);
 Napi::Value bytes_to_js(Napi::Env env, const std::vector<std::uint8_t>& values);
 
 }  // namespace sagedb

@@ -28,6 +28,7 @@ void ReadWorker::Execute() {
 }
 
 void ReadWorker::read() {
+  const bool named = engine_->options().named();
   std::shared_ptr<const Filter> filter;
   if (!request_.filter.empty()) filter = Filter::parse(request_.filter);
   switch (request_.kind) {
@@ -37,7 +38,7 @@ void ReadWorker::read() {
         found_.push_back(item.has_value() ? 1 : 0);
         if (item) items.push_back(std::move(*item));
       }
-      items_ = std::make_unique<PackedItems>(std::move(items));
+      items_ = std::make_unique<PackedItems>(std::move(items), named);
       break;
     }
     case ReadRequest::Kind::has:
@@ -49,8 +50,8 @@ void ReadWorker::read() {
     case ReadRequest::Kind::find:
       request_.find.filter = std::move(filter);
       request_.cursor = engine_->open_cursor(request_.find);
-      items_ =
-          std::make_unique<PackedItems>(engine_->next(*request_.cursor, request_.find.limit, request_.include_vector));
+      items_ = std::make_unique<PackedItems>(
+          engine_->next(*request_.cursor, request_.find.limit, request_.include_vector), named);
       request_.cursor.reset();
       break;
     case ReadRequest::Kind::open_cursor:
@@ -58,7 +59,8 @@ void ReadWorker::read() {
       request_.cursor = engine_->open_cursor(request_.find);
       break;
     case ReadRequest::Kind::next:
-      items_ = std::make_unique<PackedItems>(engine_->next(*request_.cursor, request_.limit, request_.include_vector));
+      items_ = std::make_unique<PackedItems>(engine_->next(*request_.cursor, request_.limit, request_.include_vector),
+                                             named);
       break;
   }
 }

@@ -49,7 +49,7 @@ class ReadWorker : public Napi::AsyncWorker {
 // The cursor inside the External that open_cursor gave.
 std::shared_ptr<Cursor> read_cursor(const Napi::Value& value);
 
-// takeItems(external, piece) -> {ids, strings, metadata, vectors}.
+// takeItems(external, piece) -> {ids, strings, metadata, vectors, spaces}.
 Napi::Value take_items(const Napi::CallbackInfo& info);
 
 }  // namespace sagedb

@@ -30,14 +30,25 @@ void read_search_params(const double* params, SearchRequest* request) {
   request->exact = (flags & kExact) != 0;
   request->include_metadata = (flags & kMetadata) != 0;
   request->include_vector = (flags & kVector) != 0;
+  request->space = to_u32(params[5], "space");
 }
 
-SearchBatch::SearchBatch(const Napi::CallbackInfo& info, std::uint32_t dimension) {
+std::uint32_t dimension_of(const Options& options, SpaceNo space) {
+  if (space >= options.space_count()) throw Error(ErrorCode::INVALID_ARGUMENT, "space: out of range");
+  return options.spaces[space].dimension;
+}
+
+SearchBatch::SearchBatch(const Napi::CallbackInfo& info, const Options& options) {
   const Napi::Env env = info.Env();
   const std::uint64_t count = read_count(info[1], "count", kMaxBatch);
   const FloatSpan floats = read_floats(info[0], "queries");
   const DoubleSpan params = read_doubles(info[2], "params");
-  if (floats.size < count * dimension || params.size < count * kSearchParams) {
+  if (params.size < count * kSearchParams)
+    throw Error(ErrorCode::INVALID_ARGUMENT, "params: fewer values than queries");
+  SearchRequest first;
+  if (count > 0) read_search_params(params.data, &first);
+  const std::uint32_t dimension = dimension_of(options, first.space);
+  if (floats.size < count * dimension) {
     throw Error(ErrorCode::INVALID_ARGUMENT, "queries: fewer values than queries");
   }
   queries_.assign(floats.data, floats.data + count * dimension);
@@ -45,6 +56,7 @@ SearchBatch::SearchBatch(const Napi::CallbackInfo& info, std::uint32_t dimension
   for (std::size_t i = 0; i < count; ++i) {
     requests_[i].vector = queries_.data() + i * dimension;
     read_search_params(params.data + i * kSearchParams, &requests_[i]);
+    if (requests_[i].space != first.space) throw Error(ErrorCode::INVALID_ARGUMENT, "space: differs within a batch");
   }
 
   if (info[3].IsArray()) {
@@ -69,7 +81,8 @@ PackedSearch SearchBatch::run(const SageDB& engine) {
   std::vector<bool> with_metadata(requests_.size());
   for (std::size_t i = 0; i < requests_.size(); ++i) with_metadata[i] = requests_[i].include_metadata;
   if (filters_.empty()) {
-    return PackedSearch(engine.search(requests_.data(), requests_.size()), {}, std::move(with_metadata));
+    return PackedSearch(engine.search(requests_.data(), requests_.size()), {}, std::move(with_metadata),
+                        engine.options().named());
   }
   // Equal texts share one filter, which the engine then evaluates once.
   std::unordered_map<std::string, std::shared_ptr<const Filter>> parsed;
@@ -88,7 +101,8 @@ PackedSearch SearchBatch::run(const SageDB& engine) {
       rejected.emplace_back(i, current_error());
     }
   }
-  return PackedSearch(engine.search(accepted.data(), accepted.size()), std::move(rejected), std::move(with_metadata));
+  return PackedSearch(engine.search(accepted.data(), accepted.size()), std::move(rejected), std::move(with_metadata),
+                      engine.options().named());
 }
 
 }  // namespace sagedb

@@ -13,15 +13,17 @@
 
 namespace sagedb {
 
-// Values per search in a parameter array: k, ef, recall, radius (NaN: none), flags (1 exact, 2 metadata, 4 vector).
-inline constexpr std::size_t kSearchParams = 5;
+// Values per search in a parameter array: k, ef, recall, radius (NaN: none), flags (1 exact, 2 metadata, 4 vector), space.
+inline constexpr std::size_t kSearchParams = 6;
 void read_search_params(const double* params, SearchRequest* request);
+// Throws INVALID_ARGUMENT.
+std::uint32_t dimension_of(const Options& options, SpaceNo space);
 
 class SearchBatch {
  public:
   // (queries: Float32Array, count, params: Float64Array, filters: (string | undefined)[] | undefined,
-  //  tasks: (task | undefined)[] | undefined); kSearchParams values per query.
-  SearchBatch(const Napi::CallbackInfo& info, std::uint32_t dimension);
+  //  tasks: (task | undefined)[] | undefined); kSearchParams values per query. All queries are for one space.
+  SearchBatch(const Napi::CallbackInfo& info, const Options& options);
 
   // Throws what the whole batch fails with.
   PackedSearch run(const SageDB& engine);

@@ -64,6 +64,10 @@ Napi::Value WriteGroup::extend(const Napi::CallbackInfo& info) {
     }
     if (!info[1].IsUndefined()) read_ids(info[1], op.ids);
     if (!info[2].IsUndefined()) read_texts(info[2], "metadata", op.metadata);
+    if (!info[3].IsUndefined()) {
+      const SetSpan given = read_sets(info[3], "given");
+      op.given.insert(op.given.end(), given.data, given.data + given.size);
+    }
     return env.Undefined();
   });
 }

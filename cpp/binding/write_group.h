@@ -30,7 +30,8 @@ class WriteGroup : public Napi::ObjectWrap<WriteGroup> {
   // begin(kind, count, filter | undefined, task | undefined, floats | undefined): starts an operation of `count` rows or ids,
   // with room for `floats` components.
   Napi::Value begin(const Napi::CallbackInfo& info);
-  // extend(vectors | undefined, ids | undefined, metadata | undefined): appends to the operation begun last.
+  // extend(vectors | undefined, ids | undefined, metadata | undefined, given | undefined): appends to the operation begun last. With named
+  // spaces `given` (Uint32Array) says which of them each row brings.
   Napi::Value extend(const Napi::CallbackInfo& info);
   // pop(): takes the operation begun last away.
   Napi::Value pop(const Napi::CallbackInfo& info);

@@ -14,18 +14,27 @@ constexpr Row kSearchedFloor = 2000;
 constexpr std::uint64_t kDeadPercent = 20;
 constexpr std::uint64_t kSampleGrowth = 4;
 
-bool wants_calibration(const Snapshot& snapshot, const Options& options, const WorkRequests& requests) noexcept {
-  if (!snapshot.index || options.index.kind == IndexKind::flat) return false;
-  if (requests.calibration_paused || requests.sampled < kFirstCalibration) return false;
-  if (!snapshot.recall) return true;
-  if (snapshot.indexed_rows() > snapshot.recall->rows() + snapshot.recall->rows() / 4) return true;
+bool wants_calibration(const Snapshot& snapshot, SpaceNo s, std::uint32_t dimension, std::uint64_t sampled) noexcept {
+  const RecallTable* recall = snapshot.spaces[s].recall.get();
+  if (sampled < kFirstCalibration) return false;
+  if (recall == nullptr) return true;
+  if (snapshot.indexed_rows() > recall->rows() + recall->rows() / 4) return true;
   // A sample so much larger that all calibrations together cost little more than the last.
-  const std::uint64_t most = calibration_queries(snapshot.row_count, options.dimension);
-  const std::uint64_t used = snapshot.recall->queries();
-  return used < most && requests.sampled >= std::min(used * kSampleGrowth, most);
+  const std::uint64_t most = calibration_queries(snapshot.row_count, dimension);
+  const std::uint64_t used = recall->queries();
+  return used < most && sampled >= std::min(used * kSampleGrowth, most);
 }
 
 }  // namespace
+
+SpaceNo calibration_due(const Snapshot& snapshot, const Options& options, const WorkRequests& requests) noexcept {
+  const auto count = static_cast<SpaceNo>(snapshot.spaces.size());
+  if (options.index.kind == IndexKind::flat || requests.calibration_paused) return count;
+  for (SpaceNo s = 0; s < count; ++s)
+    if (snapshot.spaces[s].index && wants_calibration(snapshot, s, options.spaces[s].dimension, requests.sampled[s]))
+      return s;
+  return count;
+}
 
 Work choose_work(const Snapshot& snapshot, const Options& options, const WorkRequests& requests) noexcept {
   // Explicit requests first, in the order that makes the compaction's graph complete.
@@ -36,7 +45,7 @@ Work choose_work(const Snapshot& snapshot, const Options& options, const WorkReq
   const bool many_dead = snapshot.dead_rows >= options.rebuild_threshold &&
                          std::uint64_t{snapshot.dead_rows} * 100 > std::uint64_t{snapshot.row_count} * kDeadPercent;
   if (many_dead) return Work::compact;
-  return wants_calibration(snapshot, options, requests) ? Work::calibrate : Work::none;
+  return calibration_due(snapshot, options, requests) < snapshot.spaces.size() ? Work::calibrate : Work::none;
 }
 
 Row build_target_rows(const Snapshot& snapshot, const Options& options, bool searching) noexcept {

@@ -1,6 +1,8 @@
 // When to work in the background, and how much. Pure decisions: no locks, no state.
 #pragma once
 
+#include <array>
+
 #include "engine/sage_db.h"
 #include "engine/snapshot.h"
 
@@ -13,11 +15,13 @@ struct WorkRequests {
   bool compact = false;         // explicit optimize()
   Row retry_rows = 0;           // after a failure: no automatic work before the database has this many rows
   bool writers_wait = false;    // back-pressure holds writers: nothing but work lets them go on
-  std::uint64_t sampled = 0;    // different queries in the sample
+  std::array<std::uint64_t, kMaxSpaces> sampled{};  // different queries in the sample, by space
   bool calibration_paused = false;  // one was interrupted a moment ago
 };
 
 Work choose_work(const Snapshot& snapshot, const Options& options, const WorkRequests& requests) noexcept;
+// The first space whose calibration is due; the number of spaces when none is.
+SpaceNo calibration_due(const Snapshot& snapshot, const Options& options, const WorkRequests& requests) noexcept;
 
 // Row count that the next build should reach: at most as many new rows as half the index (so that a bulk load costs O(log n) clones
 // of the link arrays), but enough for a useful step. While searches come in the steps are short, because every search scans the rows

@@ -5,9 +5,13 @@
 #include "storage/dead_segment.h"
 #include "storage/endian.h"
 #include "storage/graph_segment.h"
+#include "storage/presence_segment.h"
 #include "storage/segment_chain.h"
 
 namespace sagedb {
+
+std::string codec_field(SpaceNo space) { return space == 0 ? "codec" : "codec." + std::to_string(space); }
+
 namespace {
 
 class CheckpointWriter {
@@ -16,22 +20,34 @@ class CheckpointWriter {
                    const Manifest& previous, Manifest* next)
       : env_(env), dir_(dir), s_(snapshot), g_(*snapshot.generation), reuse_(reuse), previous_(previous), next_(next) {}
 
-  void write_rows() {
-    const auto stride = static_cast<std::uint32_t>(g_.vectors.stride());
+  void write_rows(SpaceNo space) {
+    space_ = space;
+    VectorColumn& column = g_.columns[space];
+    const VectorStore& vectors = column.vectors;
+    const auto stride = static_cast<std::uint32_t>(vectors.stride());
     chain(FileKind::vectors, stride, known("rows"), s_.row_count, [&](Row first, SegmentWriter& out) {
       for (Row r = first; r < s_.row_count;) {
-        const Row n = std::min(g_.vectors.run(r), s_.row_count - r);
-        append(out, g_.vectors.row(r), std::size_t{n} * stride);
+        const Row n = std::min(vectors.run(r), s_.row_count - r);
+        append(out, vectors.row(r), std::size_t{n} * stride);
         r += n;
       }
     });
-    if (next_->metric != Metric::cosine) return;
+    if (column.metric != Metric::cosine) return;
     chain(FileKind::norms, sizeof(float), known("rows"), s_.row_count, [&](Row first, SegmentWriter& out) {
-      for (Row r = first; r < s_.row_count; ++r) out.append(&g_.norms[r], sizeof(float));
+      for (Row r = first; r < s_.row_count; ++r) out.append(&column.norms[r], sizeof(float));
     });
   }
 
+  void write_presence(SpaceNo space) {
+    space_ = space;
+    if (s_.spaces[space].absent == 0) return;
+    const auto out = start(FileKind::presence, 0, 0);
+    write_present(*s_.spaces[space].present, s_.row_count, *out);
+    finish(*out, s_.row_count - s_.spaces[space].absent);
+  }
+
   void write_records(std::uint64_t text_size) {
+    space_ = 0;
     chain(FileKind::records, sizeof(Record), known("records"), s_.record_count,
           [&](RecordNo first, SegmentWriter& out) {
             for (RecordNo r = first; r < s_.record_count; ++r) out.append(&g_.records.record(r), sizeof(Record));
@@ -53,6 +69,7 @@ class CheckpointWriter {
 
   // Tables are not one run of bytes, but they cover the records one after the other.
   void write_ids() {
+    space_ = 0;
     const ChainPlan plan = plan_chain(kept(FileKind::ids), known("records"), s_.record_count, 4096);
     next_->segments.insert(next_->segments.end(), plan.kept.begin(), plan.kept.end());
     if (plan.first == s_.record_count) return;
@@ -63,50 +80,54 @@ class CheckpointWriter {
     finish(*out, s_.record_count - first);
   }
 
-  void write_codes() {
-    if (!s_.codes) return next_->set_field("codec", "");
-    const Codec& codec = s_.codes->codec();
+  void write_codes(SpaceNo space) {
+    space_ = space;
+    const CodeStore* const codes = s_.spaces[space].codes.get();
+    if (codes == nullptr) return next_->set_field(codec_field(space), "");
+    const Codec& codec = codes->codec();
     ByteWriter text;
     text.put(codec.padded);
     text.put(codec.offset);
     text.put(codec.scale);
-    next_->set_field("codec", text.take());
-    const std::uint64_t unchanged = reuse_.codes ? known("rows") : 0;
+    next_->set_field(codec_field(space), text.take());
+    const std::uint64_t unchanged = holds(reuse_.codes, space) ? known("rows") : 0;
     chain(FileKind::codes, codec.padded, unchanged, s_.row_count, [&](Row first, SegmentWriter& out) {
       for (Row r = first; r < s_.row_count;) {
-        const Row n = std::min(s_.codes->run(r), s_.row_count - r);
-        append(out, s_.codes->row(r), std::size_t{n} * codec.padded);
+        const Row n = std::min(codes->run(r), s_.row_count - r);
+        append(out, codes->row(r), std::size_t{n} * codec.padded);
         r += n;
       }
     });
     chain(FileKind::code_errors, 1, unchanged, s_.row_count, [&](Row first, SegmentWriter& out) {
       for (Row r = first; r < s_.row_count; ++r) {
-        const std::uint8_t error = s_.codes->error(r);
+        const std::uint8_t error = codes->error(r);
         out.append(&error, 1);
       }
     });
   }
 
-  void write_index() {
+  void write_indexes() {
     if (reuse_.graph) {
-      next_->segments.push_back(*previous_.find(FileKind::graph));
+      for (SpaceNo s = 0; s < s_.spaces.size(); ++s) next_->segments.push_back(*previous_.find(FileKind::graph, s));
       return;  // and the fields stay as they are
     }
     next_->set_number("indexed_rows", s_.indexed_rows());
     next_->set_number("indexed_sequence", s_.indexed_sequence);
-    next_->set_field("built", s_.index ? s_.index->name() : "");
-    const auto* graph = dynamic_cast<const GraphIndex*>(s_.index.get());
-    if (graph == nullptr) return;
-    const auto out = start(FileKind::graph, 0, 0);
-    write_graph(*graph, *out);
-    finish(*out, graph->rows());
+    next_->set_field("built", s_.spaces[0].index ? s_.spaces[0].index->name() : "");
+    for (space_ = 0; space_ < s_.spaces.size(); ++space_) {
+      const auto* graph = dynamic_cast<const GraphIndex*>(s_.spaces[space_].index.get());
+      if (graph == nullptr) continue;
+      const auto out = start(FileKind::graph, 0, 0);
+      write_graph(*graph, *out);
+      finish(*out, graph->rows());
+    }
   }
 
  private:
   // How much of what a field counts is as it was.
   std::uint64_t known(const char* field) const { return reuse_.rows ? previous_.number(field) : 0; }
   std::vector<SegmentRef> kept(FileKind kind) const {
-    return reuse_.rows ? previous_.all(kind) : std::vector<SegmentRef>();
+    return reuse_.rows ? previous_.all(kind, space_) : std::vector<SegmentRef>();
   }
 
   template <typename Count, typename Write>
@@ -131,16 +152,17 @@ class CheckpointWriter {
     h.database = next_->database;
     h.number = next_->next_segment++;
     h.sequence = next_->sequence;
-    h.dimension = next_->dimension;
+    h.dimension = g_.columns[space_].vectors.dimension();
     h.vectors = next_->vectors;
-    h.metric = next_->metric;
+    h.metric = g_.columns[space_].metric;
+    h.space = static_cast<std::uint16_t>(space_);
     h.stride = stride;
     h.first = first;
     return std::make_unique<SegmentWriter>(env_, join_path(dir_, segment_name(kind, h.number)), h);
   }
   void finish(SegmentWriter& file, std::uint64_t count) {
     const FileHeader h = file.finish(count);
-    next_->segments.push_back(SegmentRef{h.kind, h.number, h.first, h.count, h.file_size, h.uuid});
+    next_->segments.push_back(SegmentRef{h.kind, h.number, h.first, h.count, h.file_size, h.uuid, h.space});
   }
 
   Env& env_;
@@ -150,6 +172,7 @@ class CheckpointWriter {
   const Reuse& reuse_;
   const Manifest& previous_;
   Manifest* const next_;
+  SpaceNo space_ = 0;  // of what is being written; 0 for what spaces share
 };
 
 }  // namespace
@@ -159,11 +182,13 @@ void write_checkpoint(Env& env, const std::string& dir, const Snapshot& s, const
   next->sequence = s.sequence;
   next->segments.clear();
   CheckpointWriter writer(env, dir, s, reuse, previous, next);
-  writer.write_rows();
+  const auto spaces = static_cast<SpaceNo>(s.spaces.size());
+  for (SpaceNo space = 0; space < spaces; ++space) writer.write_rows(space);
+  for (SpaceNo space = 0; space < spaces; ++space) writer.write_presence(space);
   writer.write_records(mark.text_size);
   writer.write_ids();
-  writer.write_codes();
-  writer.write_index();
+  for (SpaceNo space = 0; space < spaces; ++space) writer.write_codes(space);
+  writer.write_indexes();
   next->set_number("rows", s.row_count);
   next->set_number("records", s.record_count);
   next->set_number("text", mark.text_size);

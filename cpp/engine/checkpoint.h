@@ -21,14 +21,17 @@ struct CheckpointMark {
 struct Reuse {
   bool rows = false;  // rows and records have the same numbers
   Row moved_head = kNoRow;  // first row whose newest record changed
-  bool codes = false;
-  bool graph = false;
+  SpaceSet codes = 0;  // of these spaces
+  bool graph = false;  // those of all spaces
   bool everything = false;
 };
 
 // Whether a graph of `rows` rows is written although one of `stored` is there: below that an open inserts the rest again in the background, which costs
 // less than to write all links after every few rows.
 inline bool graph_outgrown(Row stored, Row rows) noexcept { return rows - stored > stored / 64; }
+
+// The manifest's field with the codec of a space.
+std::string codec_field(SpaceNo space);
 
 // Writes what `previous` lacks under new numbers and describes all of it in `next` (numbers, segments, sequence, fields), a copy of `previous` at first.
 // Each file is synced when it returns; the folder is not.

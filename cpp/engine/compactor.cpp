@@ -30,7 +30,8 @@ void Compactor::run() {
 }
 
 // Appends a copy of record r to the new generation; record_map_ grows by one entry by the caller.
-void Compactor::append(const Generation& from, RecordNo r, bool new_row) {
+void Compactor::append(const Snapshot& snapshot, RecordNo r, bool new_row) {
+  const Generation& from = *snapshot.generation;
   const Row old_row = from.records.row(r);
   const IdView id = from.records.id(r);
   const std::string_view text = from.records.metadata(r);
@@ -46,12 +47,7 @@ void Compactor::append(const Generation& from, RecordNo r, bool new_row) {
   }
   ids_.reserve({id});
   if (new_row) {
-    g.vectors.ensure(row + 1);
-    g.vectors.copy(row, from.vectors, old_row);
-    if (state_.options.metric == Metric::cosine) {
-      g.norms.ensure(row + 1);
-      g.norms[row] = from.norms[old_row];
-    }
+    copy_vectors(snapshot, old_row, row);
     row_map_[old_row] = row;
     ++rows_;
   }
@@ -62,9 +58,39 @@ void Compactor::append(const Generation& from, RecordNo r, bool new_row) {
   ++records_;
 }
 
+void Compactor::copy_vectors(const Snapshot& from, Row old_row, Row row) {
+  generation_->ensure_vectors(row + 1);
+  for (SpaceNo s = 0; s < spaces_.size(); ++s) {
+    SpaceState& space = spaces_[s];
+    const bool has = from.has(s, old_row);
+    if (!has || space.present) space.present = with_room(space.present, row, row + 1);
+    if (space.present) space.present->put(row, has);
+    if (has) {
+      generation_->columns[s].copy(row, from.generation->columns[s], old_row);
+    } else {
+      ++space.absent;
+    }
+  }
+}
+
+// Codes of all rows copied so far: of the same codec, unless it no longer fits the data.
+void Compactor::make_codes(SpaceNo s) {
+  SpaceState& space = spaces_[s];
+  const VectorColumn& column = generation_->columns[s];
+  const std::shared_ptr<CodeStore>& old = base_->spaces[s].codes;
+  if (!old) return;
+  const std::uint64_t* present = space.absent > 0 ? space.present->words() : nullptr;
+  const bool drifted = old->saturated() > kSaturationLimit && rows_ > space.absent;
+  space.codes = std::make_shared<CodeStore>(drifted ? Codec::train(column.vectors, present, column.metric, rows_)
+                                                    : old->codec());
+  space.codes->ensure(rows_);
+  encode_rows(*space.codes, SpaceView{&column.vectors, nullptr, column.metric, present}, 0, rows_, context_.threads);
+}
+
 void Compactor::copy_live_rows() {
   const Generation& from = *base_->generation;
-  generation_ = std::make_shared<Generation>(state_.options.dimension, state_.options.vectors);
+  generation_ = std::make_shared<Generation>(state_.options);
+  spaces_.resize(base_->spaces.size());
   text_ = std::make_shared<TextIndex>(state_.options.text_fields);
   text_totals_.resize(state_.options.text_fields.size());
   row_map_.assign(base_->row_count, kNoRow);
@@ -78,33 +104,32 @@ void Compactor::copy_live_rows() {
     if (!from.records.row_live(row, base_->sequence)) continue;
     const RecordNo r = from.records.record_of(row, base_->record_count);
     record_map_[r] = records_;
-    append(from, r, true);
+    append(*base_, r, true);
   }
-  if (!base_->codes) return;
-  const bool drifted = base_->codes->saturated() > kSaturationLimit && rows_ > 0;
-  codes_ = std::make_shared<CodeStore>(drifted ? Codec::train(generation_->vectors, state_.options.metric, rows_)
-                                               : base_->codes->codec());
-  codes_->ensure(rows_);
-  encode_rows(*codes_, generation_->vectors, 0, rows_, context_.threads);
+  for (SpaceNo s = 0; s < spaces_.size(); ++s) make_codes(s);
 }
 
 void Compactor::cut_index() {
-  if (!base_->index) return;
+  if (!base_->spaces[0].index) return;
   RowRemap remap;
   remap.new_row.assign(row_map_.begin(), row_map_.begin() + base_->indexed_rows());
   for (const Row r : remap.new_row)
     if (r != kNoRow) ++remap.new_count;
-  index_ = state_.algorithm->compact(base_->space(state_.options.metric), base_->index, remap, context_);
+  for (SpaceNo s = 0; s < spaces_.size(); ++s)
+    spaces_[s].index = state_.algorithm->compact(base_->view(s), base_->spaces[s].index, remap, context_);
 }
 
 void Compactor::replay_record(const Snapshot& now, RecordNo r) {
   const Row old_row = now.generation->records.row(r);
   const bool new_row = row_map_[old_row] == kNoRow;
   record_map_.push_back(records_);
-  append(*now.generation, r, new_row);
-  if (!new_row || !codes_) return;
-  codes_->ensure(rows_);
-  codes_->encode(generation_->vectors, rows_ - 1, rows_);
+  append(now, r, new_row);
+  for (SpaceNo s = 0; new_row && s < spaces_.size(); ++s) {
+    const SpaceState& space = spaces_[s];
+    if (!space.codes) continue;
+    space.codes->ensure(rows_);
+    if (now.has(s, old_row)) space.codes->encode(generation_->columns[s].vectors, rows_ - 1, rows_);
+  }
 }
 
 void Compactor::replay_deletion(const Snapshot& now, const ChangeJournal::Entry& entry) {
@@ -139,8 +164,10 @@ void Compactor::switch_generation(const Snapshot& now) {
   next->generation = generation_;
   next->text_index = text_;
   next->text = text_totals_;
-  next->codes = codes_;
-  next->index = index_;
+  for (SpaceNo s = 0; s < spaces_.size(); ++s) {
+    spaces_[s].recall = now.spaces[s].recall;
+    next->spaces[s] = spaces_[s];
+  }
   next->row_count = rows_;
   next->record_count = records_;
   next->dead_rows = dead_rows_;

@@ -26,7 +26,9 @@ class Compactor {
   void replay_changes(const Snapshot& now, const ChangeFeed::Deletions& deletions);
   void replay_record(const Snapshot& now, RecordNo r);
   void replay_deletion(const Snapshot& now, const ChangeJournal::Entry& entry);
-  void append(const Generation& from, RecordNo r, bool new_row);
+  void append(const Snapshot& from, RecordNo r, bool new_row);
+  void copy_vectors(const Snapshot& from, Row old_row, Row row);
+  void make_codes(SpaceNo space);
   void switch_generation(const Snapshot& now) REQUIRES(state_.writer_mutex) EXCLUDES(state_.store_mutex);
 
   EngineState& state_;
@@ -36,8 +38,7 @@ class Compactor {
   std::shared_ptr<Generation> generation_;
   std::shared_ptr<TextIndex> text_;
   TextTotals text_totals_;
-  std::shared_ptr<CodeStore> codes_;
-  std::shared_ptr<const Index> index_;
+  std::vector<SpaceState> spaces_;
   IdMap ids_;
   std::vector<Row> row_map_;  // old row -> new row
   std::vector<RecordNo> record_map_;  // old record -> new record

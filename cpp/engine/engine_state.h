@@ -4,7 +4,9 @@
 #pragma once
 
 #include <atomic>
+#include <array>
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -48,7 +50,7 @@ struct EngineState {
   ~EngineState();
 
   // Constant after construction.
-  const Options options;
+  const Options options;  // resolved()
   const int threads;
   const std::unique_ptr<AnnsAlgorithm> algorithm;
   const std::unique_ptr<Storage> storage;  // null: in memory
@@ -64,15 +66,21 @@ struct EngineState {
   // Self-synchronised.
   Publisher publisher;
   Counters counters;
-  mutable QuerySample sample;
+  mutable std::deque<QuerySample> samples;  // by space
   mutable ScratchPool scratch;
   mutable FilterCache filters;
 
   // `auto` and `hnsw` both build the graph; `auto` waits for the threshold.
-  bool wants_codes() const noexcept {
+  bool wants_codes(SpaceNo space) const noexcept {
     if (!algorithm->uses_codes() || options.quantization == Quantization::none) return false;
     // Below 32 components a full-precision row is at most two cache lines: codes would save nothing.
-    return options.quantization == Quantization::sq8 || options.dimension >= 32;
+    return options.quantization == Quantization::sq8 || options.spaces[space].dimension >= 32;
+  }
+  // Different queries kept, by space.
+  std::array<std::uint64_t, kMaxSpaces> sampled() const noexcept {
+    std::array<std::uint64_t, kMaxSpaces> out{};
+    for (std::size_t s = 0; s < samples.size(); ++s) out[s] = samples[s].size();
+    return out;
   }
 };
 

@@ -1,4 +1,4 @@
-// Two ranked lists of one search as one.
+// Several ranked lists of one search as one.
 //
 // Thread safety: pure functions.
 #pragma once
@@ -10,12 +10,19 @@
 namespace sagedb {
 
 // Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009): sum of 1 / (60 + rank) over the lists that have the record.
-std::vector<ScoredRecord> fuse_ranks(const std::vector<ScoredRecord>& a, const std::vector<ScoredRecord>& b);
+std::vector<ScoredRecord> fuse_ranks(const std::vector<std::vector<ScoredRecord>>& lists);
 
-// `records` with a score by vector (larger is better) and by text each: the first scaled to 0 … 1 between the least and the greatest of
-// these records, the second by its greatest; weighted sum.
-std::vector<ScoredRecord> fuse_scores(const std::vector<RecordNo>& records, const std::vector<float>& by_vector,
-                                      double vector_weight, const std::vector<float>& by_text, double text_weight);
+// What one side of a search says of some records, larger is better.
+struct SideScores {
+  std::vector<float> scores;  // one per record; NaN: nothing, which counts as 0
+  double weight = 0;
+  bool from_least = true;  // scaled to 0 … 1 between the least and the greatest of them; otherwise by the greatest
+};
+// Weighted sum of the scaled scores.
+std::vector<ScoredRecord> fuse_scores(const std::vector<RecordNo>& records, const std::vector<SideScores>& sides);
+
+// The records of the lists, each once, ascending.
+std::vector<RecordNo> records_of(const std::vector<std::vector<ScoredRecord>>& lists);
 
 // Best first, ties by id.
 void sort_best_first(const RecordStore& records, std::vector<ScoredRecord>* list);

@@ -4,6 +4,7 @@
 #include "storage/dead_segment.h"
 #include "storage/endian.h"
 #include "storage/graph_segment.h"
+#include "storage/presence_segment.h"
 #include "storage/segment_chain.h"
 
 namespace sagedb {
@@ -26,15 +27,22 @@ class StateLoader {
 
   void load_rows_and_records() {
     const auto owner = std::make_shared<std::vector<std::shared_ptr<const void>>>();
-    const auto chain = [&](FileKind kind, std::uint64_t count, std::size_t stride) {
-      const ChainBytes bytes = open_chain(env_, dir_, m_, kind, count, static_cast<std::uint32_t>(stride), writable());
+    const auto chain = [&](FileKind kind, std::uint64_t count, std::size_t stride, SpaceNo space = 0) {
+      const ChainBytes bytes =
+          open_chain(env_, dir_, m_, kind, count, static_cast<std::uint32_t>(stride), writable(), space);
       owner->push_back(bytes.owner);
       return bytes.data;
     };
     GenerationBase base;
     base.rows = s_.row_count;
-    base.vectors = chain(FileKind::vectors, s_.row_count, VectorStore(options_.dimension, options_.vectors).stride());
-    if (options_.metric == Metric::cosine) base.norms = chain(FileKind::norms, s_.row_count, sizeof(float));
+    for (SpaceNo s = 0; s < options_.space_count(); ++s) {
+      GenerationBase::Space space;
+      const VectorStore shape(options_.spaces[s].dimension, options_.vectors);
+      space.vectors = chain(FileKind::vectors, s_.row_count, shape.stride(), s);
+      if (options_.spaces[s].metric == Metric::cosine)
+        space.norms = chain(FileKind::norms, s_.row_count, sizeof(float), s);
+      base.spaces.push_back(space);
+    }
     RecordBase& r = base.records;
     r.record_count = s_.record_count;
     r.row_count = s_.row_count;
@@ -43,7 +51,16 @@ class StateLoader {
     r.heads = chain(FileKind::heads, s_.row_count, sizeof(RecordNo));
     r.text = chain(FileKind::text, out_.mark.text_size, 1);
     r.owner = base.owner = owner;
-    s_.generation = std::make_shared<Generation>(options_.dimension, options_.vectors, base);
+    s_.generation = std::make_shared<Generation>(options_, base);
+  }
+
+  void load_presence() {
+    for (SpaceNo s = 0; s < options_.space_count(); ++s) {
+      const SegmentRef* ref = m_.find(FileKind::presence, s);
+      if (ref == nullptr) continue;
+      s_.spaces[s].present = read_present(*open_segment(env_, dir_, m_, *ref, writable()), s_.row_count);
+      s_.spaces[s].absent = s_.row_count - static_cast<Row>(ref->count);
+    }
   }
 
   void load_ids() {
@@ -71,21 +88,16 @@ class StateLoader {
   }
 
   // Codes and graph can be made again from the vectors, so damage of theirs is no reason to refuse.
-  void load_index() {
+  void load_indexes() {
     try {
-      load_codes();
-      if (const SegmentRef* ref = m_.find(FileKind::graph)) {
-        s_.index = read_graph(open_segment(env_, dir_, m_, *ref, writable()));
-      } else if (m_.text("built") == "flat") {
-        s_.index = std::make_shared<FlatIndex>(static_cast<Row>(m_.number("indexed_rows")));
+      for (SpaceNo s = 0; s < options_.space_count(); ++s) {
+        load_codes(s);
+        load_index(s);
       }
-      if (!s_.index) return;
-      if (s_.index->rows() > s_.row_count) corrupt("the index covers rows that do not exist");
-      s_.indexed_sequence = m_.number("indexed_sequence");
+      if (s_.spaces[0].index) s_.indexed_sequence = m_.number("indexed_sequence");
     } catch (const Error& e) {
       if (e.code() != ErrorCode::CORRUPTION) throw;
-      s_.index.reset();
-      s_.codes.reset();
+      s_.drop_indexes();
       out_.warning = "the index is rebuilt: " + e.message();
     }
   }
@@ -94,21 +106,38 @@ class StateLoader {
   bool writable() const noexcept { return !options_.read_only; }
   [[noreturn]] void corrupt(const char* what) const { throw Error(ErrorCode::CORRUPTION, dir_ + ": " + what); }
 
-  void load_codes() {
-    const std::string text = m_.text("codec");
+  void load_index(SpaceNo s) {
+    SpaceState& space = s_.spaces[s];
+    if (const SegmentRef* ref = m_.find(FileKind::graph, s)) {
+      auto graph = read_graph(open_segment(env_, dir_, m_, *ref, writable()));
+      const Row rows = graph->rows();
+      if (rows > s_.row_count) corrupt("the index covers rows that do not exist");
+      if (graph->data().nodes() != (space.absent > 0 ? space.present->count(rows) : rows))
+        corrupt("the index covers other rows than those with a vector");
+      space.index = std::move(graph);
+    } else if (m_.text("built") == "flat") {
+      space.index = std::make_shared<FlatIndex>(static_cast<Row>(m_.number("indexed_rows")));
+      if (space.index->rows() > s_.row_count) corrupt("the index covers rows that do not exist");
+    }
+    const Row first = s_.spaces[0].index ? s_.spaces[0].index->rows() : 0;
+    if ((space.index ? space.index->rows() : 0) != first) corrupt("the indexes of the spaces cover different rows");
+  }
+
+  void load_codes(SpaceNo s) {
+    const std::string text = m_.text(codec_field(s));
     if (text.empty() || options_.quantization == Quantization::none) return;
     Codec codec;
     ByteReader in(text.data(), text.size(), "the codec");
-    codec.metric = options_.metric;
-    codec.dimension = options_.dimension;
+    codec.metric = options_.spaces[s].metric;
+    codec.dimension = options_.spaces[s].dimension;
     codec.padded = in.get<std::uint32_t>();
     codec.offset = in.get<float>();
     codec.scale = in.get<float>();
     if (codec.padded < codec.dimension || codec.padded % 64 != 0) corrupt("the codec's dimension is out of range");
-    const auto codes = open_chain(env_, dir_, m_, FileKind::codes, s_.row_count, codec.padded, writable());
-    const auto errors = open_chain(env_, dir_, m_, FileKind::code_errors, s_.row_count, 1, writable());
+    const auto codes = open_chain(env_, dir_, m_, FileKind::codes, s_.row_count, codec.padded, writable(), s);
+    const auto errors = open_chain(env_, dir_, m_, FileKind::code_errors, s_.row_count, 1, writable(), s);
     const auto owner = std::make_shared<std::pair<ChainBytes, ChainBytes>>(codes, errors);
-    s_.codes = std::make_shared<CodeStore>(codec, codes.data, errors.data, s_.row_count, owner);
+    s_.spaces[s].codes = std::make_shared<CodeStore>(codec, codes.data, errors.data, s_.row_count, owner);
   }
 
   Env& env_;
@@ -125,7 +154,7 @@ void announce_reads(Env& env, const std::string& dir, const Manifest& m) {
   for (const SegmentRef& ref : m.segments) {
     const std::string path = join_path(dir, segment_name(ref.kind, ref.number));
     const bool graph = ref.kind == FileKind::graph;
-    env.will_read(path, 0, ref.kind == FileKind::dead ? ref.file_size : kHeaderSize + (graph ? kGraphCounts : 0));
+    env.will_read(path, 0, ref.kind == FileKind::dead || ref.kind == FileKind::presence ? ref.file_size : kHeaderSize + (graph ? kGraphCounts : 0));
     if (!graph) continue;
     const std::uint64_t upper = kHeaderSize + upper_levels_at(m.number("M"), ref.count);
     if (upper < ref.file_size) env.will_read(path, upper, ref.file_size - upper);
@@ -143,8 +172,9 @@ void start_text(Snapshot* snapshot, const Options& options) {
 LoadedState load_state(Env& env, const std::string& dir, const Manifest& manifest, const Options& options) {
   LoadedState out;
   out.snapshot = std::make_shared<Snapshot>();
+  out.snapshot->spaces.resize(options.space_count());
   if (manifest.segments.empty()) {
-    out.snapshot->generation = std::make_shared<Generation>(options.dimension, options.vectors);
+    out.snapshot->generation = std::make_shared<Generation>(options);
     start_text(out.snapshot.get(), options);
     return out;
   }
@@ -153,7 +183,8 @@ LoadedState load_state(Env& env, const std::string& dir, const Manifest& manifes
   loader.load_counts();
   loader.load_rows_and_records();
   loader.load_ids();
-  loader.load_index();
+  loader.load_presence();
+  loader.load_indexes();
   loader.load_tombstones();
   if (options.text_fields.empty()) start_text(out.snapshot.get(), options);
   return out;
@@ -178,7 +209,8 @@ void adopt_state(EngineState& from, EngineState& to, const std::string& dir) {
     throw Error(ErrorCode::CORRUPTION, dir + " went back from sequence " + std::to_string(before->sequence) + " to " +
                                            std::to_string(next->sequence) + "; open it again");
   if (before->version > 0) next->version = std::max(next->version, before->version + 1);
-  if (!next->recall) next->recall = before->recall;
+  for (SpaceNo s = 0; s < next->spaces.size(); ++s)
+    if (!next->spaces[s].recall) next->spaces[s].recall = before->spaces[s].recall;
   auto publication = to.publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next)));
   WriteLock from_store(from.store_mutex);
   WriteLock to_store(to.store_mutex);

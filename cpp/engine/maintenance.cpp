@@ -3,7 +3,6 @@
 #include <chrono>
 
 #include "base/executor.h"
-#include "engine/build_job.h"
 #include "engine/compactor.h"
 #include "engine/recall_calibrator.h"
 #include "engine/storage.h"
@@ -66,7 +65,7 @@ void Maintenance::stop() noexcept {
 void Maintenance::notify() noexcept {
   const std::shared_ptr<const Snapshot> snapshot = state_->publisher.current();
   WorkRequests automatic;
-  automatic.sampled = state_->sample.size();
+  automatic.sampled = state_->sampled();
   const bool work = choose_work(*snapshot, state_->options, automatic) != Work::none;
   if (!work && !metadata_due(*state_) && !checkpoint_due(*state_)) return;
   // Taking the mutex orders this wake-up after the thread's own check, so that it cannot be lost.
@@ -129,7 +128,7 @@ void Maintenance::collect_requests() {
     requests_.compact = requests_.compact || (w.compact && compactions_done_ <= w.compactions);
   }
   requests_.writers_wait = held_back_ > 0;
-  requests_.sampled = state_->sample.size();
+  requests_.sampled = state_->sampled();
   requests_.calibration_paused = Clock::now() < calibrate_after_;
 }
 
@@ -154,7 +153,7 @@ void Maintenance::run_and_wait(bool compact, const CancelToken* cancel, Progress
     if (progress != nullptr && building_) {
       const std::uint64_t fresh = state_->publisher.current()->fresh_rows();
       const std::uint64_t before = total - std::min<std::uint64_t>(total, fresh);
-      progress->done = std::min<std::uint64_t>(total, before + progress_.done.load());
+      progress->done = std::min<std::uint64_t>(total, before + progress_.done.load() / first->spaces.size());
     }
     done_cv_.wait_for(lock, kProgressEvery);
   }
@@ -292,8 +291,14 @@ void Maintenance::finish_job(Work work, const std::optional<Error>& error) {
 
 void Maintenance::calibrate() {
   const std::shared_ptr<const Snapshot> snapshot = state_->publisher.current();
-  const std::vector<float> queries =
-      state_->sample.copy(calibration_queries(snapshot->row_count, state_->options.dimension));
+  SpaceNo space;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    space = calibration_due(*snapshot, state_->options, requests_);
+  }
+  if (space == snapshot->spaces.size()) return;
+  const std::vector<float> queries = state_->samples[space].copy(
+      calibration_queries(snapshot->row_count, state_->options.spaces[space].dimension));
   // Builds go first; under steady writes an interrupted calibration must not eat the builder's time by starting over at once.
   auto resumed = Clock::now();
   auto stop = [&] {
@@ -307,7 +312,7 @@ void Maintenance::calibrate() {
     return urgent == Work::build || urgent == Work::compact;
   };
   std::shared_ptr<const RecallTable> table =
-      calibrate_recall(Searcher(*state_), *snapshot, state_->options, queries, stop);
+      calibrate_recall(Searcher(*state_), *snapshot, space, queries, stop);
   if (!table) {
     std::lock_guard<std::mutex> lock(mutex_);
     calibrate_after_ = Clock::now() + kCalibrationPause;
@@ -315,7 +320,7 @@ void Maintenance::calibrate() {
   }
   FifoLock lock(state_->writer_mutex);
   auto next = std::make_shared<Snapshot>(*state_->publisher.current());
-  next->recall = std::move(table);
+  next->spaces[space].recall = std::move(table);
   state_->publisher.publish(state_->publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next))));
 }
 
@@ -330,40 +335,50 @@ BuildContext Maintenance::context() {
 void Maintenance::build() {
   const std::shared_ptr<const Snapshot> sealed = state_->publisher.current();
   const Row rows = build_target_rows(*sealed, state_->options, state_->counters.searched_within(kSearching));
-  BuildOutput out = run_build(*sealed, rows, *state_->algorithm, state_->options.metric, state_->wants_codes(),
-                              state_->publisher.take_recyclable(), context());
-  install(*sealed, std::move(out.index), std::move(out.codes));
+  std::vector<BuildOutput> built;
+  for (SpaceNo s = 0; s < sealed->spaces.size(); ++s)
+    built.push_back(run_build(*sealed, s, rows, *state_->algorithm, state_->wants_codes(s),
+                              state_->publisher.take_recyclable(), context()));
+  install(*sealed, rows, std::move(built));
 }
 
-void Maintenance::install(const Snapshot& sealed, std::shared_ptr<const Index> index,
-                          std::shared_ptr<CodeStore> codes) {
-  const Row rows = index->rows();
-  const bool new_codes = codes != sealed.codes;
-  const VectorStore& vectors = sealed.generation->vectors;
-  Row encoded = rows;
-  // Catch up with writers outside the lock, so that only the last few rows are encoded inside it.
-  for (int round = 0; new_codes && round < 8; ++round) {
+// New codes catch up with writers outside the lock, so that only the last few rows are encoded inside it.
+Row Maintenance::encode_ahead(const Snapshot& sealed, Row encoded, const std::vector<BuildOutput>& built) {
+  const auto is_new = [&](SpaceNo s) { return built[s].codes != sealed.spaces[s].codes; };
+  bool any = false;
+  for (SpaceNo s = 0; s < built.size(); ++s) any = any || is_new(s);
+  for (int round = 0; any && round < 8; ++round) {
     const std::shared_ptr<const Snapshot> current = state_->publisher.current();
     require_same_generation(*current, sealed);
     const Row now = current->row_count;
     if (now - encoded < 256) break;
-    codes->ensure(now);
-    encode_rows(*codes, vectors, encoded, now, state_->threads);
+    for (SpaceNo s = 0; s < built.size(); ++s) {
+      if (!is_new(s)) continue;
+      built[s].codes->ensure(now);
+      encode_rows(*built[s].codes, current->view(s), encoded, now, state_->threads);
+    }
     encoded = now;
   }
+  return encoded;
+}
+
+void Maintenance::install(const Snapshot& sealed, Row rows, std::vector<BuildOutput> built) {
+  const Row encoded = encode_ahead(sealed, rows, built);
   const auto start = Clock::now();
   FifoLock lock(state_->writer_mutex);
   const std::shared_ptr<const Snapshot> current = state_->publisher.current();
   require_same_generation(*current, sealed);
-  if (new_codes) {
-    codes->ensure(current->row_count);
-    encode_rows(*codes, vectors, encoded, current->row_count, 1);
-  }
   auto next = std::make_shared<Snapshot>(*current);
   for (Row r = current->indexed_rows(); r < rows; ++r)
     if (!current->generation->records.row_live(r, current->sequence)) ++next->dead_indexed;
-  next->index = std::move(index);
-  next->codes = std::move(codes);
+  for (SpaceNo s = 0; s < built.size(); ++s) {
+    if (built[s].codes != sealed.spaces[s].codes) {
+      built[s].codes->ensure(current->row_count);
+      encode_rows(*built[s].codes, current->view(s), encoded, current->row_count, 1);
+    }
+    next->spaces[s].index = std::move(built[s].index);
+    next->spaces[s].codes = std::move(built[s].codes);
+  }
   next->indexed_sequence = rows == sealed.row_count ? sealed.sequence : current->indexed_sequence;
   ++next->version;
   state_->publisher.publish(state_->publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next))));

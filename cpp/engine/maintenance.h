@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/cancel.h"
+#include "engine/build_job.h"
 #include "engine/build_scheduler.h"
 #include "engine/engine_state.h"
 
@@ -60,7 +61,8 @@ class Maintenance {
   void load_text() noexcept;
   void load_metadata() noexcept;
   void build();
-  void install(const Snapshot& sealed, std::shared_ptr<const Index> index, std::shared_ptr<CodeStore> codes);
+  Row encode_ahead(const Snapshot& sealed, Row encoded, const std::vector<BuildOutput>& built);
+  void install(const Snapshot& sealed, Row rows, std::vector<BuildOutput> built);
   void calibrate();
   void finish_job(Work work, const std::optional<Error>& error);
   BuildContext context();

@@ -22,6 +22,7 @@ class OpRecord {
 
  private:
   void encode(const PlannedChange* first, const PlannedChange* last, Sequence base, const Options& options);
+  void add_vectors(const PlannedChange* first, const PlannedChange* last, const Options& options);
 
   std::deque<std::string> owned_;
   std::vector<Bytes> pieces_;
@@ -32,7 +33,7 @@ class OpRecord {
 struct LoggedOp {
   std::uint32_t offset = 0;  // its sequence is the frame's first sequence + offset
   WriteOp op;
-  std::vector<float> norms;
+  std::vector<float> norms;  // as PreparedOp::norms
 };
 
 // Throws CORRUPTION when the payload does not hold what a writer of this configuration writes.

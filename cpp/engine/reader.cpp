@@ -15,8 +15,8 @@ Item Reader::read(const Snapshot& snapshot, RecordNo r, bool include_metadata, b
     item.metadata = text.empty() ? std::string("{}") : std::string(text);
   }
   if (include_vector) {
-    item.vector.resize(state_.options.dimension);
-    read_vector(g, state_.options, g.records.row(r), item.vector.data());
+    item.vector.reserve(state_.options.dimension);
+    item.spaces = append_vectors(snapshot, g.records.row(r), &item.vector);
   }
   return item;
 }

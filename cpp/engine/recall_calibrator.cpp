@@ -33,7 +33,8 @@ RowSelector live_rows(const Snapshot& snapshot) {
 // Exact neighbors of all queries, block by block of rows, so that vectors are read from memory once.
 bool exact_neighbors(const Snapshot& snapshot, const SpaceView& space, const std::vector<Query>& queries,
                      std::size_t depth, const std::function<bool()>& stop, Truth& out) {
-  const RowSelector selector = live_rows(snapshot);
+  RowSelector selector = live_rows(snapshot);
+  selector.allowed = space.present;
   std::vector<TopCandidates> tops(queries.size(), TopCandidates(depth));
   Row rows[kBlock];
   float distances[kBlock];
@@ -63,12 +64,12 @@ double recall_of(const std::vector<Candidate>& found, const std::vector<Candidat
 }
 
 std::optional<RecallPoint> measure(const Searcher& searcher, const Snapshot& snapshot,
-                                   const std::vector<Query>& queries, const Truth& truth, std::uint32_t k,
-                                   std::uint32_t ef, const std::function<bool()>& stop) {
+                                   SpaceNo space, const std::vector<Query>& queries, const Truth& truth,
+                                   std::uint32_t k, std::uint32_t ef, const std::function<bool()>& stop) {
   double sum = 0, squares = 0;
   for (std::size_t q = 0; q < queries.size(); ++q) {
     if (q % kQueriesPerStep == 0 && stop()) return std::nullopt;
-    const double recall = recall_of(searcher.nearest(snapshot, queries[q], k, ef), truth[q], k);
+    const double recall = recall_of(searcher.nearest(snapshot, space, queries[q], k, ef), truth[q], k);
     sum += recall;
     squares += recall * recall;
   }
@@ -88,12 +89,13 @@ std::size_t calibration_queries(Row rows, std::uint32_t dimension) noexcept {
 }
 
 std::shared_ptr<const RecallTable> calibrate_recall(const Searcher& searcher, const Snapshot& snapshot,
-                                                    const Options& options, const std::vector<float>& queries,
+                                                    SpaceNo s, const std::vector<float>& queries,
                                                     const std::function<bool()>& stop) {
-  const SpaceView space = snapshot.space(options.metric);
+  const SpaceView space = snapshot.view(s);
+  const std::uint32_t dimension = space.vectors->dimension();
   std::vector<Query> prepared;
-  for (std::size_t q = 0; q * options.dimension < queries.size(); ++q)
-    prepared.emplace_back(queries.data() + q * options.dimension, space);
+  for (std::size_t q = 0; q * dimension < queries.size(); ++q)
+    prepared.emplace_back(queries.data() + q * dimension, space);
   if (prepared.empty()) return nullptr;
   Truth truth;
   if (!exact_neighbors(snapshot, space, prepared, kDepths[2], stop, truth)) return nullptr;
@@ -103,7 +105,7 @@ std::shared_ptr<const RecallTable> calibrate_recall(const Searcher& searcher, co
     const std::uint32_t limit = std::min(kMaxEf, std::max(k, snapshot.row_count / 4));
     for (double ef = std::max(k, 8u);; ef = std::ceil(ef * kLadder)) {
       const auto at = std::min(limit, static_cast<std::uint32_t>(ef));
-      const std::optional<RecallPoint> point = measure(searcher, snapshot, prepared, truth, k, at, stop);
+      const std::optional<RecallPoint> point = measure(searcher, snapshot, s, prepared, truth, k, at, stop);
       if (!point) return nullptr;
       curve.points.push_back(*point);
       if (at >= limit || curve.points.back().lower_bound >= kGoodEnough) break;

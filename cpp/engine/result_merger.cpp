@@ -21,24 +21,29 @@ bool within_radius(float score, float radius, Metric metric) noexcept {
   return metric == Metric::l2 ? score <= radius : score >= radius;
 }
 
-void read_vector(const Generation& generation, const Options& options, Row row, float* out) noexcept {
-  generation.vectors.read(row, out);
-  if (options.metric != Metric::cosine) return;
-  const float norm = generation.norms[row];
-  for (std::uint32_t d = 0; d < options.dimension; ++d) out[d] *= norm;
+SpaceSet append_vectors(const Snapshot& snapshot, Row row, std::vector<float>* out) {
+  const SpaceSet spaces = snapshot.spaces_of(row);
+  for (SpaceNo s = 0; s < snapshot.spaces.size(); ++s) {
+    if (!holds(spaces, s)) continue;
+    const VectorColumn& column = snapshot.generation->columns[s];
+    const std::size_t at = out->size();
+    out->resize(at + column.vectors.dimension());
+    column.read(row, out->data() + at);
+  }
+  return spaces;
 }
 
-std::vector<ScoredRecord> rank(const Snapshot& snapshot, const Options& options, const SearchRequest& request,
+std::vector<ScoredRecord> rank(const Snapshot& snapshot, Metric metric, const std::optional<float>& radius,
                                const std::vector<Candidate>& exact) {
   const RecordStore& records = snapshot.generation->records;
   std::vector<ScoredRecord> ranked;
   ranked.reserve(exact.size());
   for (const Candidate& c : exact) {
-    const float score = score_of(c.distance, options.metric);
-    if (request.radius && !within_radius(score, *request.radius, options.metric)) continue;
+    const float score = score_of(c.distance, metric);
+    if (radius && !within_radius(score, *radius, metric)) continue;
     ranked.push_back({score, records.record_of(c.row, snapshot.record_count)});
   }
-  const bool ascending = options.metric == Metric::l2;
+  const bool ascending = metric == Metric::l2;
   std::sort(ranked.begin(), ranked.end(), [&](const ScoredRecord& a, const ScoredRecord& b) {
     if (a.score != b.score) return ascending ? a.score < b.score : a.score > b.score;
     return compare_ids(records.id(a.record), records.id(b.record)) < 0;
@@ -53,13 +58,15 @@ void fill_result(const Snapshot& snapshot, const Options& options, const SearchR
   out.version = snapshot.version;
   out.sequence = snapshot.sequence;
   out.hits.reserve(count);
-  if (request.include_vector) out.vectors.resize(count * options.dimension);
+  if (request.include_vector) out.vectors.reserve(count * options.dimension);
   if (request.include_metadata) out.metadata.push_back('[');
   for (std::size_t i = 0; i < count; ++i) {
     const RecordNo r = ranked[i].record;
     out.hits.push_back(Hit{ExternalId(records.id(r)), ranked[i].score});
-    if (request.include_vector)
-      read_vector(*snapshot.generation, options, records.row(r), out.vectors.data() + i * options.dimension);
+    if (request.include_vector) {
+      const SpaceSet spaces = append_vectors(snapshot, records.row(r), &out.vectors);
+      if (options.named()) out.spaces.push_back(spaces);
+    }
     if (!request.include_metadata) continue;
     if (i > 0) out.metadata.push_back(',');
     const std::string_view text = records.metadata(r);

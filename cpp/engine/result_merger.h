@@ -19,14 +19,14 @@ struct ScoredRecord {
 };
 
 // Candidates with exact distances as scores within the radius, best first, ties by id.
-std::vector<ScoredRecord> rank(const Snapshot& snapshot, const Options& options, const SearchRequest& request,
+std::vector<ScoredRecord> rank(const Snapshot& snapshot, Metric metric, const std::optional<float>& radius,
                                const std::vector<Candidate>& exact);
 
 // The first k of `ranked` as hits, metadata and vectors of `out`, as the request asks.
 void fill_result(const Snapshot& snapshot, const Options& options, const SearchRequest& request,
                  const std::vector<ScoredRecord>& ranked, SearchResult& out);
 
-// A stored vector as the caller gave it (cosine: scaled back by the stored length).
-void read_vector(const Generation& generation, const Options& options, Row row, float* out) noexcept;
+// Appends the vectors of a row as the caller gave them, those of its spaces one after the other; returns which spaces.
+SpaceSet append_vectors(const Snapshot& snapshot, Row row, std::vector<float>* out);
 
 }  // namespace sagedb

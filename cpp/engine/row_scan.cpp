@@ -26,8 +26,10 @@ std::vector<Candidate> TopCandidates::take_sorted() {
   return std::move(heap_);
 }
 
-void scan_codes(const SpaceView& space, const Query& query, Row first, Row last, const RowSelector& selector,
+void scan_codes(const SpaceView& space, const Query& query, Row first, Row last, const RowSelector& asked,
                 TopCandidates& out) {
+  RowSelector selector = asked;
+  if (selector.allowed == nullptr) selector.allowed = space.present;
   const KernelTable& k = kernels();
   const Codec& codec = space.codes->codec();
   const std::size_t n = codec.padded;

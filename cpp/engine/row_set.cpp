@@ -33,6 +33,17 @@ RowSet matching_rows(const Snapshot& snapshot, const Filter& filter) {
   return out;
 }
 
+RowSet with_vectors(const Snapshot& snapshot, SpaceNo space, const RowSet& rows) {
+  const std::uint64_t* const present = snapshot.spaces[space].present->words();
+  RowSet out;
+  out.words.resize(rows.words.size());
+  for (std::size_t w = 0; w < rows.words.size(); ++w) {
+    out.words[w] = rows.words[w] & load_word(present + w);
+    out.count += static_cast<Row>(__builtin_popcountll(out.words[w]));
+  }
+  return out;
+}
+
 std::vector<RecordNo> matching_records(const Snapshot& snapshot, const Filter* filter) {
   std::vector<RecordNo> out;
   for_each_match(snapshot, filter, [&](RecordNo r) { out.push_back(r); });

@@ -14,6 +14,8 @@ struct RowSet {
   Row count = 0;
 };
 RowSet matching_rows(const Snapshot& snapshot, const Filter& filter);
+// Those that have a vector in the space.
+RowSet with_vectors(const Snapshot& snapshot, SpaceNo space, const RowSet& rows);
 
 // Live records that match, ascending; a null filter matches all.
 std::vector<RecordNo> matching_records(const Snapshot& snapshot, const Filter* filter);

@@ -15,8 +15,6 @@
 namespace sagedb {
 namespace {
 
-constexpr std::uint32_t kMaxDimension = 65536;
-
 template <typename T>
 void require_range(const char* field, T value, T low, T high) {
   if (value < low || value > high)
@@ -25,11 +23,32 @@ void require_range(const char* field, T value, T low, T high) {
 }
 
 void check_options(const Options& o) {
-  require_range<std::uint32_t>("dimension", o.dimension, 1, kMaxDimension);
+  check_spaces(o);
   require_range<std::uint32_t>("index.M", o.index.M, 4, 64);
   require_range<std::uint32_t>("index.efConstruction", o.index.ef_construction, 8, 4096);
   require_range<std::uint32_t>("rebuildThreshold", o.rebuild_threshold, 1, 1u << 30);
   require_range<int>("threads", o.threads, 0, 1024);
+}
+
+Stats::Space space_stats(const Snapshot& s, SpaceNo space) {
+  const SpaceState& state = s.spaces[space];
+  Stats::Space out;
+  out.rows = s.row_count - state.absent;
+  // A place without a vector costs address space only.
+  out.vector_bytes = out.rows * s.generation->columns[space].vectors.stride();
+  out.code_bytes = state.codes ? out.rows * state.codes->stride() : 0;
+  out.index_bytes = state.index ? state.index->memory_bytes() : 0;
+  return out;
+}
+
+void add_recall(const Snapshot& s, SpaceNo space, Stats::Space* out) {
+  const RecallTable* recall = s.spaces[space].recall.get();
+  if (recall == nullptr) return;
+  out->calibrated_rows = recall->rows();
+  out->calibrated_queries = recall->queries();
+  for (const RecallCurve& curve : recall->curves())
+    if (curve.k == 10)
+      for (const RecallPoint& p : curve.points) out->recall_curve.push_back({p.ef, p.recall, p.lower_bound});
 }
 
 std::uint64_t text_bytes(const Snapshot& s) noexcept { return s.text_index ? s.text_index->bytes() : 0; }
@@ -58,6 +77,12 @@ struct SageDB::Impl {
     }
   }
 
+  std::uint64_t sample_rounds() const noexcept {
+    std::uint64_t rounds = 0;
+    for (const QuerySample& sample : state->samples) rounds += sample.size() / kFirstCalibration;
+    return rounds;
+  }
+
   // A filter may have found records without an index.
   void notify_filtered() const {
     if (state->publisher.current()->generation->metadata.base_due()) maintenance.notify();
@@ -75,16 +100,16 @@ SageDB::~SageDB() {
 }
 
 std::shared_ptr<SageDB> SageDB::open(const Options& options, std::unique_ptr<AnnsAlgorithm> algorithm) {
-  Options resolved = options;
+  Options complete = options;
   std::unique_ptr<Storage> storage;
   if (!options.path.empty()) {
-    if (options.dimension == 0) resolved.dimension = 1;
-    check_options(resolved);
-    resolved.dimension = options.dimension;
-    storage = Storage::open(&resolved);
+    if (options.dimension == 0) complete.dimension = 1;
+    check_options(complete);
+    complete.dimension = options.dimension;
+    storage = Storage::open(&complete);
   }
-  check_options(resolved);
-  auto state = std::make_shared<EngineState>(resolved, std::move(algorithm), std::move(storage));
+  check_options(complete);
+  auto state = std::make_shared<EngineState>(complete, std::move(algorithm), std::move(storage));
   if (state->storage) {
     Writer writer(state);
     state->storage->recover(*state, writer);
@@ -110,11 +135,10 @@ std::vector<OpResult> SageDB::apply(std::vector<WriteOp>& ops) {
 
 std::vector<SearchResult> SageDB::search(const SearchRequest* requests, std::size_t count) const {
   CallGate::Pass pass(impl_->gate);
-  const std::uint64_t before = impl_->state->sample.size();
+  const std::uint64_t before = impl_->sample_rounds();
   std::vector<SearchResult> results = impl_->searcher.search(*impl_->snapshot_for(requests, count), requests, count);
-  // Calibration becomes due when the sample has grown: look at round numbers only, not on every call.
-  const std::uint64_t after = impl_->state->sample.size();
-  if (before / kFirstCalibration != after / kFirstCalibration) impl_->maintenance.notify();
+  // Calibration becomes due when a sample has grown: look at round numbers only, not on every call.
+  if (before != impl_->sample_rounds()) impl_->maintenance.notify();
   impl_->notify_filtered();
   return results;
 }
@@ -204,9 +228,13 @@ void SageDB::verify(const CancelToken* cancel, Progress* progress) {
   const EngineState& state = *impl_->state;
   if (state.storage) impl_->state->storage->verify(progress, cancel);
   const std::shared_ptr<const Snapshot> s = state.publisher.current();
-  if (!s->index) return;
-  const std::string problem = s->index->verify(s->space(state.options.metric));
-  if (!problem.empty()) throw Error(ErrorCode::CORRUPTION, "the index: " + problem);
+  for (SpaceNo space = 0; space < s->spaces.size(); ++space) {
+    if (!s->spaces[space].index) continue;
+    const std::string problem = s->spaces[space].index->verify(s->view(space));
+    const std::string& name = state.options.spaces[space].name;
+    if (!problem.empty())
+      throw Error(ErrorCode::CORRUPTION, "the index" + (name.empty() ? name : " of space '" + name + "'") + ": " + problem);
+  }
 }
 
 void SageDB::close() {
@@ -229,9 +257,13 @@ const Options& SageDB::options() const noexcept { return impl_->state->options; 
 std::uint64_t SageDB::memory_bytes() const noexcept {
   const std::shared_ptr<const Snapshot> s = impl_->state->publisher.current();
   const Generation& g = *s->generation;
-  return s->row_count * g.vectors.stride() + (s->codes ? s->row_count * s->codes->stride() : 0) +
-         (s->index ? s->index->memory_bytes() : 0) + g.records.text().own_bytes() + g.metadata.bytes() +
-         text_bytes(*s) + s->record_count * sizeof(Record) + s->row_count * 12;
+  std::uint64_t bytes = g.records.text().own_bytes() + g.metadata.bytes() + text_bytes(*s) +
+                        s->record_count * sizeof(Record) + s->row_count * 12;
+  for (SpaceNo space = 0; space < s->spaces.size(); ++space) {
+    const Stats::Space each = space_stats(*s, space);
+    bytes += each.vector_bytes + each.code_bytes + each.index_bytes;
+  }
+  return bytes;
 }
 
 Stats SageDB::stats() const {
@@ -257,9 +289,16 @@ Stats SageDB::stats() const {
   out.indexed_rows = s->indexed_rows();
   out.fresh_rows = s->fresh_rows();
   out.deleted_rows = s->dead_rows;
-  out.vector_bytes = s->row_count * g.vectors.stride();
-  out.code_bytes = s->codes ? s->row_count * s->codes->stride() : 0;
-  out.index_bytes = s->index ? s->index->memory_bytes() : 0;
+  for (SpaceNo space = 0; space < s->spaces.size(); ++space) {
+    out.spaces.push_back(space_stats(*s, space));
+    out.vector_bytes += out.spaces.back().vector_bytes;
+    out.code_bytes += out.spaces.back().code_bytes;
+    out.index_bytes += out.spaces.back().index_bytes;
+    add_recall(*s, space, &out.spaces.back());
+  }
+  out.recall_curve = out.spaces[0].recall_curve;
+  out.calibrated_rows = out.spaces[0].calibrated_rows;
+  out.calibrated_queries = out.spaces[0].calibrated_queries;
   out.metadata_bytes = g.records.text().own_bytes() + g.metadata.bytes();
   out.text_bytes = text_bytes(*s);
   out.id_bytes = impl_->reader.id_bytes() + s->record_count * sizeof(Record) + s->row_count * 12;
@@ -283,14 +322,7 @@ Stats SageDB::stats() const {
   out.build_total = status.total;
   out.last_build_seconds = static_cast<double>(state.counters.last_build_us.load()) / 1e6;
   out.last_publish_us = static_cast<double>(state.counters.last_publish_us.load());
-  if (s->recall) {
-    out.calibrated_rows = s->recall->rows();
-    out.calibrated_queries = s->recall->queries();
-    for (const RecallCurve& curve : s->recall->curves())
-      if (curve.k == 10)
-        for (const RecallPoint& p : curve.points) out.recall_curve.push_back({p.ef, p.recall, p.lower_bound});
-  }
-  out.index_kind = s->index ? s->index->name() : "none";
+  out.index_kind = s->spaces[0].index ? s->spaces[0].index->name() : "none";
   out.kernels = kernels().name;
   if (!status.last_error.empty()) out.last_error = status.last_error;
   out.threads = state.threads;

@@ -15,43 +15,26 @@
 #include <vector>
 
 #include "base/cancel.h"
-#include "base/env.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/types.h"
+#include "engine/options.h"
 #include "engine/record_order.h"
 #include "engine/search_request.h"
 #include "filter/filter.h"
-#include "index/index.h"
 #include "store/external_id.h"
 
 namespace sagedb {
-
-struct Options {
-  std::uint32_t dimension = 0;  // 1 .. 65536
-  Metric metric = Metric::cosine;
-  VectorType vectors = VectorType::float32;
-  IndexConfig index;
-  Quantization quantization = Quantization::automatic;
-  std::uint32_t rebuild_threshold = 1000;  // fresh rows that start a background build
-  int threads = 0;  // 0: every processor this process may use
-  std::string path;  // empty: in memory
-  Durability durability = Durability::fsync;
-  bool read_only = false;
-  std::vector<std::string> text_fields;  // paths of the metadata that full-text search covers; distinct
-  // Left open: what an existing path has stored. A dimension of 0 is left open, too.
-  bool open_metric = false, open_vectors = false, open_index = false, open_M = false, open_text_fields = false;
-  std::uint64_t checkpoint_bytes = std::uint64_t{64} << 20;  // log that starts a checkpoint, at least
-  Env* env = nullptr;  // null: the operating system's files
-  bool background_check = true;  // false: blocks are checked when a checkpoint or a build needs it
-};
 
 // One atomic mutation: all of its rows or none.
 struct WriteOp {
   enum class Kind : std::uint8_t { add, upsert, update, remove, remove_where, replace_where };
   Kind kind = Kind::add;
   std::size_t count = 0;  // rows (add, upsert, update, replace_where) or ids (remove)
-  AlignedVector<float> vectors;  // count x dimension; empty: update keeps the vectors
+  // Per row the vectors of its spaces, one after the other; empty: update keeps the vectors.
+  AlignedVector<float> vectors;
+  // Named spaces: per row the spaces it brings (bit s for space s, at least one); an update keeps the others. Empty otherwise.
+  std::vector<SpaceSet> given;
   std::vector<ExternalId> ids;  // count, or empty: assigned numbers (add, upsert, replace_where)
   std::vector<std::string> metadata;  // JSON text per row; empty: {} (kept by update)
   std::shared_ptr<const Filter> where;  // remove_where, replace_where: add the rows in place of what matches
@@ -78,7 +61,8 @@ struct FindRequest {
 struct Item {
   ExternalId id;
   std::string metadata;  // JSON text
-  std::vector<float> vector;  // when asked for
+  std::vector<float> vector;  // when asked for: those of its spaces, one after the other
+  SpaceSet spaces = 0;  // when asked for: which
 };
 
 struct Stats {
@@ -102,6 +86,14 @@ struct Stats {
     std::uint32_t ef;
     double recall, lower_bound;
   };
+  struct Space {
+    std::uint64_t rows = 0;  // that have a vector, removed ones included
+    std::uint64_t vector_bytes = 0, code_bytes = 0, index_bytes = 0;
+    std::vector<RecallPoint> recall_curve;
+    std::uint64_t calibrated_rows = 0, calibrated_queries = 0;
+  };
+  std::vector<Space> spaces;  // in the order of Options::spaces; the one of a database without names is the first
+  // Those of the first space.
   std::vector<RecallPoint> recall_curve;
   std::uint64_t calibrated_rows = 0, calibrated_queries = 0;
   std::string index_kind, kernels, last_error;

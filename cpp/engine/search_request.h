@@ -9,26 +9,42 @@
 
 #include "base/cancel.h"
 #include "base/status.h"
+#include "engine/options.h"
 #include "filter/filter.h"
 #include "store/external_id.h"
 
 namespace sagedb {
 
+// How the lists of a search in several spaces, or by vector and text, become one.
+enum class Fusion : std::uint8_t { rrf, weighted };
+
 // Full-text part of a search; see text/text_search.h for the scores.
 struct TextRequest {
-  enum class Fusion : std::uint8_t { rrf, weighted };
   std::string text;  // WTF-8
   double k1 = 1.2, b = 0.75;
   std::vector<double> weights;  // by text field; empty: 1 each
-  // With a vector: how the two lists become one.
+  // With a vector; with several vectors only the weight of the text counts.
   Fusion fusion = Fusion::rrf;
   double vector_weight = 0.5, text_weight = 0.5;  // weighted
   bool highlight = false;
 };
 
+// A search in several spaces at once.
+struct FusedRequest {
+  struct Part {
+    SpaceNo space = 0;
+    const float* vector = nullptr;  // as SearchRequest::vector
+    double weight = 0.5;  // weighted
+  };
+  std::vector<Part> parts;  // at least one; every space once at most
+  Fusion fusion = Fusion::rrf;
+};
+
 struct SearchRequest {
-  // dimension floats, checked finite (and not zero under cosine) by the callee; null: by text alone
+  // dimension floats of `space`, checked finite (and not zero under cosine) by the callee; null: by text alone, or fused
   const float* vector = nullptr;
+  SpaceNo space = 0;
+  std::shared_ptr<const FusedRequest> fused;  // in place of the vector
   std::shared_ptr<const TextRequest> text;
   std::uint32_t k = 10;
   std::uint32_t ef = 0;  // 0: from `recall`
@@ -60,7 +76,8 @@ struct SearchResult {
   std::optional<Error> error;
   std::vector<Hit> hits;  // best first, ties by id
   std::string metadata;  // a JSON array text of hits.size() objects, when asked for
-  std::vector<float> vectors;  // hits.size() x dimension, when asked for
+  std::vector<float> vectors;  // when asked for, per hit those of its spaces, one after the other
+  std::vector<SpaceSet> spaces;  // named spaces, with vectors: per hit which
   // When asked for, per hit: number of highlights, then for each: text field, element of an array or 2^32 - 1, begin and end of the
   // snippet, number of ranges, begin and end of each range; positions in UTF-16 units of the text.
   std::vector<std::uint32_t> highlights;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 
 #include "base/executor.h"
 #include "engine/fusion.h"
@@ -72,37 +73,65 @@ void Searcher::check(const SearchRequest& request) const {
     if (!good(text.b) || text.b > 1) throw Error(ErrorCode::INVALID_ARGUMENT, "b: expected a number from 0 to 1");
     if (!good(text.vector_weight) || !good(text.text_weight))
       throw Error(ErrorCode::INVALID_ARGUMENT, "fusion.weights: expected numbers of at least 0");
-  } else if (request.vector == nullptr) {
+  } else if (request.vector == nullptr && !request.fused) {
     throw Error(ErrorCode::INVALID_ARGUMENT, "query: expected a vector, a text or both");
   }
-  if (request.vector == nullptr) return;
-  double sum = 0;
-  for (std::uint32_t d = 0; d < state_.options.dimension; ++d) {
-    const float v = request.vector[d];
-    if (!std::isfinite(v))
-      throw Error(ErrorCode::INVALID_VECTOR,
-                  "query, component " + std::to_string(d) + ": expected a finite number, got " + std::to_string(v));
-    sum += static_cast<double>(v) * v;
-  }
-  if (state_.options.metric == Metric::cosine && !(sum > 0))
-    throw Error(ErrorCode::INVALID_VECTOR,
-                "query: a zero vector has no direction and cannot be used with metric 'cosine'");
+  if (request.fused) return check_fused(request);
+  if (request.vector != nullptr) check_query(request.space, request.vector);
 }
 
-std::uint32_t Searcher::effective_ef(const Snapshot& snapshot, const SearchRequest& request, std::uint32_t k) noexcept {
+void Searcher::check_fused(const SearchRequest& request) const {
+  // Each space has a unit of its own.
+  if (request.radius) throw Error(ErrorCode::INVALID_ARGUMENT, "radius: expected a search in one space, got several");
+  if (request.vector != nullptr || request.fused->parts.empty())
+    throw Error(ErrorCode::INVALID_ARGUMENT, "vectors: expected one or several of them in place of a vector");
+  SpaceSet seen = 0;
+  for (const FusedRequest::Part& part : request.fused->parts) {
+    check_query(part.space, part.vector);
+    if (holds(seen, part.space)) throw Error(ErrorCode::INVALID_ARGUMENT, "vectors: a space is named twice");
+    seen |= SpaceSet{1} << part.space;
+    if (!std::isfinite(part.weight) || part.weight < 0)
+      throw Error(ErrorCode::INVALID_ARGUMENT, "fusion.weights: expected numbers of at least 0");
+  }
+}
+
+void Searcher::check_query(SpaceNo s, const float* vector) const {
+  const Options& options = state_.options;
+  if (s >= options.space_count())
+    throw Error(ErrorCode::INVALID_ARGUMENT, "space: expected a number below " + std::to_string(options.space_count()) +
+                                                 ", got " + std::to_string(s));
+  const SpaceSpec& space = options.spaces[s];
+  const auto name = [&] { return options.named() ? "query, space '" + space.name + "'" : std::string("query"); };
+  double sum = 0;
+  for (std::uint32_t d = 0; d < space.dimension; ++d) {
+    const float v = vector[d];
+    if (!std::isfinite(v))
+      throw Error(ErrorCode::INVALID_VECTOR,
+                  name() + ", component " + std::to_string(d) + ": expected a finite number, got " + std::to_string(v));
+    sum += static_cast<double>(v) * v;
+  }
+  if (space.metric == Metric::cosine && !(sum > 0))
+    throw Error(ErrorCode::INVALID_VECTOR,
+                name() + ": a zero vector has no direction and cannot be used with metric 'cosine'");
+}
+
+std::uint32_t Searcher::effective_ef(const Snapshot& snapshot, SpaceNo space, const SearchRequest& request,
+                                     std::uint32_t k) noexcept {
   if (request.ef > 0) return std::max(request.ef, k);
+  const RecallTable* const recall = snapshot.spaces[space].recall.get();
   const auto ef_for = [&](double target) {
-    return snapshot.recall ? snapshot.recall->ef_for(k, target) : RecallTable::guess(k, target);
+    return recall != nullptr ? recall->ef_for(k, target) : RecallTable::guess(k, target);
   };
   if (request.recall > 0) return ef_for(request.recall);
   // Who asks for nothing expects that what was stored is found by its own vector, also where less would do for the recall.
   return std::max(kSelfSearchEf, ef_for(kDefaultRecall));
 }
 
-std::vector<Candidate> Searcher::nearest(const Snapshot& snapshot, const Query& query, std::uint32_t k,
+std::vector<Candidate> Searcher::nearest(const Snapshot& snapshot, SpaceNo space, const Query& query, std::uint32_t k,
                                          std::uint32_t ef) const {
   ScratchPool::Lease scratch = state_.scratch.lease();
   Plan plan;
+  plan.space = space;
   plan.want = k;
   plan.ef = std::max(k, ef);
   return collect(snapshot, query, plan, *scratch, nullptr);
@@ -170,14 +199,19 @@ void Searcher::search_one(const Snapshot& snapshot, const FilterMap& filters, co
   if (request.text) {
     const Stopwatch watch(request.explain);
     text.emplace(snapshot, *request.text);
-    if (request.vector == nullptr) ranked = text->best(request.k, allowed, explain);
+    if (request.vector == nullptr && !request.fused) ranked = text->best(request.k, allowed, explain);
     watch.stop(explain, &Explain::text_us);
   }
-  if (request.vector != nullptr) {
-    const Query query(request.vector, snapshot.space(state_.options.metric));
-    ranked = text ? hybrid(snapshot, query, *text, allowed, request, scratch, explain)
-                  : rank(snapshot, state_.options, request,
-                         nearest_rows(snapshot, query, request.k, allowed, request, scratch, explain));
+  if (request.fused) {
+    ranked = fused(snapshot, *request.fused, text ? &*text : nullptr, allowed, request, scratch, explain);
+  } else if (request.vector != nullptr && text) {
+    const FusedRequest::Part part{request.space, request.vector, request.text->vector_weight};
+    ranked = fused(snapshot, FusedRequest{{part}, request.text->fusion}, &*text, allowed, request, scratch, explain);
+  } else if (request.vector != nullptr) {
+    const SpaceView view = snapshot.view(request.space);
+    const Target target{request.space, request.vector, Query(request.vector, view)};
+    ranked = rank(snapshot, view.metric, request.radius,
+                  nearest_rows(snapshot, target, request.k, allowed, request, scratch, explain));
   }
   const Stopwatch watch(request.explain);
   fill_result(snapshot, state_.options, request, ranked, out);
@@ -187,58 +221,79 @@ void Searcher::search_one(const Snapshot& snapshot, const FilterMap& filters, co
   if (explain != nullptr) explain->total_us += explain->filter_us;
 }
 
-// Both sides bring their best; a ranked list each, or every candidate with both scores.
-std::vector<ScoredRecord> Searcher::hybrid(const Snapshot& snapshot, const Query& query, const TextSide& text,
-                                           const RowSet* allowed, const SearchRequest& request, SearchScratch& scratch,
-                                           Explain* explain) const {
-  const TextRequest& asked = *request.text;
+// Every side brings its best; ranked lists, or every candidate with its scores on all sides.
+std::vector<ScoredRecord> Searcher::fused(const Snapshot& snapshot, const FusedRequest& fusion, const TextSide* text,
+                                          const RowSet* allowed, const SearchRequest& request, SearchScratch& scratch,
+                                          Explain* explain) const {
   const std::uint64_t wanted = std::max<std::uint64_t>(kSideCandidates, 2 * std::uint64_t{request.k});
   const auto depth = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, std::max<Row>(1, snapshot.row_count)));
-  std::vector<ScoredRecord> near =
-      rank(snapshot, state_.options, request, nearest_rows(snapshot, query, depth, allowed, request, scratch, explain));
-  if (near.size() > depth) near.resize(depth);
-  const Stopwatch watch(request.explain);
-  const std::vector<ScoredRecord> found = text.best(depth, allowed, explain);
-  std::vector<ScoredRecord> fused;
-  if (asked.fusion == TextRequest::Fusion::rrf) {
-    fused = fuse_ranks(near, found);
-  } else {
-    const RecordStore& stored = snapshot.generation->records;
-    std::vector<RecordNo> records;
-    for (const std::vector<ScoredRecord>* list : {&std::as_const(near), &found})
-      for (const ScoredRecord& s : *list) records.push_back(s.record);
-    std::sort(records.begin(), records.end());
-    records.erase(std::unique(records.begin(), records.end()), records.end());
-    std::vector<Row> rows;
-    for (const RecordNo r : records) rows.push_back(stored.row(r));
-    std::vector<float> similarity(rows.size());
-    exact_distances(snapshot.space(state_.options.metric), query, rows.data(), rows.size(), similarity.data());
-    for (float& x : similarity)
-      x = state_.options.metric == Metric::l2 ? -score_of(x, Metric::l2) : score_of(x, state_.options.metric);
-    fused = fuse_scores(records, similarity, asked.vector_weight, text.scores(records), asked.text_weight);
+  std::vector<Target> targets;
+  std::vector<std::vector<ScoredRecord>> lists;
+  for (const FusedRequest::Part& part : fusion.parts) {
+    const SpaceView view = snapshot.view(part.space);
+    targets.push_back(Target{part.space, part.vector, Query(part.vector, view)});
+    lists.push_back(rank(snapshot, view.metric, request.radius,
+                         nearest_rows(snapshot, targets.back(), depth, allowed, request, scratch, explain)));
+    if (lists.back().size() > depth) lists.back().resize(depth);
   }
-  sort_best_first(snapshot.generation->records, &fused);
+  const Stopwatch watch(request.explain);
+  if (text != nullptr) lists.push_back(text->best(depth, allowed, explain));
+  const double text_weight = request.text ? request.text->text_weight : 0;
+  std::vector<ScoredRecord> out = fusion.fusion == Fusion::rrf
+                                      ? fuse_ranks(lists)
+                                      : fuse_by_scores(snapshot, fusion, targets, text, text_weight, lists);
+  sort_best_first(snapshot.generation->records, &out);
   watch.stop(explain, &Explain::text_us);
-  return fused;
+  return out;
+}
+
+std::vector<ScoredRecord> Searcher::fuse_by_scores(const Snapshot& snapshot, const FusedRequest& fusion,
+                                                   const std::vector<Target>& targets, const TextSide* text,
+                                                   double text_weight,
+                                                   const std::vector<std::vector<ScoredRecord>>& lists) const {
+  const std::vector<RecordNo> records = records_of(lists);
+  std::vector<Row> rows;
+  for (const RecordNo r : records) rows.push_back(snapshot.generation->records.row(r));
+  std::vector<SideScores> sides;
+  for (std::size_t t = 0; t < targets.size(); ++t) {
+    const SpaceView view = snapshot.view(targets[t].space);
+    SideScores side{std::vector<float>(rows.size()), fusion.parts[t].weight, true};
+    exact_distances(view, targets[t].query, rows.data(), rows.size(), side.scores.data());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const float score = score_of(side.scores[i], view.metric);
+      side.scores[i] = !view.has(rows[i])           ? std::numeric_limits<float>::quiet_NaN()
+                       : view.metric == Metric::l2 ? -score
+                                                   : score;
+    }
+    sides.push_back(std::move(side));
+  }
+  if (text != nullptr) sides.push_back(SideScores{text->scores(records), text_weight, false});
+  return fuse_scores(records, sides);
 }
 
 // The nearest `k` allowed rows and whatever ties with the last of them, with exact distances.
-std::vector<Candidate> Searcher::nearest_rows(const Snapshot& snapshot, const Query& query, std::uint32_t k,
+std::vector<Candidate> Searcher::nearest_rows(const Snapshot& snapshot, const Target& target, std::uint32_t k,
                                               const RowSet* allowed, const SearchRequest& request,
                                               SearchScratch& scratch, Explain* explain) const {
   // Whoever sets ef by hand needs no calibration.
-  if (allowed == nullptr && !request.exact && request.ef == 0) state_.sample.offer(request.vector);
+  if (allowed == nullptr && !request.exact && request.ef == 0) state_.samples[target.space].offer(target.vector);
   Plan plan;
+  plan.space = target.space;
   plan.exact = request.exact;
   plan.allowed = allowed;
-  const std::uint32_t ef = effective_ef(snapshot, request, k);
+  RowSet present;
+  if (allowed != nullptr && snapshot.spaces[target.space].absent > 0) {
+    present = with_vectors(snapshot, target.space, *allowed);
+    plan.allowed = &present;
+  }
+  const std::uint32_t ef = effective_ef(snapshot, target.space, request, k);
   // Widen until the k-th result does not tie with the last candidate that was kept.
   for (std::uint64_t want = std::uint64_t{k} + kTieRoom;; want *= 2) {
     const auto limit =
         static_cast<std::uint32_t>(std::min<std::uint64_t>(want, std::max<std::uint64_t>(1, snapshot.row_count)));
     plan.want = limit;
     plan.ef = std::max(ef, limit);
-    std::vector<Candidate> exact = collect(snapshot, query, plan, scratch, explain);
+    std::vector<Candidate> exact = collect(snapshot, target.query, plan, scratch, explain);
     const bool tied = exact.size() == limit && exact.size() > k && limit < snapshot.row_count &&
                       exact.back().distance == exact[k - 1].distance;
     if (!tied) return exact;
@@ -249,7 +304,8 @@ std::vector<Candidate> Searcher::collect(const Snapshot& snapshot, const Query& 
                                          SearchScratch& scratch, Explain* explain) const {
   const std::uint32_t want = plan.want;
   const std::uint32_t ef = plan.ef;
-  const SpaceView space = snapshot.space(state_.options.metric);
+  const SpaceView space = snapshot.view(plan.space);
+  const Index* const index = snapshot.spaces[plan.space].index.get();
   RowSelector selector;
   selector.sequence = snapshot.sequence;
   if (snapshot.dead_rows > 0) selector.deleted = &snapshot.generation->records.row_deleted();
@@ -271,9 +327,9 @@ std::vector<Candidate> Searcher::collect(const Snapshot& snapshot, const Query& 
   RowSelector indexed_selector = selector;
   if (snapshot.dead_indexed == 0) indexed_selector.deleted = nullptr;
   const bool exact =
-      snapshot.index->search(space, query, SearchParams{want, ef}, indexed_selector, scratch, candidates, counters);
+      index->search(space, query, SearchParams{want, ef}, indexed_selector, scratch, candidates, counters);
   watch.stop(explain, &Explain::index_us);
-  note(explain, plan_name(*snapshot.index, counted.plan), counted);
+  note(explain, plan_name(*index, counted.plan), counted);
   if (snapshot.fresh_rows() > 0) {
     watch = Stopwatch(explain != nullptr);
     if (exact) {

@@ -18,10 +18,12 @@ class Searcher {
   explicit Searcher(const EngineState& state) : state_(state) {}
   // Requests by text need a snapshot with its text index.
   std::vector<SearchResult> search(const Snapshot& snapshot, const SearchRequest* requests, std::size_t count) const;
-  // The k nearest live rows with exactly this ef, by exact distance; for calibration.
-  std::vector<Candidate> nearest(const Snapshot& snapshot, const Query& query, std::uint32_t k, std::uint32_t ef) const;
-  // Candidates to keep: the request's own ef, else what the calibration says of its recall target.
-  static std::uint32_t effective_ef(const Snapshot& snapshot, const SearchRequest& request, std::uint32_t k) noexcept;
+  // The k nearest live rows of a space with exactly this ef, by exact distance; for calibration.
+  std::vector<Candidate> nearest(const Snapshot& snapshot, SpaceNo space, const Query& query, std::uint32_t k,
+                                 std::uint32_t ef) const;
+  // Candidates to keep: the request's own ef, else what the calibration of the space says of its recall target.
+  static std::uint32_t effective_ef(const Snapshot& snapshot, SpaceNo space, const SearchRequest& request,
+                                    std::uint32_t k) noexcept;
 
  private:
   // Filters of a batch, each evaluated once.
@@ -35,21 +37,34 @@ class Searcher {
   FilterMap evaluate_filters(const Snapshot& snapshot, const SearchRequest* requests, std::size_t count) const;
   void search_one(const Snapshot& snapshot, const FilterMap& filters, const SearchRequest& request,
                   SearchScratch& scratch, SearchResult& out) const;
+  // A query vector and the space that it is for.
+  struct Target {
+    SpaceNo space;
+    const float* vector;
+    Query query;
+  };
   struct Plan {
+    SpaceNo space = 0;
     std::uint32_t want = 0;  // candidates to return
     std::uint32_t ef = 0;
     bool exact = false;
     const RowSet* allowed = nullptr;
   };
-  std::vector<ScoredRecord> hybrid(const Snapshot& snapshot, const Query& query, const TextSide& text,
-                                   const RowSet* allowed, const SearchRequest& request, SearchScratch& scratch,
-                                   Explain* explain) const;
-  std::vector<Candidate> nearest_rows(const Snapshot& snapshot, const Query& query, std::uint32_t k,
+  // `text` may be null.
+  std::vector<ScoredRecord> fused(const Snapshot& snapshot, const FusedRequest& fusion, const TextSide* text,
+                                  const RowSet* allowed, const SearchRequest& request, SearchScratch& scratch,
+                                  Explain* explain) const;
+  std::vector<ScoredRecord> fuse_by_scores(const Snapshot& snapshot, const FusedRequest& fusion,
+                                           const std::vector<Target>& targets, const TextSide* text, double text_weight,
+                                           const std::vector<std::vector<ScoredRecord>>& lists) const;
+  std::vector<Candidate> nearest_rows(const Snapshot& snapshot, const Target& target, std::uint32_t k,
                                       const RowSet* allowed, const SearchRequest& request, SearchScratch& scratch,
                                       Explain* explain) const;
   std::vector<Candidate> collect(const Snapshot& snapshot, const Query& query, const Plan& plan, SearchScratch& scratch,
                                  Explain* explain) const;
   void check(const SearchRequest& request) const;
+  void check_fused(const SearchRequest& request) const;
+  void check_query(SpaceNo space, const float* vector) const;
 
   const EngineState& state_;
 };

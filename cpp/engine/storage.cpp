@@ -79,7 +79,7 @@ std::unique_ptr<Storage> Storage::open(Options* options) {
     return s;
   }
   if (options->read_only) throw Error(ErrorCode::NOT_FOUND, "path: no database at " + s->dir_);
-  if (options->dimension == 0)
+  if (options->dimension == 0 && !options->named())
     throw Error(ErrorCode::INVALID_ARGUMENT, "dimension: required, since there is no database at " + s->dir_ + " yet");
   Manifest& m = s->manifest_;
   env.random_bytes(m.database.data(), m.database.size());
@@ -153,8 +153,7 @@ void Storage::drop_index(EngineState& state) noexcept {
     {
       FifoLock writer(state.writer_mutex);
       auto next = std::make_shared<Snapshot>(*state.publisher.current());
-      next->index.reset();
-      next->codes.reset();
+      next->drop_indexes();
       next->dead_indexed = 0;
       next->indexed_sequence = 0;
       ++next->version;
@@ -290,7 +289,8 @@ void Storage::note_manifest(const Snapshot& of) {
   checkpoint_sequence_ = manifest_.sequence;
   checkpointed_generation_ = of.generation.get();
   stored_generation_ = of.generation;
-  stored_codes_ = of.codes;
+  stored_codes_.clear();
+  for (const SpaceState& space : of.spaces) stored_codes_.push_back(space.codes);
   moved_head_ = kNoRow;
 }
 
@@ -321,11 +321,13 @@ Reuse Storage::reusable(const Snapshot& now) const {
   out.rows = !manifest_.segments.empty() && stored_generation_.lock() == now.generation;
   out.moved_head = moved_head_;
   if (!out.rows) return out;
-  out.codes = now.codes && stored_codes_.lock() == now.codes;
+  for (SpaceNo s = 0; s < now.spaces.size(); ++s)
+    if (now.spaces[s].codes && stored_codes_[s].lock() == now.spaces[s].codes) out.codes |= SpaceSet{1} << s;
   const bool has_graph = manifest_.find(FileKind::graph) != nullptr;
+  const Index* const index = now.spaces[0].index.get();
   const auto stored_rows = static_cast<Row>(manifest_.number("indexed_rows"));
-  out.graph = now.index && has_graph && graph_sound_ && !graph_outgrown(stored_rows, now.indexed_rows());
-  const std::string name = now.index ? now.index->name() : "";
+  out.graph = index != nullptr && has_graph && graph_sound_ && !graph_outgrown(stored_rows, now.indexed_rows());
+  const std::string name = index != nullptr ? index->name() : "";
   const bool same_index =
       out.graph || (!has_graph && manifest_.text("built") == name && stored_rows == now.indexed_rows());
   out.everything = same_index && now.sequence == manifest_.sequence;

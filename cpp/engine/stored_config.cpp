@@ -39,11 +39,91 @@ std::string list_of(const std::vector<std::string>& fields) {
   return out + "]";
 }
 
+std::string encode_spaces(const std::vector<SpaceSpec>& spaces) {
+  ByteWriter out;
+  for (const SpaceSpec& space : spaces) {
+    out.put_text(space.name);
+    out.put(space.dimension);
+    out.put(static_cast<std::uint8_t>(space.metric));
+  }
+  return out.take();
+}
+
+std::vector<SpaceSpec> decode_spaces(const std::string& text) {
+  ByteReader in(text.data(), text.size(), "the spaces");
+  std::vector<SpaceSpec> spaces;
+  while (in.left() > 0) {
+    SpaceSpec space;
+    space.name = std::string(in.get_text());
+    space.dimension = in.get<std::uint32_t>();
+    const auto metric = in.get<std::uint8_t>();
+    if (metric > 2 || space.name.empty() || space.dimension == 0 || spaces.size() == kMaxSpaces)
+      throw Error(ErrorCode::CORRUPTION, "the manifest's spaces are out of range");
+    space.metric = static_cast<Metric>(metric);
+    spaces.push_back(std::move(space));
+  }
+  return spaces;
+}
+
+std::string names_of(const std::vector<SpaceSpec>& spaces) {
+  std::vector<std::string> names;
+  for (const SpaceSpec& space : spaces) names.push_back(space.name);
+  return list_of(names);
+}
+
+std::string quoted(const char* name) { return "'" + std::string(name) + "'"; }
+
+// What the option says of spaces, in any order, against those that are stored.
+void resolve_spaces(const std::vector<SpaceSpec>& stored, const std::string& path, Options* o) {
+  if (!o->named() && (o->dimension != 0 || !o->open_metric))
+    throw Error(ErrorCode::CONFIG_MISMATCH, std::string(o->dimension != 0 ? "dimension" : "metric") +
+                                                ": the database at " + path + " has spaces " + names_of(stored) +
+                                                ", each with its own");
+  if (!o->named()) {
+    o->spaces = stored;
+    return;
+  }
+  const auto mismatch = [&] {
+    return Error(ErrorCode::CONFIG_MISMATCH, "spaces: the database at " + path + " has " + names_of(stored) +
+                                                 ", the option says " + names_of(o->spaces));
+  };
+  if (stored.size() != o->spaces.size()) throw mismatch();
+  for (const SpaceSpec& space : stored) {
+    const auto given = std::find_if(o->spaces.begin(), o->spaces.end(),
+                                    [&](const SpaceSpec& other) { return other.name == space.name; });
+    if (given == o->spaces.end()) throw mismatch();
+    const std::string field = "spaces." + space.name;
+    resolve(path, (field + ".dimension").c_str(), true, space.dimension, std::to_string(space.dimension),
+            std::to_string(given->dimension), &given->dimension);
+    resolve(path, (field + ".metric").c_str(), !given->open_metric, space.metric,
+            quoted(kMetricNames[static_cast<int>(space.metric)]), quoted(kMetricNames[static_cast<int>(given->metric)]),
+            &given->metric);
+  }
+  o->spaces = stored;
+}
+
+void resolve_single(const Manifest& m, const std::string& path, Options* o) {
+  if (o->named())
+    throw Error(ErrorCode::CONFIG_MISMATCH, "spaces: the database at " + path + " has none (dimension " +
+                                                std::to_string(m.dimension) + ", metric " +
+                                                quoted(kMetricNames[static_cast<int>(m.metric)]) +
+                                                "), the option says " + names_of(o->spaces));
+  resolve(path, "dimension", o->dimension != 0, m.dimension, std::to_string(m.dimension), std::to_string(o->dimension),
+          &o->dimension);
+  resolve(path, "metric", !o->open_metric, m.metric, quoted(kMetricNames[static_cast<int>(m.metric)]),
+          quoted(kMetricNames[static_cast<int>(o->metric)]), &o->metric);
+}
+
 }  // namespace
 
-void store_config(const Options& o, Manifest* m) {
+void store_config(const Options& options, Manifest* m) {
+  const Options o = resolved(options);
   m->dimension = o.dimension;
   m->metric = o.metric;
+  if (o.named()) {
+    m->features |= kFeatureSpaces;
+    m->set_field("spaces", encode_spaces(o.spaces));
+  }
   m->vectors = o.vectors;
   m->set_field("index", kIndexNames[static_cast<int>(o.index.kind)]);
   m->set_number("M", o.index.M);
@@ -55,11 +135,11 @@ void resolve_config(const Manifest& m, const std::string& path, Options* o) {
   if (static_cast<int>(kind) > 2)
     throw Error(ErrorCode::UNSUPPORTED_FORMAT, path + ": index '" + m.text("index") + "'");
   const auto M = static_cast<std::uint32_t>(m.number("M"));
-  const auto quoted = [](const char* name) { return "'" + std::string(name) + "'"; };
-  resolve(path, "dimension", o->dimension != 0, m.dimension, std::to_string(m.dimension), std::to_string(o->dimension),
-          &o->dimension);
-  resolve(path, "metric", !o->open_metric, m.metric, quoted(kMetricNames[static_cast<int>(m.metric)]),
-          quoted(kMetricNames[static_cast<int>(o->metric)]), &o->metric);
+  if ((m.features & kFeatureSpaces) != 0) {
+    resolve_spaces(decode_spaces(m.text("spaces")), path, o);
+  } else {
+    resolve_single(m, path, o);
+  }
   resolve(path, "vectors", !o->open_vectors, m.vectors, quoted(kVectorNames[static_cast<int>(m.vectors)]),
           quoted(kVectorNames[static_cast<int>(o->vectors)]), &o->vectors);
   resolve(path, "index.type", !o->open_index, kind, quoted(kIndexNames[static_cast<int>(kind)]),

@@ -32,30 +32,61 @@ double sum_of_squares(const float* v, std::size_t n) noexcept {
   return sum;
 }
 
-void check_vector(float* v, std::size_t row, const Options& options, float* norm) {
+void check_vector(float* v, std::size_t row, const Options& options, SpaceNo s, float* norm) {
+  const SpaceSpec& space = options.spaces[s];
   // Squares of finite floats never exceed what a double holds, so the sum is finite when and only when all components are.
-  const double sum = sum_of_squares(v, options.dimension);
+  const double sum = sum_of_squares(v, space.dimension);
   if (!std::isfinite(sum)) {
     std::uint32_t d = 0;
     while (std::isfinite(v[d])) ++d;
-    throw Error(ErrorCode::INVALID_VECTOR, "vector " + std::to_string(row) + ", component " + std::to_string(d) +
+    throw Error(ErrorCode::INVALID_VECTOR, vector_name(options, row, s) + ", component " + std::to_string(d) +
                                                ": expected a finite number, got " + std::to_string(v[d]));
   }
-  if (options.metric != Metric::cosine) return;
+  if (space.metric != Metric::cosine) return;
   const double length = std::sqrt(sum);
   if (!(length > 0))
     throw Error(
         ErrorCode::INVALID_VECTOR,
-        "vector " + std::to_string(row) + ": a zero vector has no direction and cannot be used with metric 'cosine'");
+        vector_name(options, row, s) + ": a zero vector has no direction and cannot be used with metric 'cosine'");
   *norm = static_cast<float>(length);
-  for (std::uint32_t d = 0; d < options.dimension; ++d) v[d] = static_cast<float>(v[d] / length);
+  for (std::uint32_t d = 0; d < space.dimension; ++d) v[d] = static_cast<float>(v[d] / length);
 }
 
-void check_half_range(const float* v, std::size_t row, const Options& options) {
-  for (std::uint32_t d = 0; d < options.dimension; ++d)
+void check_half_range(const float* v, std::size_t row, const Options& options, SpaceNo s) {
+  for (std::uint32_t d = 0; d < options.spaces[s].dimension; ++d)
     if (std::fabs(v[d]) > 65504.0f)
-      throw Error(ErrorCode::INVALID_VECTOR, "vector " + std::to_string(row) + ", component " + std::to_string(d) +
+      throw Error(ErrorCode::INVALID_VECTOR, vector_name(options, row, s) + ", component " + std::to_string(d) +
                                                  ": exceeds the range of float16 storage (65504)");
+}
+
+// The vectors of one row; `norms`: one per space, or null without cosine.
+void check_row(float* v, std::size_t row, const Options& options, SpaceSet given, float* norms) {
+  for (SpaceNo s = 0; s < options.space_count(); ++s) {
+    if (!holds(given, s)) continue;
+    if (options.vectors == VectorType::float16 && options.spaces[s].metric != Metric::cosine)
+      check_half_range(v, row, options, s);
+    check_vector(v, row, options, s, norms == nullptr ? nullptr : norms + s);
+    v += options.spaces[s].dimension;
+  }
+}
+
+bool has_cosine(const Options& options) {
+  return std::any_of(options.spaces.begin(), options.spaces.end(),
+                     [](const SpaceSpec& space) { return space.metric == Metric::cosine; });
+}
+
+// How many components the rows bring together. Throws when a row brings none, or a space that does not exist.
+std::size_t expected_components(const WriteOp& op, const Options& options) {
+  if (!options.named()) return op.count * options.dimension;
+  require_length("given", op.given.size(), op.count);
+  std::size_t sum = 0;
+  for (std::size_t i = 0; i < op.count; ++i) {
+    if (op.given[i] == 0 || (op.given[i] & ~options.all_spaces()) != 0)
+      throw Error(ErrorCode::INVALID_VECTOR,
+                  "vector " + std::to_string(i) + ": expected the vector of one space at least, got none");
+    sum += options.components(op.given[i]);
+  }
+  return sum;
 }
 
 void check_ids(const WriteOp& op) {
@@ -84,22 +115,36 @@ void check_shape(const WriteOp& op, const Options& options) {
     require_length("ids", op.ids.size(), op.count);
   if (op.kind == Kind::remove) return;
   const bool vectors_needed = op.kind != Kind::update;
-  if (vectors_needed || !op.vectors.empty())
-    if (op.vectors.size() != op.count * options.dimension)
-      throw Error(ErrorCode::DIMENSION_MISMATCH, "vectors: expected " + std::to_string(op.count) + " x " +
-                                                     std::to_string(options.dimension) + " components, got " +
-                                                     std::to_string(op.vectors.size()));
+  if (vectors_needed || !op.vectors.empty()) {
+    const std::size_t expected = expected_components(op, options);
+    const std::string shape = options.named() ? std::to_string(expected)
+                                              : std::to_string(op.count) + " x " + std::to_string(options.dimension);
+    if (op.vectors.size() != expected)
+      throw Error(ErrorCode::DIMENSION_MISMATCH,
+                  "vectors: expected " + shape + " components, got " + std::to_string(op.vectors.size()));
+  }
   if (!op.metadata.empty()) require_length("metadata", op.metadata.size(), op.count);
 }
 
 }  // namespace
+
+void locate_rows(PreparedOp* op, const Options& options) {
+  if (has_cosine(options)) op->norms.resize(op->op->count * options.space_count());
+  if (!options.named()) return;
+  op->offsets.reserve(op->op->count);
+  std::size_t at = 0;
+  for (const SpaceSet given : op->op->given) {
+    op->offsets.push_back(at);
+    at += options.components(given);
+  }
+}
 
 PreparedOp prepare_op(WriteOp& op, const Options& options, int threads) {
   PreparedOp out;
   out.op = &op;
   check_shape(op, options);
   check_ids(op);
-  if (options.metric == Metric::cosine && !op.vectors.empty()) out.norms.resize(op.count);
+  if (!op.vectors.empty()) locate_rows(&out, options);
   out.metadata.resize(op.metadata.size());
   if (op.vectors.empty() && op.metadata.empty()) return out;
   parallel_for(op.count, kPrepareGrain, op.count < 4 * kPrepareGrain ? 1 : threads,
@@ -107,10 +152,8 @@ PreparedOp prepare_op(WriteOp& op, const Options& options, int threads) {
                  if (op.cancel) op.cancel->check();
                  for (std::size_t i = begin; i < end; ++i) {
                    if (!op.vectors.empty()) {
-                     float* v = op.vectors.data() + i * options.dimension;
-                     if (options.vectors == VectorType::float16 && options.metric != Metric::cosine)
-                       check_half_range(v, i, options);
-                     check_vector(v, i, options, out.norms.empty() ? nullptr : &out.norms[i]);
+                     float* norms = out.norms.empty() ? nullptr : &out.norms[i * options.space_count()];
+                     check_row(op.vectors.data() + out.offset(i, options), i, options, out.given(i), norms);
                    }
                    if (!op.metadata.empty()) out.metadata[i] = MetadataStore::prepare(op.metadata[i]);
                  }
@@ -128,6 +171,19 @@ RecordNo WritePlan::find(const IdView& id) const {
 
 Row WritePlan::row_of(RecordNo r) const {
   return r >= base_->record_count ? changes_[puts_[r - base_->record_count]].row : base_->generation->records.row(r);
+}
+
+SpaceSet WritePlan::spaces_of(RecordNo r) const {
+  if (r < base_->record_count) return base_->spaces_of(base_->generation->records.row(r));
+  return changes_[puts_[r - base_->record_count]].spaces;
+}
+
+// Row i of the operation as the new row of a change.
+void WritePlan::give_vectors(const PreparedOp& prepared, std::size_t i, PlannedChange* change) const {
+  const Options& options = state_.options;
+  change->vector = prepared.op->vectors.data() + prepared.offset(i, options);
+  if (!prepared.norms.empty()) change->norms = &prepared.norms[i * options.space_count()];
+  change->given = change->spaces = prepared.given(i);
 }
 
 std::string_view WritePlan::text_of(RecordNo r) const noexcept {
@@ -168,7 +224,10 @@ void WritePlan::put(PlannedChange change, MetadataStore::Prepared metadata) {
   change.kind = PlannedChange::Kind::put;
   change.record = base_->record_count + static_cast<RecordNo>(puts_.size());
   change.sequence = base_->sequence + ops_;
-  if (change.new_row) change.row = base_->row_count + new_rows_++;
+  if (change.new_row) {
+    change.row = base_->row_count + new_rows_++;
+    for (SpaceNo s = 0; s < absent_.size(); ++s) absent_[s] += holds(change.spaces, s) ? 0 : 1;
+  }
   if (change.new_text) text_bytes_ += change.text.size();
   if (change.replaces == kNoRecord && change.id.is_string) text_bytes_ += change.id.text.size();
   if (track_) touched_[change.id] = change.record;
@@ -239,8 +298,7 @@ void WritePlan::stage_puts(PreparedOp& prepared, OpResult& result) {
     if (!op.ids.empty()) note_number(change.id);
     change.replaces = op.ids.empty() ? kNoRecord : replaced[i];
     if (change.replaces != kNoRecord) change.old_row = row_of(change.replaces);
-    change.vector = op.vectors.data() + i * state_.options.dimension;
-    if (!prepared.norms.empty()) change.norm = prepared.norms[i];
+    give_vectors(prepared, i, &change);
     if (!op.metadata.empty()) change.text = op.metadata[i];
     put(change, op.metadata.empty() ? MetadataStore::prepare({}) : std::move(prepared.metadata[i]));
   }
@@ -265,11 +323,11 @@ void WritePlan::stage_updates(PreparedOp& prepared, OpResult& result) {
     change.new_row = !op.vectors.empty();
     change.new_text = !op.metadata.empty();
     if (change.new_row) {
-      change.vector = op.vectors.data() + i * state_.options.dimension;
-      if (!prepared.norms.empty()) change.norm = prepared.norms[i];
+      give_vectors(prepared, i, &change);
     } else {
       change.row = change.old_row;
     }
+    change.spaces |= spaces_of(old);
     change.text = change.new_text ? std::string_view(op.metadata[i]) : text_of(old);
     put(change, change.new_text ? std::move(prepared.metadata[i]) : MetadataStore::prepare(change.text));
   }

@@ -14,9 +14,18 @@ namespace sagedb {
 // A write operation after the checks that need no lock.
 struct PreparedOp {
   WriteOp* op = nullptr;
-  std::vector<float> norms;                        // cosine: lengths before normalisation
-  std::vector<MetadataStore::Prepared> metadata;   // parsed; empty when the op gives none
+  std::vector<float> norms;  // cosine: lengths before normalisation, space_count per row
+  std::vector<std::size_t> offsets;  // named spaces: where in op->vectors each row begins
+  std::vector<MetadataStore::Prepared> metadata;  // parsed; empty when the op gives none
+
+  std::size_t offset(std::size_t row, const Options& options) const noexcept {
+    return offsets.empty() ? row * options.dimension : offsets[row];
+  }
+  SpaceSet given(std::size_t row) const noexcept { return op->given.empty() ? 1 : op->given[row]; }
 };
+
+// Fills in `offsets` and makes room for `norms`.
+void locate_rows(PreparedOp* op, const Options& options);
 
 // Checks vectors and ids, normalises in place under cosine, parses metadata. Uses up to `threads` threads. Throws typed errors.
 PreparedOp prepare_op(WriteOp& op, const Options& options, int threads);
@@ -30,8 +39,10 @@ struct PlannedChange {
   RecordNo replaces = kNoRecord;  // put: the version it supersedes, or kNoRecord; remove: the record removed
   Row row = kNoRow;  // put: its row
   Row old_row = kNoRow;  // row of the superseded or removed version
-  const float* vector = nullptr;  // put with new_row: `dimension` floats
-  float norm = 0;
+  // Put with new_row: the vectors of `given`, one after the other; the row has those of `spaces`, and the others come from old_row.
+  const float* vector = nullptr;
+  const float* norms = nullptr;  // cosine: one per space
+  SpaceSet given = 0, spaces = 0;
   IdView id;
   std::string_view text;  // put: metadata text, also when kept
   Sequence sequence = 0;
@@ -39,7 +50,8 @@ struct PlannedChange {
 
 class WritePlan {
  public:
-  WritePlan(EngineState& state, std::shared_ptr<const Snapshot> base) : state_(state), base_(std::move(base)) {}
+  WritePlan(EngineState& state, std::shared_ptr<const Snapshot> base)
+      : state_(state), base_(std::move(base)), absent_(base_->spaces.size(), 0) {}
 
   // Adds one operation. Throws a typed error: consistent() then tells whether the plan is as it was before (the op was refused) or
   // memory ran out half way (the plan must be dropped). `single` says that the plan will hold this op only, which spares the
@@ -56,6 +68,7 @@ class WritePlan {
   const std::shared_ptr<const Snapshot>& base() const noexcept { return base_; }
   const Options& options() const noexcept { return state_.options; }
   Row new_rows() const noexcept { return new_rows_; }
+  Row absent(SpaceNo space) const noexcept { return absent_[space]; }
   RecordNo new_records() const noexcept { return static_cast<RecordNo>(puts_.size()); }
   std::size_t text_bytes() const noexcept { return text_bytes_; }
   Sequence sequence() const noexcept { return base_->sequence + ops_; }
@@ -68,12 +81,14 @@ class WritePlan {
   };
   RecordNo find(const IdView& id) const REQUIRES_SHARED(state_.store_mutex);
   Row row_of(RecordNo r) const;
+  SpaceSet spaces_of(RecordNo r) const;
   std::string_view text_of(RecordNo r) const noexcept;
   std::int64_t assign(std::size_t count) REQUIRES(state_.writer_mutex) REQUIRES_SHARED(state_.store_mutex);
   void note_number(const IdView& id) noexcept;
   void stage_puts(PreparedOp& op, OpResult& result) REQUIRES(state_.writer_mutex) REQUIRES_SHARED(state_.store_mutex);
   void stage_updates(PreparedOp& op, OpResult& result) REQUIRES_SHARED(state_.store_mutex);
   void stage_removes(const WriteOp& op, OpResult& result) REQUIRES_SHARED(state_.store_mutex);
+  void give_vectors(const PreparedOp& op, std::size_t i, PlannedChange* change) const;
   void put(PlannedChange change, MetadataStore::Prepared metadata);
   void remove(const IdView& id, RecordNo r);
   void check_room(std::size_t records) const;
@@ -87,6 +102,7 @@ class WritePlan {
   bool track_ = true;
   bool consistent_ = true;
   Row new_rows_ = 0;
+  std::vector<Row> absent_;  // by space: new rows without a vector
   std::size_t text_bytes_ = 0;
   Sequence ops_ = 0;
   bool started_ = false;

@@ -1,5 +1,6 @@
 #include "engine/writer.h"
 
+#include <deque>
 #include <thread>
 
 #include "base/executor.h"
@@ -114,9 +115,11 @@ void Writer::apply_where(WriteItem& item) {
 void Writer::replay(std::vector<LoggedOp>& ops, std::uint32_t operations) {
   FifoLock lock(state_->writer_mutex);
   WritePlan plan(*state_, state_->publisher.current());
+  std::deque<PreparedOp> all;  // the plan points into them
   for (LoggedOp& logged : ops) {
-    PreparedOp prepared;
+    PreparedOp& prepared = all.emplace_back();
     prepared.op = &logged.op;
+    if (!logged.op.vectors.empty()) locate_rows(&prepared, state_->options);
     prepared.norms = std::move(logged.norms);
     prepared.metadata.resize(logged.op.metadata.size());
     parallel_for(prepared.metadata.size(), 256, state_->threads, [&](std::size_t begin, std::size_t end, int) {
@@ -136,9 +139,9 @@ void Writer::reserve(WritePlan& plan) {
   const Snapshot& base = *plan.base();
   Generation& g = *base.generation;
   const Row rows = base.row_count + plan.new_rows();
-  g.vectors.ensure(rows);
-  if (state_->options.metric == Metric::cosine) g.norms.ensure(rows);
-  if (base.codes) base.codes->ensure(rows);
+  g.ensure_vectors(rows);
+  for (const SpaceState& space : base.spaces)
+    if (space.codes) space.codes->ensure(rows);
   g.records.ensure(base.record_count + plan.new_records(), rows);
   g.records.reserve_text(plan.text_bytes());
   if (plan.new_records() > 0) g.metadata.reserve(plan.metadata().data(), plan.metadata().size(), base.record_count);
@@ -161,20 +164,53 @@ void Writer::write_vectors(const WritePlan& plan, int threads) {
   const Snapshot& base = *plan.base();
   Generation& g = *base.generation;
   const auto& changes = plan.changes();
-  const bool cosine = state_->options.metric == Metric::cosine;
   parallel_for(changes.size(), kCopyGrain, threads, [&](std::size_t begin, std::size_t end, int) {
     for (std::size_t i = begin; i < end; ++i) {
       const PlannedChange& c = changes[i];
       if (!c.new_row) continue;
-      g.vectors.write(c.row, c.vector, 1);
-      if (cosine) g.norms[c.row] = c.norm;
-      if (base.codes) base.codes->encode(g.vectors, c.row, c.row + 1);
+      const float* v = c.vector;
+      for (SpaceNo s = 0; s < base.spaces.size(); ++s) {
+        if (!holds(c.given, s)) continue;
+        VectorColumn& column = g.columns[s];
+        column.vectors.write(c.row, v, 1);
+        v += column.vectors.dimension();
+        if (column.metric == Metric::cosine) column.norms[c.row] = c.norms[s];
+        if (base.spaces[s].codes) base.spaces[s].codes->encode(column.vectors, c.row, c.row + 1);
+      }
     }
   });
+  copy_kept_vectors(plan);
+}
+
+// What updates keep of other spaces. In order: the row that is copied may be of an earlier change of the same plan.
+void Writer::copy_kept_vectors(const WritePlan& plan) {
+  const Snapshot& base = *plan.base();
+  Generation& g = *base.generation;
+  for (const PlannedChange& c : plan.changes()) {
+    if (!c.new_row || c.spaces == c.given) continue;
+    for (SpaceNo s = 0; s < base.spaces.size(); ++s) {
+      if (!holds(c.spaces & ~c.given, s)) continue;
+      g.columns[s].copy(c.row, g.columns[s], c.old_row);
+      if (base.spaces[s].codes) base.spaces[s].codes->encode(g.columns[s].vectors, c.row, c.row + 1);
+    }
+  }
+}
+
+// Who has a vector where: in maps that `next` will show. A row beyond the published ones is nobody's yet.
+void Writer::note_presence(const WritePlan& plan, Snapshot* next) {
+  const Snapshot& base = *plan.base();
+  for (SpaceNo s = 0; s < next->spaces.size(); ++s) {
+    SpaceState& space = next->spaces[s];
+    if (plan.absent(s) == 0 && !space.present) continue;
+    space.present = with_room(space.present, base.row_count, base.row_count + plan.new_rows());
+    space.absent += plan.absent(s);
+    for (const PlannedChange& c : plan.changes())
+      if (c.new_row) space.present->put(c.row, holds(c.spaces, s));
+  }
 }
 
 bool Writer::log_beside_copy(const WritePlan& plan) {
-  const std::size_t bytes = plan.new_rows() * plan.base()->generation->vectors.stride();
+  const std::size_t bytes = plan.new_rows() * plan.base()->generation->stride();
   if (bytes < kCopiedBeside || state_->options.durability == Durability::memory) return false;
   std::thread copier;
   try {
@@ -199,6 +235,7 @@ void Writer::commit(WritePlan& plan, bool replaying) {
   reserve(plan);
   auto next = std::make_shared<Snapshot>(*plan.base());
   describe(plan, next.get());
+  note_presence(plan, next.get());
   Publisher::Prepared publication = state_->publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next)));
   // The last thing that can fail.
   const bool logs = state_->storage && !replaying;

@@ -33,6 +33,8 @@ class Writer {
   void commit(WritePlan& plan, bool replaying) REQUIRES(state_->writer_mutex);
   void reserve(WritePlan& plan) REQUIRES(state_->writer_mutex);
   void write_vectors(const WritePlan& plan, int threads) REQUIRES(state_->writer_mutex);
+  void copy_kept_vectors(const WritePlan& plan) REQUIRES(state_->writer_mutex);
+  void note_presence(const WritePlan& plan, Snapshot* next) REQUIRES(state_->writer_mutex);
   // The log record, while another thread copies the vectors of a large plan. True when it did.
   bool log_beside_copy(const WritePlan& plan) REQUIRES(state_->writer_mutex);
   void describe(const WritePlan& plan, Snapshot* next) REQUIRES(state_->writer_mutex);

@@ -28,7 +28,12 @@ struct Codec {
   float scale = 1;
 
   // Trains on up to `sample` rows of [0, rows), evenly spread. Requires rows > 0.
-  static Codec train(const VectorStore& vectors, Metric metric, Row rows, std::size_t sample = 20000);
+  static Codec train(const VectorStore& vectors, Metric metric, Row rows, std::size_t sample = 20000) {
+    return train(vectors, nullptr, metric, rows, sample);
+  }
+  // Of the rows whose bits are set in `present`; requires one below `rows`.
+  static Codec train(const VectorStore& vectors, const std::uint64_t* present, Metric metric, Row rows,
+                     std::size_t sample = 20000);
   // in: `dimension` floats; out: `padded` bytes. Returns how many components saturated.
   std::uint32_t encode(const float* in, std::uint8_t* out) const noexcept;
   // The same; `error` receives an upper bound of the length of (in - decoded).

@@ -10,7 +10,7 @@
 namespace sagedb {
 
 inline bool filter_allows(const RowSelector& selector, Row r) noexcept {
-  return selector.allowed == nullptr || ((selector.allowed[r >> 6] >> (r & 63)) & 1) != 0;
+  return selector.allowed == nullptr || has_bit(selector.allowed, r);
 }
 
 // Fills the pool with the nearest `ef` accepted rows by measuring all of them.
@@ -30,7 +30,7 @@ void scan_accepted(const Measure& measure, Row rows, const RowSelector& selector
     count = 0;
   };
   for (Row first = 0; first < rows; first += 64) {
-    std::uint64_t word = selector.allowed != nullptr ? selector.allowed[first >> 6] : ~std::uint64_t{0};
+    std::uint64_t word = selector.allowed != nullptr ? load_word(selector.allowed + (first >> 6)) : ~std::uint64_t{0};
     if (rows - first < 64) word &= (std::uint64_t{1} << (rows - first)) - 1;
     for (; word != 0; word &= word - 1) {
       const Row r = first + static_cast<Row>(__builtin_ctzll(word));
@@ -117,11 +117,11 @@ template <typename Measure>
 void search_restricted(const Measure& measure, const GraphData& graph, std::uint32_t start, const FilterChoice& choice,
                        const RowSelector& selector, std::uint32_t ef, std::uint32_t breadth, SearchScratch& s,
                        SearchCounters* counters) {
-  const Row matching = selector.allowed != nullptr ? std::min(selector.allowed_count, graph.rows) : graph.rows;
+  const Row matching = selector.allowed != nullptr ? std::min(selector.allowed_count, graph.nodes()) : graph.nodes();
   const BaseLevelView level{&graph.base, graph.rows};
   if (choice.plan != FilterPlan::scan && matching > 0) {
     const bool two_hop = choice.plan == FilterPlan::two_hop;
-    const double share = static_cast<double>(matching) / graph.rows;
+    const double share = static_cast<double>(matching) / graph.nodes();
     double wanted = two_hop ? ef : ef / share;
     // A little room: a pool that falls just short of ef accepted rows would have to widen.
     wanted = std::min(wanted * 1.25 + 8, static_cast<double>(graph.rows) + 1);
@@ -146,7 +146,7 @@ void search_restricted(const Measure& measure, const GraphData& graph, std::uint
       }
       hole |= s.accepted.size() < ef / 2;
       const bool exhausted = s.overflow.empty();
-      if (exhausted && !two_hop && s.seen_count() == graph.rows) return;  // everything was measured
+      if (exhausted && !two_hop && s.seen_count() == graph.nodes()) return;  // everything was measured
       if (exhausted || s.seen_count() > budget) break;
       widen_pool(s,
                  static_cast<std::uint32_t>(std::min<std::size_t>(std::size_t{s.pool.capacity()} * 2, graph.rows + 1)));

@@ -60,12 +60,12 @@ class RowStream {
  private:
   // Moves next_ to the first allowed row at or after it; false when there is none below last_.
   bool skip_to_allowed() {
-    std::uint64_t word = selector_.allowed[next_ >> 6] >> (next_ & 63);
+    std::uint64_t word = load_word(selector_.allowed + (next_ >> 6)) >> (next_ & 63);
     while (word == 0) {
       const std::uint64_t start = (std::uint64_t{next_} | 63) + 1;
       if (start >= last_) return false;
       next_ = static_cast<Row>(start);
-      word = selector_.allowed[next_ >> 6];
+      word = load_word(selector_.allowed + (next_ >> 6));
     }
     const std::uint64_t row = std::uint64_t{next_} + static_cast<unsigned>(__builtin_ctzll(word));
     if (row >= last_) return false;
@@ -137,7 +137,9 @@ void exact_scan(const SpaceView& space, const Query& query, std::size_t k, const
                 Row last, std::vector<Candidate>& out, SearchCounters* counters) {
   if (k == 0) return;
   TopK top(out, k);
-  RowStream stream(selector, first, last);
+  RowSelector accepted = selector;
+  if (accepted.allowed == nullptr) accepted.allowed = space.present;
+  RowStream stream(accepted, first, last);
   std::optional<CodeFilter> filter;
   if (space.codes != nullptr && last - first > kWorthFiltering) filter.emplace(space, query);
   Row rows[RowStream::kBatch];

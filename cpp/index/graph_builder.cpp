@@ -24,12 +24,14 @@ struct Insertion {
   int level;
 };
 
-// Rows [first, rows) with their levels, highest level first: the upper levels are complete before the bulk descends through them, and
+// Rows [first, rows) that have a vector, with their levels, highest level first: the upper levels are complete before the bulk descends through them, and
 // whoever raises the top comes before everyone else.
-std::vector<Insertion> insertion_order(const IndexConfig& config, Row first, Row rows) {
+template <typename Has>
+std::vector<Insertion> insertion_order(const IndexConfig& config, Row first, Row rows, Has&& has) {
   std::vector<Insertion> order;
   order.reserve(rows - first);
-  for (Row r = first; r < rows; ++r) order.push_back({r, draw_level(config.seed, r, config.M)});
+  for (Row r = first; r < rows; ++r)
+    if (has(r)) order.push_back({r, draw_level(config.seed, r, config.M)});
   std::stable_sort(order.begin(), order.end(),
                    [](const Insertion& a, const Insertion& b) { return a.level > b.level; });
   return order;
@@ -67,6 +69,7 @@ GraphData GraphBuilder::clone(const GraphData* base, Row rows, GraphData&& recyc
     graph.fragile.clear();
     graph.stop = EarlyStop();
     graph.next_check = 0;
+    graph.absent = 0;
   } else {
     graph.base.reset(rows);
   }
@@ -75,6 +78,7 @@ GraphData GraphBuilder::clone(const GraphData* base, Row rows, GraphData&& recyc
     graph.base.copy_from(base->base, old_rows, context_.threads);
     graph.upper = base->upper;
     graph.entry = base->entry;
+    graph.absent = base->absent;
     graph.fragile = base->fragile;
     graph.stop = base->stop;
     graph.next_check = base->next_check;
@@ -85,7 +89,8 @@ GraphData GraphBuilder::clone(const GraphData* base, Row rows, GraphData&& recyc
 
 template <typename Nodes>
 void GraphBuilder::insert_rows(GraphData& graph, const Nodes& nodes, Row first, int top) const {
-  const std::vector<Insertion> order = insertion_order(config_, first, graph.rows);
+  const std::vector<Insertion> order = insertion_order(config_, first, graph.rows, [this](Row r) { return has(r); });
+  const std::size_t nodes_before = graph.nodes() - order.size();
   RowLocks locks(graph.rows);
   NodeInserter<Nodes> inserter(graph, nodes, locks, config_.ef_construction, top, first);
   std::vector<BuildWorkspace> workspaces(static_cast<std::size_t>(std::max(1, context_.threads)));
@@ -95,7 +100,7 @@ void GraphBuilder::insert_rows(GraphData& graph, const Nodes& nodes, Row first, 
     if (context_.progress != nullptr) context_.progress->done.fetch_add(1, std::memory_order_relaxed);
   };
   std::size_t done = 0;
-  while (done < order.size() && (order[done].level > inserter.top() || first + done < kSequentialRows))
+  while (done < order.size() && (order[done].level > inserter.top() || nodes_before + done < kSequentialRows))
     insert(done++, workspaces[0]);
   const auto insert_until = [&](std::size_t end_of_part) {
     parallel_for(end_of_part - done, 16, context_.threads, [&](std::size_t begin, std::size_t end, int worker) {
@@ -128,7 +133,13 @@ std::shared_ptr<const GraphIndex> GraphBuilder::grow(const GraphIndex* base, Row
   if (context_.progress != nullptr) context_.progress->total.fetch_add(rows - first, std::memory_order_relaxed);
   check_cancelled(context_);
   GraphData graph = clone(old, rows, std::move(recycled));
-  for (Row r = first; r < rows; ++r) add_upper_nodes(graph, r, draw_level(config_.seed, r, config_.M));
+  for (Row r = first; r < rows; ++r) {
+    if (has(r)) {
+      add_upper_nodes(graph, r, draw_level(config_.seed, r, config_.M));
+    } else {
+      ++graph.absent;
+    }
+  }
   with_nodes(space_, map_, [&](const auto& nodes) { insert_rows(graph, nodes, first, top); });
   return std::make_shared<GraphIndex>(std::move(graph));
 }

@@ -16,10 +16,11 @@ class GraphBuilder {
   GraphBuilder(const IndexConfig& config, const SpaceView& space, const BuildContext& context, const Row* map = nullptr)
       : config_(config), space_(space), context_(context), map_(map) {}
 
-  // A graph over [0, rows): `base` (may be null) and the missing rows. `recycled` gives its buffers when they fit.
+  // A graph over the rows of [0, rows) that have a vector: `base` (may be null) and the missing rows. `recycled` gives its buffers when they fit.
   std::shared_ptr<const GraphIndex> grow(const GraphIndex* base, Row rows, GraphData&& recycled);
 
  private:
+  bool has(Row r) const noexcept { return space_.has(map_ == nullptr ? r : map_[r]); }
   GraphData clone(const GraphData* base, Row rows, GraphData&& recycled) const;
   template <typename Nodes>
   void insert_rows(GraphData& graph, const Nodes& nodes, Row first, int top) const;

@@ -1,7 +1,6 @@
 #include "index/graph_compactor.h"
 
 #include <algorithm>
-#include <numeric>
 #include <vector>
 
 #include "base/executor.h"
@@ -89,10 +88,19 @@ class LinkCutter {
 template <typename Nodes>
 class GraphCutter {
  public:
-  GraphCutter(const GraphData& old, const Nodes& nodes, const RowRemap& remap, const BuildContext& context)
+  GraphCutter(const GraphData& old, const SpaceView& space, const Nodes& nodes, const RowRemap& remap,
+              const BuildContext& context)
       : old_(old), context_(context), cutter_(nodes), work_(static_cast<std::size_t>(std::max(1, context.threads))) {
     map_.assign(remap.new_row.begin(), remap.new_row.begin() + static_cast<std::ptrdiff_t>(old.rows));
-    for (const Row r : map_) alive_ += r != kNoRow ? 1 : 0;
+    for (Row r = 0; r < old.rows; ++r) {
+      if (map_[r] == kNoRow) continue;
+      ++alive_;
+      if (!space.has(r)) {
+        ++absent_;
+      } else if (first_node_ == kNoRow) {
+        first_node_ = map_[r];
+      }
+    }
   }
 
   // `damaged` receives the new numbers of rows whose lists lost neighbors.
@@ -110,7 +118,8 @@ class GraphCutter {
         break;  // a node of a higher level is also on this one
       }
     }
-    graph.entry = graph.upper.empty() ? 0 : graph.upper.back().row.front();
+    graph.absent = absent_;
+    graph.entry = graph.upper.empty() ? first_node_ : graph.upper.back().row.front();
     return graph;
   }
 
@@ -162,6 +171,8 @@ class GraphCutter {
   std::vector<typename LinkCutter<Nodes>::Work> work_;
   NodeMap map_;
   Row alive_ = 0;
+  Row absent_ = 0;  // of these
+  Row first_node_ = kNoRow;
 };
 
 // Parents anew: breadth first from the entry, then rows that no list leads to are found a place.
@@ -171,9 +182,10 @@ class TreeMaker {
   TreeMaker(GraphData& graph, NodeInserter<Nodes>& inserter, const BuildContext& context)
       : graph_(graph), inserter_(inserter), context_(context), children_(graph.rows, 0) {}
 
-  void make(BuildWorkspace& ws) {
+  // `nodes`: all of the graph, ascending.
+  void make(const std::vector<Row>& nodes, BuildWorkspace& ws) {
     spread(graph_.entry);
-    for (Row r = 0; r < graph_.rows; ++r) {
+    for (const Row r : nodes) {
       if (in_tree(r)) continue;
       check_cancelled(context_);
       inserter_.finder.look_around(r, inserter_.top(), ws);
@@ -265,8 +277,9 @@ std::shared_ptr<const GraphIndex> cut_graph(const IndexConfig& config, const Spa
   std::vector<Row> damaged;
   GraphData graph(old.M);
   with_nodes(space, nullptr, [&](const auto& nodes) {
-    graph = GraphCutter<std::decay_t<decltype(nodes)>>(old, nodes, remap, context).cut(&damaged);
+    graph = GraphCutter<std::decay_t<decltype(nodes)>>(old, space, nodes, remap, context).cut(&damaged);
   });
+  if (graph.nodes() == 0) return std::make_shared<GraphIndex>(std::move(graph));
   with_nodes(space, old_row.data(), [&](const auto& nodes) {
     using Nodes = std::decay_t<decltype(nodes)>;
     RowLocks locks(graph.rows);
@@ -274,10 +287,12 @@ std::shared_ptr<const GraphIndex> cut_graph(const IndexConfig& config, const Spa
     std::vector<BuildWorkspace> workspaces(static_cast<std::size_t>(std::max(1, context.threads)));
     link_back(graph, inserter, context, damaged, workspaces);
     relink_short_lists(graph, inserter, context, damaged, workspaces);
-    TreeMaker<Nodes>(graph, inserter, context).make(workspaces[0]);
+    std::vector<Row> all;
+    all.reserve(graph.nodes());
+    for (Row r = 0; r < graph.rows; ++r)
+      if (space.has(old_row[r])) all.push_back(r);
+    TreeMaker<Nodes>(graph, inserter, context).make(all, workspaces[0]);
     graph.stop = calibrate_early_stop(graph, space, old_row.data());
-    std::vector<Row> all(graph.rows);
-    std::iota(all.begin(), all.end(), Row{0});
     repair_rows(graph, context, inserter, all, workspaces);
   });
   return std::make_shared<GraphIndex>(std::move(graph));

@@ -1,6 +1,6 @@
 // The arrays of an HNSW graph, as the builder fills them and as the frozen index reads them.
 //
-// Level 0 holds every row: `width` neighbor slots per row, row-major, terminated by kNoRow when not full. Upper levels are small and
+// Level 0 has a place for every row: `width` neighbor slots per row, row-major, terminated by kNoRow when not full. Upper levels are small and
 // dense: a node of level l > 0 is a local number with its row, its local number one level below and M local neighbors.
 // Everything is plain numbers, so a clone is a few memcpys.
 //
@@ -8,7 +8,7 @@
 // relaxed atomic loads; a frozen graph is never written.
 // Level 0 may be read in place from a mapped segment whose checksums are verified later (before a builder clones it): searches take a number
 // that is not a row for the end of a list.
-// Invariants: parent(entry) is kNoRow; every other row is in the level-0 list of its parent, and following parents leads to the entry
+// Invariants: parent(entry) is kNoRow; every other row that has a vector is in the level-0 list of its parent, and following parents leads to the entry
 // (docs/decisions/0004-spanning-tree.md). The entry is node 0 of the top level.
 #pragma once
 
@@ -76,6 +76,7 @@ struct UpperLevel {
 struct GraphData {
   std::uint32_t M = 16;
   Row rows = 0;
+  Row absent = 0;  // rows without a vector: no links, no parent, on no upper level, and nobody links to them
   Row entry = kNoRow;
   LinkTable base;
   std::vector<UpperLevel> upper;  // upper[0] is level 1
@@ -84,6 +85,7 @@ struct GraphData {
   std::vector<Row> fragile;  // rows that hardly any neighbor links back to: growth looks after them in turn
 
   explicit GraphData(std::uint32_t m) : M(m), base(static_cast<std::uint32_t>(round_up(2 * m, 16))) {}
+  Row nodes() const noexcept { return rows - absent; }
   std::uint32_t max_links() const noexcept { return 2 * M; }
   // Children that one row takes: enough for any tree, few enough that the other slots stay free for the heuristic.
   std::uint32_t max_children() const noexcept { return M / 2; }

@@ -45,7 +45,8 @@ bool lists(const GraphData& g, Row row, Row neighbor) {
   return false;
 }
 
-std::string verify_base(const GraphData& g) {
+std::string verify_base(const GraphData& g, const SpaceView& space) {
+  Row absent = 0;
   for (Row r = 0; r < g.rows; ++r) {
     const Row* links = g.base.links(r);
     bool ended = false;
@@ -54,19 +55,24 @@ std::string verify_base(const GraphData& g) {
         ended = true;
       } else if (ended || i >= g.max_links()) {
         return at_row("link behind the end of the list", r);
-      } else if (links[i] >= g.rows || links[i] == r) {
+      } else if (links[i] >= g.rows || links[i] == r || !space.has(links[i])) {
         return at_row("link out of bounds", r);
       }
     }
     const Row parent = *g.base.parent(r);
+    if (!space.has(r)) {
+      ++absent;
+      if (links[0] != kNoRow || parent != kNoRow || r == g.entry) return at_row("a row without a vector has links", r);
+      continue;
+    }
     if ((parent == kNoRow) != (r == g.entry)) return at_row("wrong root of the spanning tree", r);
     if (parent != kNoRow && (parent >= g.rows || !lists(g, parent, r)))
       return at_row("parent does not list its child", r);
   }
-  return {};
+  return absent == g.absent ? std::string() : "another number of rows without a vector";
 }
 
-std::string verify_reachable(const GraphData& g) {
+std::string verify_reachable(const GraphData& g, const SpaceView& space) {
   std::vector<std::uint8_t> seen(g.rows, 0);
   std::vector<Row> queue{g.entry};
   seen[g.entry] = 1;
@@ -76,9 +82,9 @@ std::string verify_reachable(const GraphData& g) {
       if (seen[links[j]] == 0) seen[links[j]] = 1, queue.push_back(links[j]);
     }
   }
-  if (queue.size() == g.rows) return {};
+  if (queue.size() == g.nodes()) return {};
   for (Row r = 0; r < g.rows; ++r)
-    if (seen[r] == 0) return at_row("not reachable from the entry", r);
+    if (seen[r] == 0 && space.has(r)) return at_row("not reachable from the entry", r);
   return {};
 }
 
@@ -94,12 +100,12 @@ bool GraphIndex::search(const SpaceView& space, const Query& query, const Search
   }
 }
 
-std::string GraphIndex::verify(const SpaceView&) const {
-  if (data_.rows == 0) return data_.entry == kNoRow ? std::string() : "an empty graph has an entry";
+std::string GraphIndex::verify(const SpaceView& space) const {
+  if (data_.nodes() == 0) return data_.entry == kNoRow ? std::string() : "an empty graph has an entry";
   if (data_.entry >= data_.rows) return "entry out of bounds";
   std::string problem = verify_upper(data_);
-  if (problem.empty()) problem = verify_base(data_);
-  if (problem.empty()) problem = verify_reachable(data_);
+  if (problem.empty()) problem = verify_base(data_, space);
+  if (problem.empty()) problem = verify_reachable(data_, space);
   return problem;
 }
 

@@ -43,15 +43,21 @@ std::size_t bytes_per_distance(const SpaceView& space) {
 std::uint32_t beam_breadth(std::uint32_t ef) noexcept { return ef < 48 ? 2 : 3; }
 
 bool search_graph(const GraphData& graph, const SpaceView& space, const Query& query, const SearchParams& params,
-                  const RowSelector& selector, SearchScratch& scratch, std::vector<Candidate>& out,
+                  const RowSelector& asked, SearchScratch& scratch, std::vector<Candidate>& out,
                   SearchCounters* counters) {
-  if (graph.rows == 0) return space.codes == nullptr;
+  if (graph.entry == kNoRow) return space.codes == nullptr;
+  RowSelector selector = asked;
+  if (!selector.unrestricted() && selector.allowed == nullptr && graph.absent > 0) {
+    // What measures row by row must pass over those that have no vector; a traversal never meets one.
+    selector.allowed = space.present;
+    selector.allowed_count = graph.nodes();
+  }
   const std::uint32_t ef = std::min(std::max({params.k, params.ef, 1u}), graph.rows);
   return with_query_measure(space, query, [&](const auto& measure) {
     FilterChoice choice;
     if (!selector.unrestricted()) {
-      const Row allowed = selector.allowed != nullptr ? selector.allowed_count : graph.rows;
-      choice = choose_filter_plan({graph.rows, allowed, ef, graph.M, bytes_per_distance(space)});
+      const Row allowed = selector.allowed != nullptr ? selector.allowed_count : graph.nodes();
+      choice = choose_filter_plan({graph.nodes(), allowed, ef, graph.M, bytes_per_distance(space)});
     }
     if (counters != nullptr) counters->plan = choice.plan;
     scratch.begin(graph.rows, ef);

@@ -1,7 +1,7 @@
 // The contract of a search index: a value that is built, then frozen.
 //
 // Thread safety: every method of a published Index is const, re-entrant and lock-free; any number of threads search it at once.
-// Invariants: an Index covers exactly the rows [0, rows()) of its vector space, holds no pointer to the engine, and never
+// Invariants: an Index covers exactly the rows [0, rows()) of its vector space that have a vector there, holds no pointer to the engine, and never
 // changes after grow() returned it. Growth makes a new Index (links copied, vectors and codes shared).
 //
 // A plugin implements AnnsAlgorithm and registers itself in registry.cpp; see docs/architecture.md, «Index plugins».
@@ -16,6 +16,7 @@
 #include "base/types.h"
 #include "index/codec.h"
 #include "index/filter_plan.h"
+#include "store/presence.h"
 #include "store/vector_store.h"
 
 namespace sagedb {
@@ -25,6 +26,9 @@ struct SpaceView {
   const VectorStore* vectors = nullptr;
   const CodeStore* codes = nullptr;  // null: no codec trained yet, or quantization 'none'
   Metric metric = Metric::l2;
+  // Rows that have a vector; null: all. The others are in no index and no result.
+  const std::uint64_t* present = nullptr;
+  bool has(Row r) const noexcept { return present == nullptr || has_bit(present, r); }
 };
 
 // Which rows a search may return: alive at the snapshot and, with a filter, allowed by it. Plain pointers, no ownership.
@@ -32,12 +36,12 @@ struct RowSelector {
   const BlockArray<std::atomic<Sequence>>* deleted =
       nullptr;  // null: no tombstone at or below `sequence` among the searched rows
   Sequence sequence = 0;
-  const std::uint64_t* allowed = nullptr;  // bitmap over rows; null: no filter
+  const std::uint64_t* allowed = nullptr;  // bitmap over rows that have a vector; null: no filter
   Row allowed_count = 0;  // set bits (an upper bound of the matching rows), for choosing a plan
 
   bool unrestricted() const noexcept { return deleted == nullptr && allowed == nullptr; }
   bool accepts(Row r) const noexcept {
-    if (allowed != nullptr && ((allowed[r >> 6] >> (r & 63)) & 1) == 0) return false;
+    if (allowed != nullptr && !has_bit(allowed, r)) return false;
     return deleted == nullptr || lives_at((*deleted)[r].load(std::memory_order_relaxed), sequence);
   }
 };

@@ -35,6 +35,7 @@ enum At : std::size_t {
   kAtStride = 124,
   kAtVectors = 128,
   kAtMetric = 129,
+  kAtSpace = 130,
   kAtChecksumBlock = 132,
   kAtTableCrc = 136,
   kAtFirst = 144
@@ -65,6 +66,7 @@ HeaderBytes encode_header(const FileHeader& h) noexcept {
   put_le(p + kAtStride, h.stride);
   p[kAtVectors] = static_cast<std::uint8_t>(h.vectors);
   p[kAtMetric] = static_cast<std::uint8_t>(h.metric);
+  put_le(p + kAtSpace, h.space);
   put_le(p + kAtChecksumBlock, kChecksumBlock);
   put_le(p + kAtTableCrc, h.table_crc);
   put_le(p + kAtFirst, h.first);
@@ -92,9 +94,9 @@ FileHeader decode_header(const void* data, std::size_t size, FileKind expected, 
   h.compatible = get_le<std::uint32_t>(p + kAtCompatible);
   h.read_only_compatible = get_le<std::uint32_t>(p + kAtReadOnlyCompatible);
   h.incompatible = get_le<std::uint32_t>(p + kAtIncompatible);
-  if (h.incompatible != 0 || (writable && h.read_only_compatible != 0))
+  if ((h.incompatible & ~kKnownIncompatible) != 0 || (writable && h.read_only_compatible != 0))
     throw Error(ErrorCode::UNSUPPORTED_FORMAT,
-                name + ": uses features of a newer release" + (h.incompatible == 0 ? " that allow reading only" : ""));
+                name + ": uses features of a newer release" + ((h.incompatible & ~kKnownIncompatible) == 0 ? " that allow reading only" : ""));
   const auto kind = get_le<std::uint32_t>(p + kAtKind);
   if (kind != static_cast<std::uint32_t>(expected))
     throw Error(ErrorCode::CORRUPTION, name + ": holds another kind of file");
@@ -112,6 +114,7 @@ FileHeader decode_header(const void* data, std::size_t size, FileKind expected, 
   h.stride = get_le<std::uint32_t>(p + kAtStride);
   h.vectors = static_cast<VectorType>(p[kAtVectors]);
   h.metric = static_cast<Metric>(p[kAtMetric]);
+  h.space = get_le<std::uint16_t>(p + kAtSpace);
   h.table_crc = get_le<std::uint32_t>(p + kAtTableCrc);
   h.first = get_le<std::uint64_t>(p + kAtFirst);
   if (get_le<std::uint32_t>(p + kAtChecksumBlock) != kChecksumBlock || p[kAtVectors] > 1 || p[kAtMetric] > 2)

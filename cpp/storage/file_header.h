@@ -26,12 +26,17 @@ enum class FileKind : std::uint32_t {  // four letters, readable in a hex dump
   ids = 0x504d4449,                    // IDMP
   text = 0x54584554,                   // TEXT
   norms = 0x4d524f4e,                  // NORM
-  code_errors = 0x52524543             // CERR
+  code_errors = 0x52524543,            // CERR
+  presence = 0x53455250                // PRES
 };
 
 inline constexpr std::size_t kHeaderSize = 4096;
 inline constexpr std::uint32_t kChecksumBlock = 64u << 10;
 inline constexpr std::uint16_t kFormatVersion = 1;
+
+// Incompatible features. Named spaces: a manifest says of every segment which space it belongs to.
+inline constexpr std::uint32_t kFeatureSpaces = 1;
+inline constexpr std::uint32_t kKnownIncompatible = kFeatureSpaces;
 
 struct FileHeader {
   FileKind kind = FileKind::manifest;
@@ -54,6 +59,7 @@ struct FileHeader {
   std::uint32_t stride = 0;  // bytes per element
   VectorType vectors = VectorType::float32;
   Metric metric = Metric::l2;
+  std::uint16_t space = 0;  // segments of a space: its number
   std::uint32_t table_crc = 0;  // of the checksum table
   std::uint64_t first = 0;  // element that the payload begins with, where a kind is kept as a chain of segments
 };

@@ -43,7 +43,7 @@ void check_upper(const GraphData& g, const SegmentReader& file) {
     below = count;
   }
   if (!in_range(g.fragile.data(), g.fragile.size(), g.rows, false)) corrupt(file, "a fragile row");
-  if (g.rows > 0 ? g.entry >= g.rows || below == 0 : g.entry != kNoRow) corrupt(file, "the entry");
+  if (g.nodes() > 0 ? g.entry >= g.rows || below == 0 : g.entry != kNoRow) corrupt(file, "the entry");
 }
 
 }  // namespace
@@ -67,6 +67,7 @@ void write_graph(const GraphIndex& graph, SegmentWriter& out) {
   std::memcpy(&share, &g.stop.share, sizeof share);
   put_le(counts + 28, share);
   put_le(counts + 32, g.next_check);
+  put_le(counts + 36, g.absent);
   out.append(counts, sizeof counts);
   out.append(g.base.links(0), std::size_t{g.rows} * g.base.width() * sizeof(Row));
   out.append(g.base.parent(0), std::size_t{g.rows} * sizeof(Row));
@@ -94,9 +95,11 @@ std::shared_ptr<const GraphIndex> read_graph(std::shared_ptr<const SegmentReader
   std::memcpy(&g.stop.share, &share, sizeof share);
   g.next_check = get_le<std::uint32_t>(counts + 32);
   if (!(g.stop.share >= 0 && g.stop.share <= 1)) corrupt(file, "the share of the early stop");
+  g.absent = get_le<std::uint32_t>(counts + 36);
   const std::uint32_t width = g.base.width();
   if (g.M < 2 || g.M > 128 || width != get_le<std::uint32_t>(counts + 12)) corrupt(file, "M");
-  if (g.rows > kMaxGraphRows || levels > kMaxLevels || g.rows != file.header().count) corrupt(file, "a count");
+  if (g.rows > kMaxGraphRows || levels > kMaxLevels || g.rows != file.header().count || g.absent > g.rows)
+    corrupt(file, "a count");
   const char* links = in.get_bytes(std::uint64_t{g.rows} * width * sizeof(Row));
   const char* parents = in.get_bytes(std::uint64_t{g.rows} * sizeof(Row));
   g.base = LinkTable(width, links, parents, std::move(from));

@@ -48,6 +48,7 @@ std::string encode(const Manifest& m) {
     out.put(s.count);
     out.put(s.file_size);
     out.put_bytes(s.uuid.data(), s.uuid.size());
+    if ((m.features & kFeatureSpaces) != 0) out.put(s.space);
   }
   out.put(static_cast<std::uint32_t>(m.fields.size()));
   for (const ManifestField& f : m.fields) {
@@ -69,6 +70,7 @@ void decode(const SegmentReader& file, Manifest* m) {
     s.count = in.get<std::uint64_t>();
     s.file_size = in.get<std::uint64_t>();
     std::memcpy(s.uuid.data(), in.get_bytes(s.uuid.size()), s.uuid.size());
+    if ((m->features & kFeatureSpaces) != 0) s.space = in.get<SpaceNo>();
     m->segments.push_back(s);
   }
   for (auto n = in.get<std::uint32_t>(); n > 0; --n) {
@@ -97,16 +99,16 @@ void keep(const Manifest& m, std::set<std::string>* kept) {
 
 }  // namespace
 
-const SegmentRef* Manifest::find(FileKind kind) const noexcept {
+const SegmentRef* Manifest::find(FileKind kind, SpaceNo space) const noexcept {
   for (const SegmentRef& s : segments)
-    if (s.kind == kind) return &s;
+    if (s.kind == kind && s.space == space) return &s;
   return nullptr;
 }
 
-std::vector<SegmentRef> Manifest::all(FileKind kind) const {
+std::vector<SegmentRef> Manifest::all(FileKind kind, SpaceNo space) const {
   std::vector<SegmentRef> out;
   for (const SegmentRef& s : segments)
-    if (s.kind == kind) out.push_back(s);
+    if (s.kind == kind && s.space == space) out.push_back(s);
   return out;
 }
 
@@ -181,6 +183,9 @@ std::string segment_name(FileKind kind, std::uint64_t number) {
     case FileKind::code_errors:
       stem = "errors";
       break;
+    case FileKind::presence:
+      stem = "presence";
+      break;
     case FileKind::manifest:
     case FileKind::log:
       break;
@@ -210,6 +215,7 @@ Manifest read_manifest(Env& env, const std::string& dir, std::uint64_t generatio
   m.generation = file->header().number;
   m.previous_generation = file->header().previous_number;
   m.database = database;
+  m.features = file->header().incompatible;
   m.dimension = file->header().dimension;
   m.vectors = file->header().vectors;
   m.metric = file->header().metric;
@@ -297,6 +303,7 @@ void publish_manifest(Env& env, const std::string& dir, const Manifest& m) {
   header.number = m.generation;
   header.sequence = m.sequence;
   header.previous_number = m.previous_generation;
+  header.incompatible = m.features;
   header.dimension = m.dimension;
   header.vectors = m.vectors;
   header.metric = m.metric;

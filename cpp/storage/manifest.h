@@ -25,6 +25,7 @@ struct SegmentRef {
   std::uint64_t end() const noexcept { return first + count; }
   std::uint64_t file_size = 0;  // as in its header
   Uuid uuid{};
+  SpaceNo space = 0;  // to which it belongs, with named spaces
 };
 
 // A named number or text of the stored state. Readers keep what they do not know.
@@ -37,6 +38,7 @@ struct Manifest {
   std::uint64_t generation = 0;
   std::uint64_t previous_generation = 0;  // the one that was current before, whose files are kept; 0: none
   Uuid database{};
+  std::uint32_t features = 0;  // incompatible ones, of file_header.h
   std::uint32_t dimension = 0;
   VectorType vectors = VectorType::float32;
   Metric metric = Metric::l2;
@@ -46,9 +48,10 @@ struct Manifest {
   std::vector<SegmentRef> segments;
   std::vector<ManifestField> fields;
 
-  const SegmentRef* find(FileKind kind) const noexcept;
-  // All segments of a kind in the order in which they are listed.
-  std::vector<SegmentRef> all(FileKind kind) const;
+  const SegmentRef* find(FileKind kind, SpaceNo space = 0) const noexcept;
+  // All segments of a kind (and space) in the order in which they are listed.
+  std::vector<SegmentRef> all(FileKind kind, SpaceNo space = 0) const;
+  // Of all spaces.
   void drop(FileKind kind);
   // The field's text, or null.
   const std::string* field(const std::string& name) const noexcept;

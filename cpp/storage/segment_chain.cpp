@@ -47,17 +47,17 @@ std::shared_ptr<const SegmentReader> open_segment(Env& env, const std::string& d
   const std::string path = join_path(dir, segment_name(ref.kind, ref.number));
   auto file = SegmentReader::open(env, path, ref.kind, m.database, writable);
   const FileHeader& h = file->header();
-  if (h.uuid != ref.uuid || h.count != ref.count || h.first != ref.first)
+  if (h.uuid != ref.uuid || h.count != ref.count || h.first != ref.first || h.space != ref.space)
     throw Error(ErrorCode::CORRUPTION, path + " is not the file that the manifest names");
   return file;
 }
 
 ChainBytes open_chain(Env& env, const std::string& dir, const Manifest& m, FileKind kind, std::uint64_t count,
-                      std::uint32_t stride, bool writable) {
+                      std::uint32_t stride, bool writable, SpaceNo space) {
   const auto owner = std::make_shared<ChainOwner>();
   std::vector<MapPart> parts;
   std::uint64_t end = 0;
-  for (const SegmentRef& ref : m.all(kind)) {
+  for (const SegmentRef& ref : m.all(kind, space)) {
     auto file = open_segment(env, dir, m, ref, writable);
     if (ref.first > end || ref.end() < end || ref.first * stride % kPage != 0 ||
         file->payload_size() != ref.count * stride)

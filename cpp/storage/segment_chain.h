@@ -29,7 +29,7 @@ struct ChainBytes {
   std::shared_ptr<const void> owner;
 };
 ChainBytes open_chain(Env& env, const std::string& dir, const Manifest& manifest, FileKind kind, std::uint64_t count,
-                      std::uint32_t stride, bool writable);
+                      std::uint32_t stride, bool writable, SpaceNo space = 0);
 
 // One segment that the manifest names, checked against what the manifest says of it.
 std::shared_ptr<const SegmentReader> open_segment(Env& env, const std::string& dir, const Manifest& manifest,

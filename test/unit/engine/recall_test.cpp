@@ -108,13 +108,13 @@ TEST(Recall, CalibrationMeetsTheTargetOnUnseenQueries) {
 // What was stored is found by its own vector at the default setting, also on data that need less for the default recall.
 TEST(Recall, TheDefaultKeepsThePoolWithWhichRowsFindThemselves) {
   Snapshot snapshot;
-  snapshot.recall = std::make_shared<RecallTable>(
+  snapshot.spaces[0].recall = std::make_shared<RecallTable>(
       std::vector<RecallCurve>{{1, {{4, 0.98, 0.97}, {8, 0.99, 0.99}}}, {10, {{200, 0.96, 0.95}}}}, 1000, 500);
   SearchRequest request;
-  EXPECT_EQ(Searcher::effective_ef(snapshot, request, 1), kSelfSearchEf);
-  EXPECT_EQ(Searcher::effective_ef(snapshot, request, 10), 200u);
+  EXPECT_EQ(Searcher::effective_ef(snapshot, 0, request, 1), kSelfSearchEf);
+  EXPECT_EQ(Searcher::effective_ef(snapshot, 0, request, 10), 200u);
   request.recall = 0.95f;  // a target is taken at its word
-  EXPECT_EQ(Searcher::effective_ef(snapshot, request, 1), 4u);
+  EXPECT_EQ(Searcher::effective_ef(snapshot, 0, request, 1), 4u);
 }
 
 }  // namespace
