@@ -6,12 +6,15 @@ import { type NativeDatabase, type NativeDetails, native } from './native.js';
 import { valueAt } from './paths.js';
 import { type Row, SearchReader } from './results.js';
 import { isCostly, PARAMS, type SearchSpec, writeParams } from './search-options.js';
-import type { TextPart } from './text-query.js';
+import type { Layout } from './spaces.js';
+import type { TextPart, VectorsPart } from './text-query.js';
 import type { Highlight, SearchExplanation } from './types.js';
 
 /** What is asked for beyond the k nearest of a vector. */
 export interface Details {
   text: TextPart | undefined;
+  /** In place of the vector. */
+  vectors: VectorsPart | undefined;
   explain: boolean;
 }
 
@@ -21,14 +24,14 @@ const NO_ELEMENT = 0xffffffff;
 
 export class DetailedSearches {
   readonly #database: NativeDatabase;
-  readonly #dimension: number;
+  readonly #layout: Layout;
   readonly #fields: readonly string[];
   readonly #open = new Set<Promise<unknown>>();
   #reading: Promise<void> | undefined;
 
-  constructor(database: NativeDatabase, dimension: number, fields: readonly string[]) {
+  constructor(database: NativeDatabase, layout: Layout, fields: readonly string[]) {
     this.#database = database;
-    this.#dimension = dimension;
+    this.#layout = layout;
     this.#fields = fields;
   }
 
@@ -55,7 +58,8 @@ export class DetailedSearches {
     const params = new Float64Array(PARAMS);
     writeParams(read, params, 0);
     const { text, model } = details.text ?? {};
-    const request = { vector, params, filter: spec.filter, text, model, explain: details.explain, task };
+    const { parts, fusion } = details.vectors ?? {};
+    const request = { vector, parts, fusion, params, filter: spec.filter, text, model, explain: details.explain, task };
     let stop = () => {};
     const aborted = new Promise<never>((_, reject) => {
       stop = onAbort(signal, () => {
@@ -65,7 +69,7 @@ export class DetailedSearches {
     });
     try {
       const [found, highlights, explain] = await Promise.race([aborted, this.#ask(request, isCostly(spec))]);
-      const reader = new SearchReader(found, 1, this.#dimension);
+      const reader = new SearchReader(found, 1, this.#layout);
       const failure = reader.takeError(read);
       if (failure) throw failure;
       const rows: ExplainedRows = reader.rows(read);

@@ -1,6 +1,14 @@
 import { abortedError, invalidArgument } from './errors.js';
 import { integerIn, longOptions, readOptions } from './options.js';
-import type { DuplicateOptions, Id, IterateOptions, RawBatchSearchResult, RawSearchOptions } from './types.js';
+import type { AnyVector } from './results.js';
+import type {
+  DuplicateOptions,
+  Id,
+  IterateOptions,
+  RawBatchSearchResult,
+  RawSearchOptions,
+  SpaceInfo,
+} from './types.js';
 
 /** Items whose neighbors are searched for at a time. */
 const PIECE = 256;
@@ -8,8 +16,9 @@ const PIECE = 256;
 /** What is needed of a database. */
 interface Source {
   readonly dimension: number;
+  readonly spaces?: Readonly<Record<string, SpaceInfo>>;
   count(filter?: never): Promise<number>;
-  iterate(filter: never, options: IterateOptions<true>): AsyncIterable<{ id: Id; vector: Float32Array }>;
+  iterate(filter: never, options: IterateOptions<true>): AsyncIterable<{ id: Id; vector: AnyVector }>;
   batchSearchRaw(queries: Float32Array, options: RawSearchOptions<never>): Promise<RawBatchSearchResult>;
 }
 
@@ -35,8 +44,9 @@ class Groups {
 }
 
 export async function findDuplicates(db: Source, value: unknown): Promise<Id[][]> {
-  const o = readOptions<DuplicateOptions>(value, 'options', [
+  const o = readOptions<DuplicateOptions<object, string>>(value, 'options', [
     'radius',
+    'space',
     'filter',
     'neighbors',
     'recall',
@@ -48,8 +58,10 @@ export async function findDuplicates(db: Source, value: unknown): Promise<Id[][]
   const { signal, onProgress } = longOptions(o, 'options');
   const k = 1 + (o.neighbors === undefined ? 16 : integerIn(o.neighbors, 'options.neighbors', 1, 1000));
   const { radius, recall, exact } = o;
+  const space = o.space as never;
+  const { dimension, vectorOf } = vectorsIn(db, o.space);
   const filter = o.filter as never;
-  const search: RawSearchOptions<never> = { k, radius, filter, recall, exact, signal };
+  const search: RawSearchOptions<never> = { k, radius, filter, recall, exact, signal, ...(space === undefined ? {} : { space }) };
   const total = await db.count(filter);
   const groups = new Groups();
   const numbers = new Map<Id, number>();
@@ -66,8 +78,8 @@ export async function findDuplicates(db: Source, value: unknown): Promise<Id[][]
   let done = 0;
   const link = async (piece: { id: Id; vector: Float32Array }[]) => {
     if (signal?.aborted) throw abortedError(signal);
-    const queries = new Float32Array(piece.length * db.dimension);
-    for (const [i, item] of piece.entries()) queries.set(item.vector, i * db.dimension);
+    const queries = new Float32Array(piece.length * dimension);
+    for (const [i, item] of piece.entries()) queries.set(item.vector, i * dimension);
     const found = await db.batchSearchRaw(queries, search);
     for (const [i, item] of piece.entries()) {
       const own = numberOf(item.id);
@@ -79,8 +91,10 @@ export async function findDuplicates(db: Source, value: unknown): Promise<Id[][]
     onProgress?.({ done, total: Math.max(done, total) });
   };
   let piece: { id: Id; vector: Float32Array }[] = [];
-  for await (const item of db.iterate(filter, { includeVector: true, pageSize: PIECE })) {
-    piece.push(item);
+  for await (const { id, vector } of db.iterate(filter, { includeVector: true, pageSize: PIECE })) {
+    const own = vectorOf(vector);
+    if (own === undefined) continue;
+    piece.push({ id, vector: own });
     if (piece.length < PIECE) continue;
     await link(piece);
     piece = [];
@@ -88,6 +102,21 @@ export async function findDuplicates(db: Source, value: unknown): Promise<Id[][]
   if (piece.length > 0) await link(piece);
   if (done < total) onProgress?.({ done: total, total });
   return collect(groups, ids);
+}
+
+/** How long the vectors of a search in this space are, and which of an item's they are. */
+function vectorsIn(
+  db: Source,
+  space: string | undefined,
+): { dimension: number; vectorOf: (vector: AnyVector) => Float32Array | undefined } {
+  const names = Object.keys(db.spaces ?? {});
+  if (names.length === 0 && space === undefined) {
+    return { dimension: db.dimension, vectorOf: (vector) => vector as Float32Array };
+  }
+  const name = space === undefined && names.length === 1 ? (names[0] as string) : space;
+  const info = name === undefined ? undefined : db.spaces?.[name];
+  if (info === undefined) throw invalidArgument('options.space', `one of the spaces ${names.join(', ')}`, space);
+  return { dimension: info.dimension, vectorOf: (vector) => (vector as Record<string, Float32Array>)[name as string] };
 }
 
 function collect(groups: Groups, ids: readonly Id[]): Id[][] {

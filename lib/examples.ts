@@ -2,6 +2,8 @@
 import { invalidArgument, SageDBError, show } from './errors.js';
 import { checkId, checkIds } from './ids.js';
 import { readOptions } from './options.js';
+import type { AnyVector } from './results.js';
+import type { Space } from './spaces.js';
 import type { ExampleQuery, Id, Metric } from './types.js';
 
 export interface Examples {
@@ -51,16 +53,16 @@ function listOf(value: unknown, field: string): Id[] {
  */
 export function exampleVector(
   examples: Examples,
-  items: readonly ({ vector?: Float32Array } | undefined)[],
-  metric: Metric,
-  dimension: number,
+  items: readonly ({ vector?: AnyVector } | undefined)[],
+  { name, metric, dimension }: Space,
 ): Float32Array {
   const vectors = items.map((item, i) => {
-    if (item?.vector !== undefined) return item.vector;
-    throw new SageDBError(
-      'NOT_FOUND',
-      `query: there is no item with the id ${show([...examples.positive, ...examples.negative][i])}`,
-    );
+    const vector = item?.vector;
+    if (vector instanceof Float32Array) return vector;
+    if (vector?.[name] !== undefined) return vector[name];
+    const id = show([...examples.positive, ...examples.negative][i]);
+    const problem = vector === undefined ? `there is no item with the id ${id}` : `item ${id} has no vector in space '${name}'`;
+    throw new SageDBError('NOT_FOUND', `query: ${problem}`);
   });
   const p = mean(vectors.slice(0, examples.positive.length), metric, dimension);
   if (examples.negative.length === 0) return p;

@@ -12,6 +12,7 @@ import type { ExportOptions, LongOptions } from './types.js';
 /** What an export needs of its database. */
 export interface ExportSource {
   readonly dimension: number;
+  readonly spaces?: object;
   count(filter?: Filter<object>): Promise<number>;
   iterate(filter: Filter<object> | undefined, options: object): AsyncIterable<AnyItem>;
 }
@@ -21,6 +22,10 @@ const PAGE = 256;
 /** Writes every matching item of one snapshot; resolves with how many. What was begun is removed when it fails. */
 export async function exportItems(db: ExportSource, target: unknown, options: unknown): Promise<number> {
   const files = portableFiles(pathOf(target, 'target'));
+  if (files.vectors !== undefined && Object.keys(db.spaces ?? {}).length > 0) {
+    const problem = 'target: expected a file that ends in .jsonl, since an npy file has one vector per item, got a folder';
+    throw new SageDBError('INVALID_ARGUMENT', problem);
+  }
   const o = readOptions<ExportOptions<object>>(options, 'options', ['filter', 'signal', 'onProgress']);
   const long = longOptions(o, 'options');
   if (long.signal?.aborted) throw abortedError(long.signal);
@@ -71,7 +76,7 @@ async function write(
     vectors?.append(new Uint8Array(npyHeader(0, db.dimension).length));
     for await (const item of db.iterate(filter, { includeVector: true, pageSize: PAGE })) {
       const vector = item.vector as Float32Array;
-      const full = [items.append(Buffer.from(lineOf(item, vectors ? undefined : vector)))];
+      const full = [items.append(Buffer.from(lineOf(item, vectors === undefined)))];
       if (vectors) full.push(vectors.append(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength)));
       done++;
       if (done % PAGE === 0) onProgress?.({ done: Math.min(done, total), total: Math.max(done, total) });
@@ -92,8 +97,13 @@ async function write(
 /** Other than JSON.stringify, which writes -0 as 0. */
 const numberText = (value: number) => (Object.is(value, -0) ? '-0' : `${value}`);
 
-function lineOf({ id, metadata }: AnyItem, vector: Float32Array | undefined): string {
+const listText = (vector: Float32Array) => `[${Array.from(vector, numberText).join()}]`;
+
+function lineOf({ id, metadata, vector }: AnyItem, withVector: boolean): string {
   const item = JSON.stringify({ id, metadata });
-  if (vector === undefined) return `${item}\n`;
-  return `${item.slice(0, -1)},"vector":[${Array.from(vector, numberText).join()}]}\n`;
+  if (!withVector || vector === undefined) return `${item}\n`;
+  const named = (vectors: Record<string, Float32Array>) =>
+    Object.entries(vectors).map(([name, of]) => `${JSON.stringify(name)}:${listText(of)}`);
+  const text = vector instanceof Float32Array ? listText(vector) : `{${named(vector).join()}}`;
+  return `${item.slice(0, -1)},"vector":${text}}\n`;
 }

@@ -4,17 +4,20 @@ import { type Line, readLines } from './files/line-reader.js';
 import { NpyReader } from './files/npy.js';
 import { portableFiles } from './files/portable.js';
 import { checkId } from './ids.js';
+import type { AnyVector } from './results.js';
 import { stringifyMetadata } from './metadata.js';
 import { booleanOf, integerIn, longOptions, pathOf, readOptions } from './options.js';
-import type { AddBatchOptions, Id, ImportItem, ImportOptions, LongOptions, VectorInput } from './types.js';
+import type { AddBatchOptions, Id, ImportItem, ImportOptions, LongOptions, SpaceInfo, VectorInput } from './types.js';
+import { SpaceList } from './spaces.js';
 import { goodFloats } from './vectors.js';
 
 /** What an import needs of its database. */
 export interface ImportTarget {
   readonly dimension: number;
   readonly metric: string;
-  addBatch(vectors: Float32Array[], metadata: object[], options: AddBatchOptions): Promise<Id[]>;
-  upsertBatch(vectors: Float32Array[], metadata: object[], options: AddBatchOptions): Promise<Id[]>;
+  readonly spaces?: Readonly<Record<string, SpaceInfo>>;
+  addBatch(vectors: AnyVector[], metadata: object[], options: AddBatchOptions): Promise<Id[]>;
+  upsertBatch(vectors: AnyVector[], metadata: object[], options: AddBatchOptions): Promise<Id[]>;
 }
 
 const DEFAULT_BATCH = 1000;
@@ -22,7 +25,7 @@ const DEFAULT_BATCH = 1000;
 /** A checked item and where it comes from, for messages. */
 interface Entry {
   id: Id | undefined;
-  vector: Float32Array;
+  vector: AnyVector;
   metadata: object;
   place: string;
 }
@@ -41,7 +44,7 @@ export async function importItems(db: ImportTarget, source: unknown, options: un
   const size = o.batchSize === undefined ? DEFAULT_BATCH : integerIn(o.batchSize, 'options.batchSize', 1, 1_000_000);
   const replace = o.replace === undefined ? false : booleanOf(o.replace, 'options.replace');
   if (long.signal?.aborted) throw abortedError(long.signal);
-  const check = new EntryCheck(db.dimension, db.metric === 'cosine');
+  const check = new EntryCheck(db);
   let stream: Stream | undefined;
   try {
     stream = await streamOf(source, check);
@@ -107,10 +110,21 @@ async function put(
 class EntryCheck {
   readonly dimension: number;
   readonly #cosine: boolean;
+  readonly spaces: SpaceList | undefined;
 
-  constructor(dimension: number, cosine: boolean) {
+  constructor({ dimension, metric, spaces = {} }: ImportTarget) {
     this.dimension = dimension;
-    this.#cosine = cosine;
+    this.#cosine = metric === 'cosine';
+    const named = Object.entries(spaces).map(([name, info]) => ({ name, ...info }));
+    this.spaces = named.length === 0 ? undefined : new SpaceList(named);
+  }
+
+  /** Vectors of named spaces are copied, a single one may be the caller's memory. */
+  #vector(vector: unknown, place: string): AnyVector {
+    const field = `${place}: vector`;
+    if (this.spaces === undefined) return goodFloats(vector as VectorInput, this.dimension, this.#cosine, field);
+    const floats = new Float32Array(this.dimension);
+    return this.spaces.unpack(this.spaces.copyRow(vector, floats, 0, field), floats, 0);
   }
 
   entry(id: unknown, vector: unknown, metadata: unknown, place: string): Entry {
@@ -118,7 +132,7 @@ class EntryCheck {
     stringifyMetadata(checked, `${place}: metadata`);
     return {
       id: id === undefined ? undefined : checkId(id, `${place}: id`),
-      vector: goodFloats(vector as VectorInput, this.dimension, this.#cosine, `${place}: vector`),
+      vector: this.#vector(vector, place),
       metadata: checked as object,
       place,
     };
@@ -148,7 +162,7 @@ function iterableStream(source: unknown, check: EntryCheck): Stream {
       const { id, vector, metadata } = readOptions<ImportItem>(item, place, ['id', 'vector', 'metadata']);
       const entry = check.entry(id, vector, metadata, place);
       // The source may reuse its memory; the entry waits for its batch.
-      yield { ...entry, vector: entry.vector.slice() };
+      yield { ...entry, vector: entry.vector instanceof Float32Array ? entry.vector.slice() : entry.vector };
     }
   }
   return { entries: entries(), progress: () => ({ done: 0, total: 0 }), close: async () => {} };
@@ -161,7 +175,8 @@ function lineStream(path: string, check: EntryCheck): Stream {
     for await (const line of readLines(path)) {
       const place = `${path}:${line.number}`;
       const { id, vector, metadata } = parseLine(line, place);
-      if (!Array.isArray(vector)) throw damaged(place, `expected a vector, got ${show(vector)}`);
+      const wanted = check.spaces === undefined ? Array.isArray(vector) : typeof vector === 'object' && vector !== null;
+      if (!wanted) throw damaged(place, `expected a vector, got ${show(vector)}`);
       done = line.end;
       total = line.size;
       yield check.entry(id, vector, metadata, place);
@@ -171,6 +186,10 @@ function lineStream(path: string, check: EntryCheck): Stream {
 }
 
 async function folderStream(items: string, vectors: string, check: EntryCheck): Promise<Stream> {
+  if (check.spaces !== undefined) {
+    const problem = 'source: expected a file that ends in .jsonl, since an npy file has one vector per item, got a folder';
+    throw new SageDBError('INVALID_ARGUMENT', problem);
+  }
   const npy = await NpyReader.open(vectors);
   const { rows, columns } = npy.header;
   let done = 0;

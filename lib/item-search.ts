@@ -7,19 +7,19 @@ import { REFINE_NAMES, type Refinement, refinedSearch, refinementOf } from './re
 import { asRows } from './results.js';
 import type { Searches } from './search.js';
 import { NAMES, type SearchSpec, searchSpec, specOf } from './search-options.js';
-import { mergedOptions, splitTextQuery, textPart } from './text-query.js';
-import type { Id, Metric, RefinedSearchOptions } from './types.js';
+import { mergedOptions, splitTextQuery, textPart, vectorsPart } from './text-query.js';
+import { type Layout, spaceAt } from './spaces.js';
+import type { Id, RefinedSearchOptions } from './types.js';
 
 /** What a search of items needs of its database. */
 export interface SearchContext {
-  metric: Metric;
-  dimension: number;
+  layout: Layout;
   searches: Searches;
   reads: Reads;
   /** Throws once the database is closed. */
   requireOpen(): void;
-  /** A checked copy of a query vector. */
-  copy(vector: unknown): Float32Array;
+  /** A checked copy of a query vector of a space. */
+  copy(vector: unknown, space: number): Float32Array;
 }
 
 /** The options of `search`. */
@@ -30,30 +30,37 @@ export function searchItems(query: unknown, options: unknown, db: SearchContext)
   const examples = examplesOf(query);
   const split = examples ? undefined : splitTextQuery(query, SEARCH_NAMES);
   if (options === undefined && examples === undefined && split === undefined)
-    return db.searches.one(query, searchSpec(undefined, db.metric, false, false), asRows);
+    return db.searches.one(query, searchSpec(undefined, db.layout, false, false), asRows);
   const own = readOptions<RefinedSearchOptions>(options, 'options', SEARCH_NAMES);
   const o = split ? mergedOptions(split.options, own) : own;
-  const text = split && textPart(split.query, db.searches.textFields);
-  if (text) checkTextOptions(o, text.vector !== undefined);
-  const spec = specOf(o, db.metric, false);
+  const vectors = split && vectorsPart(split.query, db.layout);
+  const text = split && textPart(split.query, db.searches.textFields, vectors);
+  if (split) checkObjectOptions(o, text?.vector !== undefined, vectors !== undefined);
+  const spec = specOf(o, db.layout, false, split === undefined || text?.vector !== undefined);
   const exclude = new Set<Id>(examples ? [...examples.positive, ...examples.negative] : []);
   const refinement = refinementOf(o, spec.k, exclude);
   const explain = o.explain === undefined ? false : booleanOf(o.explain, 'options.explain');
-  const details = text || explain ? { text, explain } : undefined;
+  const details = split || explain ? { text, vectors, explain } : undefined;
   db.requireOpen();
   if (refinement === undefined && details === undefined) return db.searches.one(query, spec, asRows);
   // The search may be repeated; the caller may reuse its array meanwhile.
-  const vector = text ? text.vector : query;
-  return refined(examples ?? (vector === undefined ? undefined : db.copy(vector)), spec, refinement, details, db);
+  const vector = split ? text?.vector : query;
+  const copy = vector === undefined ? undefined : db.copy(vector, spec.space);
+  return refined(examples ?? copy, spec, refinement, details, db);
 }
 
-function checkTextOptions(o: Partial<RefinedSearchOptions>, hybrid: boolean): void {
-  // Its unit is that of vectors alone.
+function checkObjectOptions(o: Partial<RefinedSearchOptions>, hybrid: boolean, several: boolean): void {
+  // Their units are those of vectors of one space alone.
   if (o.diversity !== undefined) {
-    throw new SageDBError('INVALID_ARGUMENT', 'options.diversity: expected a query without text');
+    throw new SageDBError('INVALID_ARGUMENT', 'options.diversity: expected a query without text, in one space');
   }
-  for (const name of ['ef', 'recall', 'radius', 'exact'] as const) {
-    if (hybrid || o[name] === undefined) continue;
+  for (const name of several ? (['radius', 'space'] as const) : []) {
+    if (o[name] !== undefined) {
+      throw new SageDBError('INVALID_ARGUMENT', `options.${name}: expected query.vector with it, got query.vectors`);
+    }
+  }
+  for (const name of ['ef', 'recall', 'radius', 'exact', 'space'] as const) {
+    if (hybrid || several || o[name] === undefined) continue;
     throw new SageDBError('INVALID_ARGUMENT', `options.${name}: expected query.vector with it, got none`);
   }
 }
@@ -68,7 +75,11 @@ async function refined(
   const vector =
     query instanceof Float32Array || query === undefined
       ? query
-      : exampleVector(query, await db.reads.get([...query.positive, ...query.negative], true), db.metric, db.dimension);
+      : exampleVector(
+          query,
+          await db.reads.get([...query.positive, ...query.negative], true),
+          spaceAt(db.layout, spec.space),
+        );
   let last: ExplainedRows = [];
   const search = async (inner: SearchSpec) => {
     db.requireOpen();
@@ -76,7 +87,7 @@ async function refined(
     return last;
   };
   if (refinement === undefined) return search(spec);
-  const rows: ExplainedRows = await refinedSearch(search, spec, refinement, db.metric);
+  const rows: ExplainedRows = await refinedSearch(search, spec, refinement, spaceAt(db.layout, spec.space));
   if (last.explain) rows.explain = last.explain;
   return rows;
 }

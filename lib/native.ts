@@ -11,8 +11,16 @@ export type NativeTask = { readonly __task: unique symbol };
 export type NativeCursor = { readonly __cursor: unique symbol };
 export type NativeItems = { readonly __items: unique symbol };
 
+export interface NativeSpace {
+  name: string;
+  dimension: number;
+  metric: string;
+}
+
 export interface NativeOptions {
   dimension: number;
+  /** Named ones; empty: one space of this dimension and metric. */
+  spaces: (NativeSpace & { openMetric: boolean })[];
   metric: string;
   vectors: string;
   indexType: string;
@@ -38,7 +46,8 @@ export interface NativeOptions {
 export type NativeError = Error & { code: string };
 
 /**
- * buffer: ids (f64 × hits), scores (f32 × hits), counts (u32 × queries), vectors (f32, of the queries that asked for them).
+ * buffer: ids (f64 × hits), scores (f32 × hits), counts (u32 × queries), with named spaces which of them the vectors are of (u32 × hits),
+ * vectors (f32, of the queries that asked for them).
  * errors: query, error, query, error, …
  */
 export type NativeSearchResult = [
@@ -62,10 +71,22 @@ export interface NativeItemPiece {
   strings: string[] | undefined;
   metadata: string;
   vectors: Float32Array;
+  /** With named spaces: which of them the vectors of each item are of. */
+  spaces?: Uint32Array;
+}
+
+export interface NativeSpaceStats {
+  rows: number;
+  vectorBytes: number;
+  codeBytes: number;
+  indexBytes: number;
+  calibratedRows: number;
+  calibratedQueries: number;
+  recallCurve: Float64Array;
 }
 
 export interface NativeStats {
-  [name: string]: number | string | boolean | Float64Array;
+  [name: string]: number | string | boolean | Float64Array | NativeSpaceStats[];
 }
 
 export interface NativeWriteGroup {
@@ -74,6 +95,7 @@ export interface NativeWriteGroup {
     vectors: Float32Array | undefined,
     ids: Float64Array | readonly (string | number)[] | undefined,
     metadata?: string[],
+    given?: Uint32Array,
   ): void;
   pop(): void;
 }
@@ -100,6 +122,9 @@ export interface NativeDatabase {
   searchDetailed(
     request: {
       vector: Float32Array | undefined;
+      /** In place of the vector: several, and 0 (ranks) or 1 (weights) with the space and weight of each. */
+      parts: Float32Array | undefined;
+      fusion: Float64Array | undefined;
       params: Float64Array;
       filter: string | undefined;
       text: string | undefined;
@@ -167,6 +192,7 @@ export interface NativeDatabase {
   handle(): string;
   dimension(): number;
   metric(): string;
+  spaces(): NativeSpace[];
 }
 
 export interface NativeAddon {

@@ -1,6 +1,6 @@
 import { invalidArgument, messageOf, SageDBError } from './errors.js';
 import type { NativeOptions } from './native.js';
-import type { IndexOptions, LongOptions, OpenOptions } from './types.js';
+import type { IndexOptions, LongOptions, OpenOptions, SpaceOptions } from './types.js';
 
 /**
  * A plain copy of an options object: every property read once, unknown names refused, undefined ones left out.
@@ -82,14 +82,42 @@ function textFieldsOf(value: unknown): string[] {
   throw invalidArgument('options.textFields', 'paths that differ', value);
 }
 
+const MAX_SPACES = 32;
+const SPACE_NAME = /^[A-Za-z][\w-]{0,63}$/;
+
+function spacesOf(value: unknown): NativeOptions['spaces'] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidArgument('options.spaces', 'an object of { dimension, metric } by name', value);
+  }
+  const named = Object.entries(readOptions<Record<string, unknown>>(value, 'options.spaces', Object.keys(value)));
+  if (named.length === 0 || named.length > MAX_SPACES) {
+    throw invalidArgument('options.spaces', `1 to ${MAX_SPACES} spaces`, value);
+  }
+  return named.map(([name, space]) => {
+    const field = `options.spaces.${name}`;
+    if (!SPACE_NAME.test(name) || name === 'text') {
+      const rule = "a letter and then letters, digits, '_' or '-', 64 at most, other than 'text'";
+      throw invalidArgument('options.spaces', `names of ${rule}`, name);
+    }
+    const { dimension, metric } = readOptions<SpaceOptions>(space, field, ['dimension', 'metric']);
+    return {
+      name,
+      dimension: integerIn(dimension, `${field}.dimension`, 1, 65_536),
+      metric: oneOf(metric ?? 'cosine', `${field}.metric`, ['l2', 'cosine', 'ip']),
+      openMetric: metric === undefined,
+    };
+  });
+}
+
 export function openOptions(value: unknown): NativeOptions {
-  const options = readOptions<OpenOptions>(value, 'options', [
+  const options = readOptions<OpenOptions & { spaces: unknown }>(value, 'options', [
     'path',
     'durability',
     'readOnly',
     'checkBlocks',
     'dimension',
     'metric',
+    'spaces',
     'index',
     'vectors',
     'textFields',
@@ -108,8 +136,15 @@ export function openOptions(value: unknown): NativeOptions {
       throw new SageDBError('INVALID_ARGUMENT', `options.${name}: has a meaning only together with options.path`);
     }
   }
-  const stored = path !== '' && options.dimension === undefined;
+  const spaces = options.spaces === undefined ? [] : spacesOf(options.spaces);
+  for (const name of ['dimension', 'metric'] as const) {
+    if (spaces.length > 0 && options[name] !== undefined) {
+      throw new SageDBError('INVALID_ARGUMENT', `options.${name}: expected in each of options.spaces, got one for all`);
+    }
+  }
+  const stored = spaces.length > 0 || (path !== '' && options.dimension === undefined);
   return {
+    spaces,
     path,
     durability: oneOf(options.durability ?? (path === '' ? 'memory' : 'fsync'), 'options.durability', [
       'fsync',

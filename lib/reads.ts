@@ -3,11 +3,12 @@ import type { FindSpec } from './find-options.js';
 import { type LaneUser, readLane } from './lanes.js';
 import { type NativeCursor, type NativeDatabase, type NativeItems, native } from './native.js';
 import { selectPaths } from './paths.js';
-import { itemsOf } from './results.js';
+import { type AnyVector, itemsOf } from './results.js';
+import type { Layout } from './spaces.js';
 import { atEndOfTurn, TimeSlice } from './turn.js';
 import type { Id } from './types.js';
 
-export type AnyItem = { id: Id; metadata: object; vector?: Float32Array };
+export type AnyItem = { id: Id; metadata: object; vector?: AnyVector };
 
 type Kind = 'has' | 'get' | 'getWithVector';
 
@@ -21,14 +22,14 @@ interface Waiting {
 /** Look-ups by id and by filter. Look-ups by id made in one turn go to the engine together. */
 export class Reads implements LaneUser {
   readonly #database: NativeDatabase;
-  readonly #dimension: number;
+  readonly #layout: Layout;
   #waiting: Waiting[] = [];
   #scheduled = false;
   readonly #open = new Set<Promise<unknown>>();
 
-  constructor(database: NativeDatabase, dimension: number) {
+  constructor(database: NativeDatabase, layout: Layout) {
     this.#database = database;
-    this.#dimension = dimension;
+    this.#layout = layout;
   }
 
   get(ids: Id[], includeVector: boolean): Promise<(AnyItem | undefined)[]> {
@@ -113,7 +114,7 @@ export class Reads implements LaneUser {
     const all: AnyItem[] = [];
     const slice = new TimeSlice();
     for (let i = 0; i < pieces; i++) {
-      for (const item of itemsOf(native().takeItems(items, i), this.#dimension, includeVector)) all.push(item);
+      for (const item of itemsOf(native().takeItems(items, i), this.#layout, includeVector)) all.push(item);
       if (slice.over && i + 1 < pieces) await slice.pause();
     }
     return all;

@@ -4,6 +4,7 @@ import { integerIn } from './options.js';
 import { valueAt } from './paths.js';
 import type { Row } from './results.js';
 import { MAX_K, type SearchSpec } from './search-options.js';
+import type { Space } from './spaces.js';
 import type { Id, Metric, RefinedSearchOptions } from './types.js';
 
 export interface Refinement {
@@ -71,7 +72,7 @@ export async function refinedSearch(
   search: (spec: SearchSpec) => Promise<Row[]>,
   spec: SearchSpec,
   refinement: Refinement,
-  metric: Metric,
+  space: Space,
 ): Promise<Row[]> {
   const { groupBy, lambda, rerank, offset, candidates, exclude } = refinement;
   const inner: SearchSpec = {
@@ -81,7 +82,7 @@ export async function refinedSearch(
   };
   let rows = await enoughRows(search, inner, refinement, candidates + exclude.size);
   rows = rows.slice(0, candidates);
-  if (lambda !== undefined) rows = diverse(rows, rerank ? candidates : offset + spec.k, lambda, metric);
+  if (lambda !== undefined) rows = diverse(rows, rerank ? candidates : offset + spec.k, lambda, space);
   return rerank === undefined ? strip(rows.slice(offset, offset + spec.k), spec) : rerankedPage(rows, spec, refinement);
 }
 
@@ -125,9 +126,10 @@ function grouped(rows: Row[], path: string, size: number): Row[] {
  * Maximal marginal relevance (Carbonell, Goldstein 1998): repeatedly takes the hit with the best
  * lambda * similarity to the query - (1 - lambda) * largest similarity to what was taken.
  */
-function diverse(rows: Row[], count: number, lambda: number, metric: Metric): Row[] {
+function diverse(rows: Row[], count: number, lambda: number, { name, metric }: Space): Row[] {
   const relevance = rows.map((row) => (metric === 'l2' ? -row.score : row.score));
-  const similarity = similarityOf(rows, metric);
+  const vectors = rows.map(({ vector }) => (vector instanceof Float32Array ? vector : vector?.[name]) as Float32Array);
+  const similarity = similarityOf(vectors, metric);
   const redundancy = new Array<number>(rows.length).fill(Number.NEGATIVE_INFINITY);
   const left = new Set(rows.keys());
   const taken: Row[] = [];
@@ -150,8 +152,7 @@ function diverse(rows: Row[], count: number, lambda: number, metric: Metric): Ro
 }
 
 /** Similarity of two hits in the unit of relevance: larger is more alike. */
-function similarityOf(rows: Row[], metric: Metric): (a: number, b: number) => number {
-  const vectors = rows.map((row) => row.vector as Float32Array);
+function similarityOf(vectors: readonly Float32Array[], metric: Metric): (a: number, b: number) => number {
   const dot = (a: Float32Array, b: Float32Array) => {
     let sum = 0;
     for (let d = 0; d < a.length; d++) sum += (a[d] as number) * (b[d] as number);

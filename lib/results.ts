@@ -1,14 +1,18 @@
 import { fromNative, SageDBError } from './errors.js';
 import type { NativeItemPiece, NativeSearchResult } from './native.js';
 import type { SearchSpec } from './search-options.js';
+import { type Layout, type SpaceList, spaceAt } from './spaces.js';
 import type { Highlight, Id, RawBatchSearchResult, RawSearchResult } from './types.js';
+
+/** A vector as it is read back: with named spaces those of the item. */
+export type AnyVector = Float32Array | Record<string, Float32Array>;
 
 /** One hit before its type is narrowed by the options. */
 export interface Row {
   id: Id;
   score: number;
   metadata?: object;
-  vector?: Float32Array;
+  vector?: AnyVector;
   highlights?: Highlight[];
 }
 
@@ -28,25 +32,29 @@ export class SearchReader {
   readonly #scores: Float32Array;
   readonly #counts: Uint32Array;
   readonly #vectors: Float32Array;
+  /** With named spaces: those of each hit. */
+  readonly #given: Uint32Array;
   readonly #texts: (string | undefined)[] | undefined;
   readonly #strings: string[] | undefined;
   readonly #errors: Map<number, SageDBError> | undefined;
-  readonly #dimension: number;
+  readonly #layout: Layout;
   #query = 0;
   #hit = 0;
   #string = 0;
   #vector = 0;
 
-  constructor(result: NativeSearchResult, queries: number, dimension: number) {
+  constructor(result: NativeSearchResult, queries: number, layout: Layout) {
     const [buffer, hits, version, texts, strings, errors] = result;
     this.#ids = new Float64Array(buffer, 0, hits);
     this.#scores = new Float32Array(buffer, hits * 8, hits);
     this.#counts = new Uint32Array(buffer, hits * 12, queries);
-    this.#vectors = new Float32Array(buffer, hits * 12 + queries * 4);
+    const named = layout.spaces === undefined ? 0 : hits;
+    this.#given = new Uint32Array(buffer, hits * 12 + queries * 4, named);
+    this.#vectors = new Float32Array(buffer, hits * 12 + (queries + named) * 4);
     this.#texts = texts;
     this.#strings = strings;
     this.indexVersion = version;
-    this.#dimension = dimension;
+    this.#layout = layout;
     if (errors) {
       this.#errors = new Map();
       for (let i = 0; i < errors.length; i += 2) {
@@ -67,11 +75,36 @@ export class SearchReader {
     return Number.isNaN(id) ? (this.#strings?.[this.#string++] as string) : id;
   }
 
-  #nextVectors(count: number): Float32Array {
-    const end = this.#vector + count * this.#dimension;
-    const copy = this.#vectors.slice(this.#vector, end);
-    this.#vector = end;
-    return copy;
+  /** All vectors of the hit at a position. */
+  #nextVector(at: number): AnyVector {
+    const { spaces, dimension } = this.#layout;
+    const begin = this.#vector;
+    if (spaces === undefined) {
+      this.#vector += dimension;
+      return this.#vectors.slice(begin, this.#vector);
+    }
+    const given = this.#given[at] as number;
+    this.#vector += spaces.components(given);
+    return spaces.unpack(given, this.#vectors, begin);
+  }
+
+  /** Those of `count` hits in one space, side by side. */
+  #nextVectors(from: number, count: number, space: number): Float32Array {
+    const { spaces } = this.#layout;
+    const { dimension } = spaceAt(this.#layout, space);
+    if (spaces === undefined) {
+      const begin = this.#vector;
+      this.#vector += count * dimension;
+      return this.#vectors.slice(begin, this.#vector);
+    }
+    const vectors = new Float32Array(count * dimension);
+    for (let i = 0; i < count; i++) {
+      const given = this.#given[from + i] as number;
+      const begin = this.#vector + spaces.offset(given, space);
+      vectors.set(this.#vectors.subarray(begin, begin + dimension), i * dimension);
+      this.#vector += spaces.components(given);
+    }
+    return vectors;
   }
 
   /** Hits of the next query as objects. */
@@ -89,7 +122,7 @@ export class SearchReader {
         : { id: this.#nextId(at), score };
     }
     if (spec.vector) {
-      for (const row of rows) row.vector = this.#nextVectors(1);
+      for (const [i, row] of rows.entries()) row.vector = this.#nextVector(this.#hit + i);
     }
     this.#hit += count;
     return rows;
@@ -106,7 +139,7 @@ export class SearchReader {
       ids: this.#ids.slice(from, this.#hit),
       stringIds: this.#stringIds(from, count),
       scores: this.#scores.slice(from, this.#hit),
-      vectors: spec.vector ? this.#nextVectors(count) : undefined,
+      vectors: spec.vector ? this.#nextVectors(from, count, spec.space) : undefined,
       metadataJson: spec.metadata ? (this.#texts?.[query] ?? '[]') : undefined,
       indexVersion: this.indexVersion,
     };
@@ -130,8 +163,9 @@ export const asRaw = (reader: SearchReader, spec: SearchSpec) => reader.raw(spec
 export function joinRaw(
   results: readonly RawSearchResult[],
   spec: SearchSpec,
-  dimension: number,
+  layout: Layout,
 ): RawBatchSearchResult {
+  const { dimension } = spaceAt(layout, spec.space);
   const offsets = new Uint32Array(results.length + 1);
   for (const [i, result] of results.entries()) offsets[i + 1] = (offsets[i] as number) + result.count;
   const total = offsets[results.length] as number;
@@ -156,14 +190,26 @@ export function joinRaw(
 /** Items of one piece of a read. */
 export function itemsOf(
   piece: NativeItemPiece,
-  dimension: number,
+  { spaces, dimension }: Layout,
   includeVector: boolean,
-): { id: Id; metadata: object; vector?: Float32Array }[] {
+): { id: Id; metadata: object; vector?: AnyVector }[] {
   const metadata = parseList(piece.metadata);
+  const vectors = includeVector && spaces ? namedVectors(piece, spaces) : undefined;
   let string = 0;
   return Array.from(piece.ids, (number, i) => {
     const id = Number.isNaN(number) ? (piece.strings?.[string++] as string) : number;
     const item = { id, metadata: metadata[i] as object };
-    return includeVector ? { ...item, vector: piece.vectors.slice(i * dimension, (i + 1) * dimension) } : item;
+    if (!includeVector) return item;
+    const vector = vectors ? vectors[i]! : piece.vectors.slice(i * dimension, (i + 1) * dimension);
+    return { ...item, vector };
+  });
+}
+
+function namedVectors(piece: NativeItemPiece, spaces: SpaceList): Record<string, Float32Array>[] {
+  let at = 0;
+  return Array.from(piece.spaces as Uint32Array, (given) => {
+    const vectors = spaces.unpack(given, piece.vectors, at);
+    at += spaces.components(given);
+    return vectors;
   });
 }

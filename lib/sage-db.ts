@@ -16,6 +16,7 @@ import { asRaw, asRows, joinRaw } from './results.js';
 import { Searches } from './search.js';
 import { type SearchSpec, searchSpec } from './search-options.js';
 import type { ConnectOptions, RemoteDatabase } from './server/remote-database.js';
+import { layoutOf, type Layout, spaceAt } from './spaces.js';
 import { toStats } from './stats.js';
 import type {
   AddBatchOptions,
@@ -30,6 +31,8 @@ import type {
   ImportOptions,
   Item,
   ItemPatch,
+  ItemVector,
+  ItemVectors,
   IterateOptions,
   JsonValue,
   LongOptions,
@@ -38,6 +41,7 @@ import type {
   NewItem,
   OpenOptions,
   OpenPathOptions,
+  OpenSpacesOptions,
   RawBatchSearchResult,
   RawSearchOptions,
   RawSearchResult,
@@ -46,6 +50,7 @@ import type {
   SearchOptions,
   SearchQuery,
   SearchResult,
+  SpaceInfo,
   Stats,
   SyncSearchOptions,
   VectorDatabase,
@@ -75,10 +80,9 @@ const opened = Symbol('opened');
  * the calls; a write that was acknowledged is seen by every later read and search, in every thread. Searches never wait for writes or index
  * builds. Input is copied before a call returns, except as noted at `addBatch` and `batchSearch`.
  */
-export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
+export class SageDB<M extends object = Metadata, S extends string = never> implements VectorDatabase<M, S> {
   readonly #native: NativeDatabase;
-  readonly #dimension: number;
-  readonly #metric: Metric;
+  readonly #layout: Layout;
   readonly #writes: WriteQueue;
   readonly #writing: WriteContext;
   readonly #reads: Reads;
@@ -91,31 +95,31 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   constructor(token: typeof opened, database: NativeDatabase) {
     if (token !== opened) throw new SageDBError('INVALID_ARGUMENT', 'SageDB: use SageDB.open() or SageDB.attach()');
     this.#native = database;
-    this.#dimension = database.dimension();
-    this.#metric = database.metric() as Metric;
+    const layout = layoutOf(database);
+    const requireOpen = () => this.#gate.requireOpen();
+    this.#layout = layout;
     this.#writes = new WriteQueue(database);
-    this.#writing = {
-      queue: this.#writes,
-      dimension: this.#dimension,
-      cosine: this.#metric === 'cosine',
-      requireOpen: () => this.#gate.requireOpen(),
-    };
-    this.#reads = new Reads(database, this.#dimension);
-    this.#searches = new Searches(database, this.#dimension, this.#metric === 'cosine');
-    this.#maintenance = new Maintenance(database, () => this.#gate.requireOpen());
-    this.#items = {
-      metric: this.#metric,
-      dimension: this.#dimension,
-      requireOpen: () => this.#gate.requireOpen(),
-      searches: this.#searches,
-      reads: this.#reads,
-      copy: (vector) => this.#query(vector as VectorInput).slice(),
-    };
+    this.#writing = { queue: this.#writes, layout, requireOpen };
+    this.#reads = new Reads(database, layout);
+    this.#searches = new Searches(database, layout);
+    this.#maintenance = new Maintenance(database, requireOpen);
+    const copy = (vector: unknown, space: number) => this.#query(vector as VectorInput, space).slice();
+    this.#items = { layout, requireOpen, searches: this.#searches, reads: this.#reads, copy };
   }
 
-  /** Opens a database in memory. Rejects with `INVALID_ARGUMENT`, or `UNAVAILABLE` when there is no addon for this platform. */
-  static async open<M extends object = Metadata>(options: OpenOptions | OpenPathOptions): Promise<SageDB<M>> {
-    return new SageDB<M>(opened, await openNative(openOptions(options)));
+  /**
+   * Opens a database in memory or of a path. Rejects with `INVALID_ARGUMENT`, or `UNAVAILABLE` when there is no addon for this platform.
+   * With `spaces` items have several named vectors; their names are known to the compiler where they are inferred or given:
+   * `open({ spaces: { title: { dimension: 384 } } })`, `open<Meta, 'title' | 'image'>({ path })`.
+   */
+  static open<M extends object = Metadata, S extends string = string>(
+    options: OpenSpacesOptions<S>,
+  ): Promise<SageDB<M, S>>;
+  static open<M extends object = Metadata, S extends string = never>(
+    options: OpenOptions | OpenPathOptions,
+  ): Promise<SageDB<M, S>>;
+  static async open<M extends object, S extends string>(options: object): Promise<SageDB<M, S>> {
+    return new SageDB<M, S>(opened, await openNative(openOptions(options)));
   }
 
   /**
@@ -125,9 +129,9 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
    * Closing an attached database lets go of this thread's share only. Closing the one that `open` gave closes it for every thread.
    * When its thread ends without closing, the attached ones carry on.
    */
-  static attach<M extends object = Metadata>(handle: string): SageDB<M> {
+  static attach<M extends object = Metadata, S extends string = never>(handle: string): SageDB<M, S> {
     if (typeof handle !== 'string') throw invalidArgument('handle', 'a string', handle);
-    return new SageDB<M>(opened, attachNative(handle));
+    return new SageDB<M, S>(opened, attachNative(handle));
   }
 
   /**
@@ -144,11 +148,16 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   }
 
   get dimension(): number {
-    return this.#dimension;
+    return this.#layout.dimension;
   }
 
   get metric(): Metric {
-    return this.#metric;
+    return this.#layout.metric;
+  }
+
+  /** The named spaces; empty without. */
+  get spaces(): Readonly<Record<S, SpaceInfo>> {
+    return (this.#layout.spaces?.info() ?? {}) as Record<S, SpaceInfo>;
   }
 
   /** What `SageDB.attach` takes in another thread of this process. */
@@ -165,20 +174,20 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   }
 
   stats(): Stats {
-    return this.#gate.ask(() => toStats(this.#native.stats(), this.#metric));
+    return this.#gate.ask(() => toStats(this.#native.stats(), this.#layout));
   }
 
-  add(vector: VectorInput, metadata?: M, options?: AddOptions<undefined>): Promise<number>;
-  add<I extends Id>(vector: VectorInput, metadata: M | undefined, options: AddOptions<I> & { id: I }): Promise<I>;
-  add(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id>;
-  add(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id> {
+  add(vector: ItemVector<S>, metadata?: M, options?: AddOptions<undefined>): Promise<number>;
+  add<I extends Id>(vector: ItemVector<S>, metadata: M | undefined, options: AddOptions<I> & { id: I }): Promise<I>;
+  add(vector: ItemVector<S>, metadata?: M, options?: AddOptions): Promise<Id>;
+  add(vector: ItemVector<S>, metadata?: M, options?: AddOptions): Promise<Id> {
     return this.#gate.attempt(() => put(this.#writing, WRITE.add, vector, metadata, options), operations.add);
   }
 
-  upsert(vector: VectorInput, metadata?: M, options?: AddOptions<undefined>): Promise<number>;
-  upsert<I extends Id>(vector: VectorInput, metadata: M | undefined, options: AddOptions<I> & { id: I }): Promise<I>;
-  upsert(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id>;
-  upsert(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id> {
+  upsert(vector: ItemVector<S>, metadata?: M, options?: AddOptions<undefined>): Promise<number>;
+  upsert<I extends Id>(vector: ItemVector<S>, metadata: M | undefined, options: AddOptions<I> & { id: I }): Promise<I>;
+  upsert(vector: ItemVector<S>, metadata?: M, options?: AddOptions): Promise<Id>;
+  upsert(vector: ItemVector<S>, metadata?: M, options?: AddOptions): Promise<Id> {
     return this.#gate.attempt(() => put(this.#writing, WRITE.upsert, vector, metadata, options), operations.upsert);
   }
 
@@ -191,7 +200,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
    * `signal` takes the batch back whole as long as its commit has not begun; an abort that comes later is ignored, and the promise
    * resolves. `onProgress` counts rows taken over; after its last call only the commit remains.
    */
-  addBatch(vectors: VectorsInput, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]> {
+  addBatch(vectors: ItemVectors<S>, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]> {
     return this.#gate.attempt(
       () => putBatch(this.#writing, WRITE.add, vectors, metadata, options),
       operations.addBatch,
@@ -199,14 +208,14 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   }
 
   /** As `addBatch`; an existing id has its whole item replaced. */
-  upsertBatch(vectors: VectorsInput, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]> {
+  upsertBatch(vectors: ItemVectors<S>, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]> {
     return this.#gate.attempt(
       () => putBatch(this.#writing, WRITE.upsert, vectors, metadata, options),
       operations.upsertBatch,
     );
   }
 
-  update(id: Id, patch: ItemPatch<M>): Promise<boolean> {
+  update(id: Id, patch: ItemPatch<M, S>): Promise<boolean> {
     return this.#gate.attempt(() => update(this.#writing, id, patch), operations.update);
   }
 
@@ -224,17 +233,17 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
    * Takes every matching item out and puts `rows` in, as one step: a document is ingested anew and no reader ever sees it gone, half
    * there or twice. An id may come back; one of an item that the filter does not match is `DUPLICATE_ID`. Options as for `addBatch`.
    */
-  replaceWhere(filter: Filter<M>, rows: readonly NewItem<M>[], options?: LongOptions): Promise<Replaced> {
+  replaceWhere(filter: Filter<M>, rows: readonly NewItem<M, S>[], options?: LongOptions): Promise<Replaced> {
     return this.#gate.attempt(
       () => replaceWhere(this.#writing, this.#filter(filter), rows, options),
       operations.replaceWhere,
     );
   }
 
-  get<IV extends boolean = false>(id: Id, options?: GetOptions<IV>): Promise<Item<M, IV> | undefined> {
+  get<IV extends boolean = false>(id: Id, options?: GetOptions<IV>): Promise<Item<M, IV, S> | undefined> {
     return this.#gate.attempt(async () => {
       const [item] = await this.#getAll([checkId(id)], options);
-      return item as Item<M, IV> | undefined;
+      return item as Item<M, IV, S> | undefined;
     });
   }
 
@@ -242,8 +251,8 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   getMany<IV extends boolean = false>(
     ids: readonly Id[],
     options?: GetOptions<IV>,
-  ): Promise<(Item<M, IV> | undefined)[]> {
-    return this.#gate.attempt(() => this.#getAll(checkIds(ids), options) as Promise<(Item<M, IV> | undefined)[]>);
+  ): Promise<(Item<M, IV, S> | undefined)[]> {
+    return this.#gate.attempt(() => this.#getAll(checkIds(ids), options) as Promise<(Item<M, IV, S> | undefined)[]>);
   }
 
   has(id: Id): Promise<boolean> {
@@ -264,12 +273,12 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   }
 
   /** Items that match, in the order of their latest change unless `orderBy` says otherwise. */
-  find<IV extends boolean = false>(filter: Filter<M>, options?: FindOptions<IV>): Promise<Item<M, IV>[]> {
+  find<IV extends boolean = false>(filter: Filter<M>, options?: FindOptions<IV>): Promise<Item<M, IV, S>[]> {
     return this.#gate.attempt(() => {
       const spec = findSpec(options);
       const text = this.#filter(filter);
       this.#gate.requireOpen();
-      return this.#reads.find(text, spec) as Promise<Item<M, IV>[]>;
+      return this.#reads.find(text, spec) as Promise<Item<M, IV, S>[]>;
     });
   }
 
@@ -278,7 +287,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     path: string,
     value: JsonValue,
     options?: FindOptions<IV>,
-  ): Promise<Item<M, IV>[]> {
+  ): Promise<Item<M, IV, S>[]> {
     if (typeof path !== 'string') return Promise.reject(invalidArgument('path', 'a string', path));
     return this.find({ [path]: { $eq: value } } as Filter<M>, options);
   }
@@ -294,12 +303,12 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   async *iterate<IV extends boolean = false>(
     filter?: Filter<M>,
     options?: IterateOptions<IV>,
-  ): AsyncGenerator<Item<M, IV>, void, undefined> {
+  ): AsyncGenerator<Item<M, IV, S>, void, undefined> {
     this.#gate.requireOpen();
     const spec = iterateSpec(options);
     const text = filter === undefined ? undefined : this.#filter(filter);
     yield* this.#reads.iterate(text, spec, () => this.#gate.requireOpen()) as AsyncGenerator<
-      Item<M, IV>,
+      Item<M, IV, S>,
       void,
       undefined
     >;
@@ -313,19 +322,19 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
    * (`{ text, vector }`). `explain: true` tells how it was answered.
    */
   search<IM extends boolean = true, IV extends boolean = false>(
-    query: SearchQuery<M, IM, IV>,
-    options: RefinedSearchOptions<M, IM, IV> & { explain: true },
-  ): Promise<ExplainedSearch<M, IM, IV>>;
+    query: SearchQuery<M, IM, IV, S>,
+    options: RefinedSearchOptions<M, IM, IV, S> & { explain: true },
+  ): Promise<ExplainedSearch<M, IM, IV, S>>;
   search<IM extends boolean = true, IV extends boolean = false>(
-    query: SearchQuery<M, IM, IV>,
-    options?: RefinedSearchOptions<M, IM, IV>,
-  ): Promise<SearchResult<M, IM, IV>[]>;
+    query: SearchQuery<M, IM, IV, S>,
+    options?: RefinedSearchOptions<M, IM, IV, S>,
+  ): Promise<SearchResult<M, IM, IV, S>[]>;
   search(query: unknown, options?: unknown): Promise<never> {
     return this.#gate.attempt(() => searchItems(query, options, this.#items) as Promise<never>, operations.search);
   }
 
   /** The same hits as typed arrays: for callers that need no objects. */
-  searchRaw(query: VectorInput, options?: RawSearchOptions<M>): Promise<RawSearchResult> {
+  searchRaw(query: VectorInput, options?: RawSearchOptions<M, S>): Promise<RawSearchResult> {
     return this.#gate.attempt(
       () => this.#searches.one(query, this.#spec(options, true, false), asRaw),
       operations.search,
@@ -335,13 +344,13 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
   /** Blocks the calling thread: for scripts and worker threads that prefer microseconds to a promise. */
   searchSync<IM extends boolean = true, IV extends boolean = false>(
     query: VectorInput,
-    options?: SyncSearchOptions<M, IM, IV>,
-  ): SearchResult<M, IM, IV>[] {
+    options?: SyncSearchOptions<M, IM, IV, S>,
+  ): SearchResult<M, IM, IV, S>[] {
     return this.#gate.ask(() => {
       const spec = this.#spec(options, false, true);
-      const floats = this.#query(query);
+      const floats = this.#query(query, spec.space);
       this.#gate.requireOpen();
-      return this.#searches.oneSync(floats, spec, asRows) as SearchResult<M, IM, IV>[];
+      return this.#searches.oneSync(floats, spec, asRows) as SearchResult<M, IM, IV, S>[];
     });
   }
 
@@ -351,34 +360,34 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
    */
   batchSearch<IM extends boolean = true, IV extends boolean = false>(
     queries: VectorsInput,
-    options?: SearchOptions<M, IM, IV>,
-  ): Promise<SearchResult<M, IM, IV>[][]> {
+    options?: SearchOptions<M, IM, IV, S>,
+  ): Promise<SearchResult<M, IM, IV, S>[][]> {
     return this.#gate.attempt(() => {
       const spec = this.#spec(options, false, false);
-      return this.#searches.many(this.#source(queries), spec, asRows) as Promise<SearchResult<M, IM, IV>[][]>;
+      return this.#searches.many(this.#source(queries, spec.space), spec, asRows) as Promise<SearchResult<M, IM, IV, S>[][]>;
     }, operations.batchSearch);
   }
 
-  batchSearchRaw(queries: VectorsInput, options?: RawSearchOptions<M>): Promise<RawBatchSearchResult> {
+  batchSearchRaw(queries: VectorsInput, options?: RawSearchOptions<M, S>): Promise<RawBatchSearchResult> {
     return this.#gate.attempt(async () => {
       const spec = this.#spec(options, true, false);
-      return joinRaw(await this.#searches.many(this.#source(queries), spec, asRaw), spec, this.#dimension);
+      return joinRaw(await this.#searches.many(this.#source(queries, spec.space), spec, asRaw), spec, this.#layout);
     }, operations.batchSearch);
   }
 
   /** Blocks the calling thread; uses all cores. */
   batchSearchSync<IM extends boolean = true, IV extends boolean = false>(
     queries: VectorsInput,
-    options?: SyncSearchOptions<M, IM, IV>,
-  ): SearchResult<M, IM, IV>[][] {
+    options?: SyncSearchOptions<M, IM, IV, S>,
+  ): SearchResult<M, IM, IV, S>[][] {
     return this.#gate.ask(() => {
       const spec = this.#spec(options, false, true);
-      return this.#searches.manySync(this.#source(queries), spec, asRows) as SearchResult<M, IM, IV>[][];
+      return this.#searches.manySync(this.#source(queries, spec.space), spec, asRows) as SearchResult<M, IM, IV, S>[][];
     });
   }
 
   /** Groups of items within `radius` of each other, directly or through others of the group, among all items or those of a filter. */
-  findDuplicates(options: DuplicateOptions<M>): Promise<Id[][]> {
+  findDuplicates(options: DuplicateOptions<M, S>): Promise<Id[][]> {
     return this.#gate.attempt(() => findDuplicates(this as never, options));
   }
 
@@ -431,7 +440,7 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
    * Read piece by piece and added in atomic batches: after an error, whose message names the line, the batches before it stay.
    */
   import(
-    source: string | Iterable<ImportItem<M>> | AsyncIterable<ImportItem<M>>,
+    source: string | Iterable<ImportItem<M, S>> | AsyncIterable<ImportItem<M, S>>,
     options?: ImportOptions,
   ): Promise<number> {
     return this.#gate.attempt(() => importItems(this as never, source, options));
@@ -465,18 +474,20 @@ export class SageDB<M extends object = Metadata> implements VectorDatabase<M> {
     await this.#maintenance.close();
   }
 
-  #query(vector: VectorInput): Float32Array {
-    return goodFloats(vector, this.#dimension, this.#metric === 'cosine', 'query');
+  #query(vector: VectorInput, space: number): Float32Array {
+    const { dimension, metric } = spaceAt(this.#layout, space);
+    return goodFloats(vector, dimension, metric === 'cosine', 'query');
   }
 
-  #source(queries: VectorsInput): VectorSource {
-    const source = new VectorSource(queries, this.#dimension, this.#metric === 'cosine', 'queries');
+  #source(queries: VectorsInput, space: number): VectorSource {
+    const { dimension, metric } = spaceAt(this.#layout, space);
+    const source = new VectorSource(queries, dimension, metric === 'cosine', 'queries');
     this.#gate.requireOpen();
     return source;
   }
 
   #spec(options: object | undefined, raw: boolean, sync: boolean): SearchSpec {
-    const spec = searchSpec(options, this.#metric, raw, sync);
+    const spec = searchSpec(options, this.#layout, raw, sync);
     this.#gate.requireOpen();
     return spec;
   }

@@ -1,12 +1,13 @@
 import { invalidArgument, SageDBError } from './errors.js';
 import { compileFilter } from './filter.js';
 import { booleanOf, integerIn, readOptions, signalOf } from './options.js';
+import { type Layout, spaceAt } from './spaces.js';
 import type { Metric, SearchOptions } from './types.js';
 
 export const MAX_K = 1_000_000;
 
 /** Values per query in the parameter array that goes to the addon; see SearchBatch in cpp/binding/search_batch.h. */
-export const PARAMS = 5;
+export const PARAMS = 6;
 const EXACT = 1;
 const METADATA = 2;
 const VECTOR = 4;
@@ -21,6 +22,8 @@ export interface SearchSpec {
   exact: boolean;
   metadata: boolean;
   vector: boolean;
+  /** Number of the space that is searched; 0 where it does not matter. */
+  space: number;
   /** JSON text. */
   filter: string | undefined;
   signal: AbortSignal | undefined;
@@ -28,6 +31,7 @@ export interface SearchSpec {
 
 export const NAMES = [
   'k',
+  'space',
   'filter',
   'ef',
   'recall',
@@ -47,19 +51,32 @@ const PLAIN: SearchSpec = {
   exact: false,
   metadata: true,
   vector: false,
+  space: 0,
   filter: undefined,
   signal: undefined,
 };
 const PLAIN_RAW: SearchSpec = { ...PLAIN, metadata: false };
 
 /** `raw`: metadata only when asked for. `sync`: no signal, because nothing could fire it. */
-export function searchSpec(value: unknown, metric: Metric, raw: boolean, sync: boolean): SearchSpec {
-  if (value === undefined) return raw ? PLAIN_RAW : PLAIN;
-  return specOf(readOptions<SearchOptions>(value, 'options', sync ? SYNC_NAMES : NAMES), metric, raw);
+export function searchSpec(value: unknown, layout: Layout, raw: boolean, sync: boolean): SearchSpec {
+  if (value === undefined && layout.spaces === undefined) return raw ? PLAIN_RAW : PLAIN;
+  return specOf(readOptions<SearchOptions>(value, 'options', sync ? SYNC_NAMES : NAMES), layout, raw, true);
 }
 
-/** Of options that readOptions() copied. */
-export function specOf(o: Partial<SearchOptions>, metric: Metric, raw: boolean): SearchSpec {
+/** Throws `INVALID_ARGUMENT` where a space is needed, or one is named that is not there. */
+function spaceOf(value: unknown, { spaces }: Layout, needed: boolean): number {
+  if (value === undefined) {
+    if (!needed || spaces === undefined || spaces.all.length === 1) return 0;
+  } else if (spaces === undefined) {
+    throw new SageDBError('INVALID_ARGUMENT', 'options.space: the database was opened without spaces');
+  }
+  return spaces.named(value, 'options.space').number;
+}
+
+/** Of options that readOptions() copied. `one`: the search is in one space. */
+export function specOf(o: Partial<SearchOptions>, layout: Layout, raw: boolean, one: boolean): SearchSpec {
+  const space = spaceOf(o.space, layout, one);
+  const { metric } = spaceAt(layout, space);
   if (o.ef !== undefined && o.recall !== undefined) {
     throw new SageDBError('INVALID_ARGUMENT', 'options.recall: expected ef or recall, got both');
   }
@@ -71,6 +88,7 @@ export function specOf(o: Partial<SearchOptions>, metric: Metric, raw: boolean):
     exact: o.exact === undefined ? false : booleanOf(o.exact, 'options.exact'),
     metadata: o.includeMetadata === undefined ? !raw : booleanOf(o.includeMetadata, 'options.includeMetadata'),
     vector: o.includeVector === undefined ? false : booleanOf(o.includeVector, 'options.includeVector'),
+    space,
     filter: o.filter === undefined ? undefined : compileFilter(o.filter),
     signal: signalOf(o.signal, 'options.signal'),
   };
@@ -98,4 +116,5 @@ export function writeParams(spec: SearchSpec, params: Float64Array, query: numbe
   params[at + 2] = spec.recall;
   params[at + 3] = spec.radius;
   params[at + 4] = (spec.exact ? EXACT : 0) | (spec.metadata ? METADATA : 0) | (spec.vector ? VECTOR : 0);
+  params[at + 5] = spec.space;
 }

@@ -5,6 +5,7 @@ import { bulkLane, type Lane, type LaneUser, searchLane } from './lanes.js';
 import { type NativeDatabase, type NativeSearchResult, type NativeTask, native } from './native.js';
 import { SearchReader } from './results.js';
 import { isCostly, PARAMS, type SearchSpec, writeParams } from './search-options.js';
+import { type Layout, spaceAt } from './spaces.js';
 import { atEndOfTurn, TimeSlice } from './turn.js';
 import { COPIED_AT_ONCE_BYTES, rowProblem, steadyVector, type VectorSource } from './vectors.js';
 
@@ -34,10 +35,11 @@ interface Waiting {
 
 /**
  * Searches on their way to the engine. All that are made in one turn of the event loop, and while earlier ones are under way, go as
- * one batch: one worker, one snapshot, all cores.
+ * one batch: one worker, one snapshot, all cores. Of one space.
  */
 class Coalescer implements LaneUser {
   readonly #database: NativeDatabase;
+  readonly #layout: Layout;
   readonly #dimension: number;
   readonly #refuseZero: boolean;
   readonly #lane: Lane;
@@ -49,10 +51,12 @@ class Coalescer implements LaneUser {
   #inFlight = 0;
   #idle: (() => void)[] = [];
 
-  constructor(database: NativeDatabase, dimension: number, refuseZero: boolean, lane: Lane) {
+  constructor(database: NativeDatabase, layout: Layout, space: number, lane: Lane) {
+    const { dimension, metric } = spaceAt(layout, space);
     this.#database = database;
+    this.#layout = layout;
     this.#dimension = dimension;
-    this.#refuseZero = refuseZero;
+    this.#refuseZero = metric === 'cosine';
     this.#lane = lane;
     this.#staging = new Float32Array(dimension * 4);
   }
@@ -203,7 +207,7 @@ class Coalescer implements LaneUser {
       for (const entry of entries) if (!entry.settled) entry.reject(fromNative(error as Error));
       return;
     }
-    const reader = new SearchReader(result, entries.length, this.#dimension);
+    const reader = new SearchReader(result, entries.length, this.#layout);
     let broken: SageDBError | undefined;
     for (const entry of entries) {
       const failure = broken ?? reader.takeError(entry.spec);
@@ -238,26 +242,29 @@ class Coalescer implements LaneUser {
 /** Every way to search one database. */
 export class Searches {
   readonly #database: NativeDatabase;
-  readonly #dimension: number;
-  readonly #cheap: Coalescer;
-  readonly #costly: Coalescer;
+  readonly #layout: Layout;
+  /** By space. */
+  readonly #cheap: readonly Coalescer[];
+  readonly #costly: readonly Coalescer[];
   readonly #detailed: DetailedSearches;
   readonly #batches = new Set<Promise<unknown>>();
   /** What queries by text search. */
   readonly textFields: readonly string[];
 
-  constructor(database: NativeDatabase, dimension: number, refuseZero: boolean) {
+  constructor(database: NativeDatabase, layout: Layout) {
     this.#database = database;
-    this.#dimension = dimension;
-    this.#cheap = new Coalescer(database, dimension, refuseZero, searchLane);
-    this.#costly = new Coalescer(database, dimension, refuseZero, bulkLane);
+    this.#layout = layout;
+    const spaces = Array.from({ length: layout.spaces?.all.length ?? 1 }, (_, space) => space);
+    this.#cheap = spaces.map((space) => new Coalescer(database, layout, space, searchLane));
+    this.#costly = spaces.map((space) => new Coalescer(database, layout, space, bulkLane));
     this.textFields = database.textFields();
-    this.#detailed = new DetailedSearches(database, dimension, this.textFields);
+    this.#detailed = new DetailedSearches(database, layout, this.textFields);
   }
 
   one<T>(vector: unknown, spec: SearchSpec, shape: Shape<T>): Promise<T> {
     if (spec.signal?.aborted) throw abortedError(spec.signal);
-    return (isCostly(spec) ? this.#costly : this.#cheap).submit(vector, spec, shape);
+    const lanes = isCostly(spec) ? this.#costly : this.#cheap;
+    return (lanes[spec.space] as Coalescer).submit(vector, spec, shape);
   }
 
   /** `vector` is a checked copy, or undefined for a search by text alone. */
@@ -278,7 +285,7 @@ export class Searches {
   oneSync<T>(query: Float32Array, spec: SearchSpec, shape: Shape<T>): T {
     const { params, filters } = request(1, spec);
     const answer = this.#database.searchSync(query, 1, params, filters, undefined);
-    const reader = new SearchReader(answer, 1, this.#dimension);
+    const reader = new SearchReader(answer, 1, this.#layout);
     const failure = reader.takeError(spec);
     if (failure) throw failure;
     return shape(reader, spec);
@@ -290,7 +297,7 @@ export class Searches {
       const count = Math.min(MAX_PIECE, source.rows - from);
       const { params, filters } = request(count, spec);
       const answer = this.#database.searchSync(source.read(from, from + count), count, params, filters, undefined);
-      const reader = new SearchReader(answer, count, this.#dimension);
+      const reader = new SearchReader(answer, count, this.#layout);
       for (let i = 0; i < count; i++) {
         const failure = reader.takeError(spec);
         if (failure) throw failure;
@@ -326,10 +333,11 @@ export class Searches {
     task: NativeTask | undefined,
   ): Promise<T[]> {
     const results: T[] = [];
-    const rows = Math.max(1, Math.min(MAX_PIECE, Math.floor(MAX_PIECE_BYTES / (this.#dimension * 4))));
+    const { dimension } = spaceAt(this.#layout, spec.space);
+    const rows = Math.max(1, Math.min(MAX_PIECE, Math.floor(MAX_PIECE_BYTES / (dimension * 4))));
     const copied = source.bytes <= COPIED_AT_ONCE_BYTES ? source.read(0, source.rows).slice() : undefined;
     const read = (from: number, to: number) =>
-      copied ? copied.subarray(from * this.#dimension, to * this.#dimension) : source.read(from, to);
+      copied ? copied.subarray(from * dimension, to * dimension) : source.read(from, to);
     const piece = (from: number) => this.#piece(read, from, Math.min(from + rows, source.rows), spec, task);
     let next = source.rows > 0 ? piece(0) : undefined;
     for (let from = 0; next; from += rows) {
@@ -373,7 +381,7 @@ export class Searches {
     shape: Shape<T>,
     results: T[],
   ): Promise<void> {
-    const reader = new SearchReader(answer, count, this.#dimension);
+    const reader = new SearchReader(answer, count, this.#layout);
     const slice = new TimeSlice();
     for (let i = 0; i < count; i++) {
       const failure = reader.takeError(spec);
@@ -385,7 +393,7 @@ export class Searches {
 
   /** Resolves when every search made so far is settled. */
   async drained(): Promise<void> {
-    const lanes = [this.#cheap, this.#costly, this.#detailed].map((user) => user.drained());
+    const lanes = [...this.#cheap, ...this.#costly, this.#detailed].map((user) => user.drained());
     await Promise.all([...lanes, Promise.allSettled(this.#batches)]);
   }
 }

@@ -1,5 +1,6 @@
-import type { NativeStats } from './native.js';
-import type { Metric, RecallPoint, Stats } from './types.js';
+import type { NativeSpaceStats, NativeStats } from './native.js';
+import type { Layout, SpaceList } from './spaces.js';
+import type { RecallPoint, SpaceStats, Stats } from './types.js';
 
 /** From flat triples of ef, recall and lower bound. */
 function recallCurve(flat: Float64Array): RecallPoint[] {
@@ -10,7 +11,17 @@ function recallCurve(flat: Float64Array): RecallPoint[] {
   return points;
 }
 
-export function toStats(raw: NativeStats, metric: Metric): Stats {
+function spaceStats(raw: NativeSpaceStats[], spaces: SpaceList): { [name: string]: SpaceStats } {
+  const stats = raw.map((of, i): [string, SpaceStats] => {
+    const { name, dimension, metric } = spaces.all[i]!;
+    const memory = { vectors: of.vectorBytes, codes: of.codeBytes, index: of.indexBytes };
+    const recall = { rows: of.calibratedRows, queries: of.calibratedQueries, curve: recallCurve(of.recallCurve) };
+    return [name, { dimension, metric, rows: of.rows, memory, recall }];
+  });
+  return Object.fromEntries(stats);
+}
+
+export function toStats(raw: NativeStats, { metric, spaces }: Layout): Stats {
   const number = (name: string) => raw[name] as number;
   const memory = {
     vectors: number('vectorBytes'),
@@ -25,6 +36,7 @@ export function toStats(raw: NativeStats, metric: Metric): Stats {
     size: number('size'),
     dimension: number('dimension'),
     metric,
+    ...(spaces && { spaces: spaceStats(raw.spaces as NativeSpaceStats[], spaces) }),
     indexVersion: number('indexVersion'),
     sequence: number('sequence'),
     indexKind: raw.indexKind as string,

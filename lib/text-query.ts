@@ -1,9 +1,11 @@
-// Queries by text, alone or together with a vector.
+// Queries by text, alone or together with vectors, and queries in several spaces.
 import { invalidArgument, SageDBError, show } from './errors.js';
 import { booleanOf, oneOf, readOptions } from './options.js';
-import type { RefinedSearchOptions, TextQuery, VectorInput } from './types.js';
+import type { Layout, SpaceList } from './spaces.js';
+import type { RefinedSearchOptions, SpacesQuery, TextQuery, VectorInput } from './types.js';
 
-const NAMES = ['text', 'vector', 'fusion', 'fields', 'k1', 'b', 'highlight'] as const;
+const NAMES = ['text', 'vector', 'vectors', 'fusion', 'fields', 'k1', 'b', 'highlight'] as const;
+const OF_TEXT = ['fields', 'k1', 'b', 'highlight'] as const;
 
 /** What the addon takes beside text and vector: see DetailedSearch in cpp/binding/detailed_search.h. */
 export interface TextPart {
@@ -13,21 +15,32 @@ export interface TextPart {
   highlight: boolean;
 }
 
-/** A query by text, and the search options that stood in the same object; undefined when the query is something else. */
+/** Vectors of several spaces: see DetailedSearch in cpp/binding/detailed_search.h. */
+export interface VectorsPart {
+  parts: Float32Array;
+  fusion: Float64Array;
+  /** With a text: its weight. */
+  textWeight: number;
+}
+
+/** What an object may say that is no vector. */
+export type ObjectQuery = Partial<Omit<TextQuery, 'fusion'>> & Partial<Omit<SpacesQuery, 'fusion'>> & { fusion?: unknown };
+
+/** A query that is an object, and the search options that stood in the same object; undefined when the query is something else. */
 export interface SplitQuery {
-  query: Partial<TextQuery>;
+  query: ObjectQuery;
   options: Record<string, unknown>;
 }
 
 export function splitTextQuery(query: unknown, optionNames: readonly string[]): SplitQuery | undefined {
   if (typeof query !== 'object' || query === null || Array.isArray(query) || ArrayBuffer.isView(query))
     return undefined;
-  if (!namesText(query)) return undefined;
+  if (!namesItself(query)) return undefined;
   const all = readOptions<Record<string, unknown>>(query, 'query', [...NAMES, ...optionNames]);
   const own = new Set<string>(NAMES);
   const pick = (wanted: boolean) =>
     Object.fromEntries(Object.entries(all).filter(([name]) => own.has(name) === wanted));
-  return { query: pick(true) as Partial<TextQuery>, options: pick(false) };
+  return { query: pick(true) as ObjectQuery, options: pick(false) };
 }
 
 /** Options may stand in a query by text or beside it, not in both places. */
@@ -42,24 +55,31 @@ export function mergedOptions(
   return { ...inQuery, ...beside };
 }
 
-function namesText(query: object): boolean {
+function namesItself(query: object): boolean {
   try {
-    return Object.hasOwn(query, 'text');
+    return Object.hasOwn(query, 'text') || Object.hasOwn(query, 'vectors');
   } catch {
     return false; // a hostile proxy: the reader of vectors says what is wrong with it
   }
 }
 
-/** Checks a query that splitTextQuery() copied, for a database with these text fields. */
-export function textPart(q: Partial<TextQuery>, fields: readonly string[]): TextPart {
+/** Checks a query that splitTextQuery() copied, for a database with these text fields; undefined when it names no text. */
+export function textPart(q: ObjectQuery, fields: readonly string[], several: VectorsPart | undefined): TextPart | undefined {
+  if (q.text === undefined && several !== undefined) {
+    for (const name of OF_TEXT) {
+      if (q[name] === undefined) continue;
+      throw new SageDBError('INVALID_ARGUMENT', `query.${name}: expected query.text with it, got none`);
+    }
+    return undefined;
+  }
   if (typeof q.text !== 'string') throw invalidArgument('query.text', 'a string', q.text);
   if (fields.length === 0) {
     throw new SageDBError('INVALID_ARGUMENT', 'query.text: the database was opened without textFields');
   }
-  if (q.fusion !== undefined && q.vector === undefined) {
+  if (q.fusion !== undefined && q.vector === undefined && several === undefined) {
     throw new SageDBError('INVALID_ARGUMENT', 'query.fusion: expected query.vector with it, got none');
   }
-  const [fusion, vectorWeight, textWeight] = fusionOf(q.fusion);
+  const [fusion, vectorWeight, textWeight] = several ? [0, 0, several.textWeight] : fusionOf(q.fusion);
   const highlight = q.highlight === undefined ? false : booleanOf(q.highlight, 'query.highlight');
   return {
     text: q.text,
@@ -75,6 +95,53 @@ export function textPart(q: Partial<TextQuery>, fields: readonly string[]): Text
       ...weightsOf(q.fields, fields),
     ),
   };
+}
+
+/** The vectors of a query in several spaces, copied; undefined when it names none. */
+export function vectorsPart(q: ObjectQuery, { spaces, dimension }: Layout): VectorsPart | undefined {
+  if (q.vectors === undefined) return undefined;
+  if (spaces === undefined) {
+    throw new SageDBError('INVALID_ARGUMENT', 'query.vectors: the database was opened without spaces');
+  }
+  if (q.vector !== undefined) {
+    throw new SageDBError('INVALID_ARGUMENT', 'query: expected vector or vectors, got both');
+  }
+  const staging = new Float32Array(dimension);
+  const given = spaces.copyRow(q.vectors, staging, 0, 'query.vectors');
+  const asked = spaces.all.filter(({ number }) => (given >>> number) & 1);
+  const names = asked.map(({ name }) => name);
+  const [kind, weights, textWeight] = spacesFusionOf(q.fusion, names, q.text !== undefined, spaces);
+  const fusion = [kind, ...asked.flatMap(({ number }, i) => [number, weights[i] as number])];
+  return { parts: staging.subarray(0, spaces.components(given)), fusion: Float64Array.from(fusion), textWeight };
+}
+
+/** A weight for each of the names, and of the text. */
+function spacesFusionOf(
+  value: unknown,
+  names: readonly string[],
+  text: boolean,
+  spaces: SpaceList,
+): [kind: number, weights: number[], text: number] {
+  if (value === undefined || typeof value === 'string') {
+    oneOf(value ?? 'rrf', 'query.fusion', ['rrf']);
+    return [0, names.map(() => 0), 0];
+  }
+  const { weights } = readOptions<{ weights: object }>(value, 'query.fusion', ['weights']);
+  if (weights === undefined) throw invalidArgument('query.fusion', "'rrf' or { weights }", value);
+  const w = readOptions<Record<string, unknown>>(weights, 'query.fusion.weights', [
+    ...spaces.all.map(({ name }) => name),
+    'text',
+  ]);
+  const wanted = text ? [...names, 'text'] : names;
+  for (const name of Object.keys(w)) {
+    if (wanted.includes(name)) continue;
+    throw new SageDBError('INVALID_ARGUMENT', `query.fusion.weights.${name}: expected it in the query, too, got none`);
+  }
+  const numbers = wanted.map((name) => numberIn(w[name], `query.fusion.weights.${name}`, Number.MAX_VALUE));
+  if (!numbers.some((weight) => weight > 0)) {
+    throw invalidArgument('query.fusion.weights', 'one weight above 0 at least', weights);
+  }
+  return [1, numbers.slice(0, names.length), text ? (numbers.at(-1) as number) : 0];
 }
 
 function numberIn(value: unknown, field: string, max: number): number {

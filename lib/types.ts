@@ -1,7 +1,11 @@
 import type { Filter } from './filter.js';
 import type { Highlight, SearchExplanation, TextQuery } from './query-types.js';
+import type { FusedQuery, ItemVector, ItemVectors, StoredVector } from './space-types.js';
+import type { Stats } from './stats-types.js';
 
 export type * from './query-types.js';
+export type * from './space-types.js';
+export type * from './stats-types.js';
 
 /** The caller's name of an item: a string, or a safe integer (|n| ≤ 2^53 − 1). Numbers and strings never collide: `1` is not `'1'`. */
 export type Id = string | number;
@@ -104,8 +108,8 @@ export interface AddBatchOptions extends LongOptions {
 }
 
 /** An item to be stored. */
-export interface NewItem<M extends object = Metadata> {
-  vector: VectorInput;
+export interface NewItem<M extends object = Metadata, S extends string = never> {
+  vector: ItemVector<S>;
   metadata?: M | undefined;
   /** On every row of a call or on none: then they get free numbers. */
   id?: Id | undefined;
@@ -125,10 +129,10 @@ export interface ExportOptions<M extends object = Metadata> extends LongOptions 
 }
 
 /** What `import` takes besides files. */
-export interface ImportItem<M extends object = Metadata> {
+export interface ImportItem<M extends object = Metadata, S extends string = never> {
   /** Omitted: the next free number. */
   id?: Id;
-  vector: VectorInput;
+  vector: ItemVector<S>;
   metadata?: M;
 }
 
@@ -140,9 +144,9 @@ export interface ImportOptions extends LongOptions {
   replace?: boolean;
 }
 
-export interface ItemPatch<M extends object = Metadata> {
-  /** Replaces the vector; metadata stays. */
-  vector?: VectorInput;
+export interface ItemPatch<M extends object = Metadata, S extends string = never> {
+  /** Replaces the vector, or with named spaces those it names; metadata and the others stay. */
+  vector?: ItemVector<S>;
   /** Replaces the whole metadata; the vector stays. */
   metadata?: M;
 }
@@ -178,11 +182,11 @@ export interface IterateOptions<IV extends boolean = boolean> extends FindOption
   pageSize?: number;
 }
 
-type VectorPart<IV extends boolean> = [IV] extends [true]
-  ? { vector: Float32Array }
+type VectorPart<IV extends boolean, S extends string> = [IV] extends [true]
+  ? { vector: StoredVector<S> }
   : [IV] extends [false]
     ? unknown
-    : { vector?: Float32Array };
+    : { vector?: StoredVector<S> };
 type MetadataPart<M extends object, IM extends boolean> = [IM] extends [true]
   ? { metadata: M }
   : [IM] extends [false]
@@ -190,22 +194,32 @@ type MetadataPart<M extends object, IM extends boolean> = [IM] extends [true]
     : { metadata?: M };
 
 /** A stored item. `vector` is there when asked for. Absent metadata reads as `{}`. */
-export type Item<M extends object = Metadata, IV extends boolean = false> = { id: Id; metadata: M } & VectorPart<IV>;
+export type Item<M extends object = Metadata, IV extends boolean = false, S extends string = never> = {
+  id: Id;
+  metadata: M;
+} & VectorPart<IV, S>;
 
 /**
  * One hit. `score` is the Euclidean distance (not squared) for `l2` and the similarity for `cosine` and `ip`.
  * `metadata` is missing with `includeMetadata: false`, `vector` is there with `includeVector: true`.
  */
-export type SearchResult<M extends object = Metadata, IM extends boolean = true, IV extends boolean = false> = {
+export type SearchResult<
+  M extends object = Metadata,
+  IM extends boolean = true,
+  IV extends boolean = false,
+  S extends string = never,
+> = {
   id: Id;
   score: number;
   /** Of a query by text with `highlight`: where its words stand. */
   highlights?: Highlight[];
 } & MetadataPart<M, IM> &
-  VectorPart<IV>;
+  VectorPart<IV, S>;
 
 /** What decides which rows a search returns. */
-export interface SearchCriteria<M extends object = Metadata> {
+export interface SearchCriteria<M extends object = Metadata, S extends string = never> {
+  /** Named spaces: the one that is searched. Needed where there are several and the query is one vector, or stored items. */
+  space?: S;
   /** How many hits at most, 1 … 1,000,000. Default 10. */
   k?: number;
   /** Only items whose metadata match. k rows are returned whenever k rows match. */
@@ -224,15 +238,20 @@ export interface SyncSearchOptions<
   M extends object = Metadata,
   IM extends boolean = boolean,
   IV extends boolean = boolean,
-> extends SearchCriteria<M> {
+  S extends string = never,
+> extends SearchCriteria<M, S> {
   /** Default true. */
   includeMetadata?: IM;
   /** Default false. */
   includeVector?: IV;
 }
 
-export interface SearchOptions<M extends object = Metadata, IM extends boolean = boolean, IV extends boolean = boolean>
-  extends SyncSearchOptions<M, IM, IV> {
+export interface SearchOptions<
+  M extends object = Metadata,
+  IM extends boolean = boolean,
+  IV extends boolean = boolean,
+  S extends string = never,
+> extends SyncSearchOptions<M, IM, IV, S> {
   /** Aborts the search: the promise rejects with `ABORTED`, `cause` is `signal.reason`. */
   signal?: AbortSignal;
 }
@@ -258,7 +277,8 @@ export interface RefinedSearchOptions<
   M extends object = Metadata,
   IM extends boolean = boolean,
   IV extends boolean = boolean,
-> extends SearchOptions<M, IM, IV>,
+  S extends string = never,
+> extends SearchOptions<M, IM, IV, S>,
     RefineOptions {
   /** Adds `explain` to the array of hits: how the search was answered. */
   explain?: boolean;
@@ -267,8 +287,8 @@ export interface RefinedSearchOptions<
    * An error it throws rejects the search.
    */
   rerank?: (
-    hits: SearchResult<M, true, IV>[],
-  ) => readonly SearchResult<M, true, IV>[] | Promise<readonly SearchResult<M, true, IV>[]>;
+    hits: SearchResult<M, true, IV, S>[],
+  ) => readonly SearchResult<M, true, IV, S>[] | Promise<readonly SearchResult<M, true, IV, S>[]>;
 }
 
 /**
@@ -278,19 +298,24 @@ export interface RefinedSearchOptions<
 export type ExampleQuery = { id: Id } | { positive: readonly Id[]; negative?: readonly Id[] };
 
 /** What `search` takes. Options may stand in a query by text, too: `search({ text, k: 5, filter })`. */
-export type SearchQuery<M extends object = Metadata, IM extends boolean = boolean, IV extends boolean = boolean> =
-  | VectorInput
-  | ExampleQuery
-  | (TextQuery & RefinedSearchOptions<M, IM, IV>);
+export type SearchQuery<
+  M extends object = Metadata,
+  IM extends boolean = boolean,
+  IV extends boolean = boolean,
+  S extends string = never,
+> = VectorInput | ExampleQuery | (TextQuery & RefinedSearchOptions<M, IM, IV, S>) | FusedQuery<M, IM, IV, S>;
 
 /** The hits of a search with `explain: true`. */
 export type ExplainedSearch<
   M extends object = Metadata,
   IM extends boolean = true,
   IV extends boolean = false,
-> = SearchResult<M, IM, IV>[] & { explain: SearchExplanation };
+  S extends string = never,
+> = SearchResult<M, IM, IV, S>[] & { explain: SearchExplanation };
 
-export interface DuplicateOptions<M extends object = Metadata> extends LongOptions {
+export interface DuplicateOptions<M extends object = Metadata, S extends string = never> extends LongOptions {
+  /** As in a search; items without a vector there are left out. */
+  space?: S;
   /** `l2`: items at this distance at most are duplicates; `cosine` and `ip`: of this score at least. */
   radius: number;
   /** Only items whose metadata match. */
@@ -304,7 +329,8 @@ export interface DuplicateOptions<M extends object = Metadata> extends LongOptio
 }
 
 /** `includeMetadata` and `includeVector` are false unless asked for. */
-export interface RawSearchOptions<M extends object = Metadata> extends SearchOptions<M> {}
+export interface RawSearchOptions<M extends object = Metadata, S extends string = never>
+  extends SearchOptions<M, boolean, boolean, S> {}
 
 /** Typed arrays of one search's hits, best first. */
 export interface RawSearchResult {
@@ -314,7 +340,7 @@ export interface RawSearchResult {
   /** The string ids by position; undefined when every id is a number. */
   stringIds: (string | undefined)[] | undefined;
   scores: Float32Array;
-  /** count × dimension, when asked for. */
+  /** count × dimension, when asked for: those of the space searched. */
   vectors: Float32Array | undefined;
   /** JSON text of an array of `count` objects, when asked for. */
   metadataJson: string | undefined;
@@ -334,99 +360,16 @@ export interface RawBatchSearchResult {
   metadataJson: string[] | undefined;
 }
 
-/** What one width of the graph search reaches. */
-export interface RecallPoint {
-  ef: number;
-  /** Mean over the sampled queries. */
-  recall: number;
-  /** One-sided 95% confidence bound of the mean. */
-  lowerBound: number;
-}
-
-/** Counters since open, and the state now. Byte counts are of native memory. */
-export interface Stats {
-  size: number;
-  dimension: number;
-  metric: Metric;
-  indexVersion: number;
-  /** Number of acknowledged mutations. */
-  sequence: number;
-  indexKind: string;
-  /** Instruction set of the distance kernels. */
-  kernels: string;
-  threads: number;
-  totalSearches: number;
-  totalAdds: number;
-  totalUpdates: number;
-  totalRemoves: number;
-  indexRebuilds: number;
-  compactions: number;
-  /** Mean engine time of a search in microseconds. */
-  averageSearchMicroseconds: number;
-  indexedRows: number;
-  /** Rows not in the index yet; searches scan them. */
-  freshRows: number;
-  /** Tombstones that no compaction has reclaimed yet. */
-  deletedRows: number;
-  memory: {
-    vectors: number;
-    codes: number;
-    index: number;
-    metadata: number;
-    /** The full-text index. */
-    text: number;
-    ids: number;
-    scratch: number;
-    total: number;
-  };
-  /** With a path. */
-  storage: {
-    /** Every mutation up to this `sequence` survives a loss of power. */
-    durableSequence: number;
-    /** Log since the last checkpoint: what an open after a crash replays. */
-    logBytes: number;
-    /** Size of the last checkpoint's files. */
-    segmentBytes: number;
-    /** Checkpoints written since the open. */
-    checkpoints: number;
-    /** Mutations that the open replayed from the log. */
-    replayed: number;
-    /**
-     * Check of the files that the open mapped, in the background; `none`: nothing is being checked. `damaged`: `error` says what; a damaged index is made again from
-     * the vectors, with any other damage writes are refused with `CORRUPTION` and reads go on.
-     */
-    check: { state: 'none' | 'running' | 'passed' | 'damaged'; done: number; total: number; error: string };
-  };
-  build: {
-    running: boolean;
-    done: number;
-    total: number;
-    lastSeconds: number;
-    lastPublishMicroseconds: number;
-    /** Message of the last failed background build; empty when there was none. */
-    lastError: string;
-  };
-  /**
-   * Calibration of `ef`: recall@10 of queries that came in, measured against exact search on this data. Empty until 128 queries were seen and
-   * an index was built; repeated as data and queries grow.
-   */
-  recall: {
-    /** Indexed rows at the calibration. */
-    rows: number;
-    /** Sampled queries it rests on. */
-    queries: number;
-    curve: RecallPoint[];
-  };
-}
-
 /**
  * What every SageDB database can do. `SageDB` implements it in process.
  *
  * Methods that return a promise never throw synchronously: bad arguments reject. Every error is a `SageDBError`. A call that
  * rejects has changed nothing.
  */
-export interface VectorDatabase<M extends object = Metadata> {
+export interface VectorDatabase<M extends object = Metadata, S extends string = never> {
+  /** Components per vector; with named spaces of all of them together. */
   readonly dimension: number;
+  /** With named spaces that of the first. */
   readonly metric: Metric;
   /** Number of live items. */
   readonly size: number;
@@ -434,50 +377,50 @@ export interface VectorDatabase<M extends object = Metadata> {
   readonly indexVersion: number;
 
   /** Adds one item and returns its id. An existing id is `DUPLICATE_ID`. */
-  add(vector: VectorInput, metadata?: M, options?: AddOptions<undefined>): Promise<number>;
-  add<I extends Id>(vector: VectorInput, metadata: M | undefined, options: AddOptions<I> & { id: I }): Promise<I>;
-  add(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id>;
+  add(vector: ItemVector<S>, metadata?: M, options?: AddOptions<undefined>): Promise<number>;
+  add<I extends Id>(vector: ItemVector<S>, metadata: M | undefined, options: AddOptions<I> & { id: I }): Promise<I>;
+  add(vector: ItemVector<S>, metadata?: M, options?: AddOptions): Promise<Id>;
   /** Adds all or none; returns the ids in order. */
-  addBatch(vectors: VectorsInput, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]>;
+  addBatch(vectors: ItemVectors<S>, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]>;
   /** Adds, or replaces the whole item of this id (vector and metadata). */
-  upsert(vector: VectorInput, metadata?: M, options?: AddOptions<undefined>): Promise<number>;
-  upsert<I extends Id>(vector: VectorInput, metadata: M | undefined, options: AddOptions<I> & { id: I }): Promise<I>;
-  upsert(vector: VectorInput, metadata?: M, options?: AddOptions): Promise<Id>;
-  upsertBatch(vectors: VectorsInput, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]>;
+  upsert(vector: ItemVector<S>, metadata?: M, options?: AddOptions<undefined>): Promise<number>;
+  upsert<I extends Id>(vector: ItemVector<S>, metadata: M | undefined, options: AddOptions<I> & { id: I }): Promise<I>;
+  upsert(vector: ItemVector<S>, metadata?: M, options?: AddOptions): Promise<Id>;
+  upsertBatch(vectors: ItemVectors<S>, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]>;
   /** Replaces vector, metadata, or both at once. False when the id does not exist. */
-  update(id: Id, patch: ItemPatch<M>): Promise<boolean>;
+  update(id: Id, patch: ItemPatch<M, S>): Promise<boolean>;
   /** One id: whether it existed. A list: how many existed. */
   remove(id: Id): Promise<boolean>;
   remove(ids: readonly Id[]): Promise<number>;
   /** Removes every matching item; returns how many. */
   removeWhere(filter: Filter<M>): Promise<number>;
   /** `removeWhere` and the addition of new rows as one step: no reader ever sees the one without the other. */
-  replaceWhere(filter: Filter<M>, rows: readonly NewItem<M>[], options?: LongOptions): Promise<Replaced>;
+  replaceWhere(filter: Filter<M>, rows: readonly NewItem<M, S>[], options?: LongOptions): Promise<Replaced>;
 
-  get<IV extends boolean = false>(id: Id, options?: GetOptions<IV>): Promise<Item<M, IV> | undefined>;
+  get<IV extends boolean = false>(id: Id, options?: GetOptions<IV>): Promise<Item<M, IV, S> | undefined>;
   getMany<IV extends boolean = false>(
     ids: readonly Id[],
     options?: GetOptions<IV>,
-  ): Promise<(Item<M, IV> | undefined)[]>;
+  ): Promise<(Item<M, IV, S> | undefined)[]>;
   has(id: Id): Promise<boolean>;
   count(filter?: Filter<M>): Promise<number>;
-  find<IV extends boolean = false>(filter: Filter<M>, options?: FindOptions<IV>): Promise<Item<M, IV>[]>;
+  find<IV extends boolean = false>(filter: Filter<M>, options?: FindOptions<IV>): Promise<Item<M, IV, S>[]>;
   /** `find({ [path]: { $eq: value } })`. */
   findByMetadata<IV extends boolean = false>(
     path: string,
     value: JsonValue,
     options?: FindOptions<IV>,
-  ): Promise<Item<M, IV>[]>;
+  ): Promise<Item<M, IV, S>[]>;
 
   search<IM extends boolean = true, IV extends boolean = false>(
     query: VectorInput | TextQuery,
-    options?: SearchOptions<M, IM, IV>,
-  ): Promise<SearchResult<M, IM, IV>[]>;
+    options?: SearchOptions<M, IM, IV, S>,
+  ): Promise<SearchResult<M, IM, IV, S>[]>;
   /** Many searches with the same options; result i belongs to query i. */
   batchSearch<IM extends boolean = true, IV extends boolean = false>(
     queries: VectorsInput,
-    options?: SearchOptions<M, IM, IV>,
-  ): Promise<SearchResult<M, IM, IV>[][]>;
+    options?: SearchOptions<M, IM, IV, S>,
+  ): Promise<SearchResult<M, IM, IV, S>[][]>;
 
   /** Indexes every row acknowledged before the call and waits for it. */
   buildIndex(options?: LongOptions): Promise<void>;

@@ -151,6 +151,8 @@ export class VectorSource {
   readonly #refuseZero: boolean;
   readonly #flat: FloatArray | undefined;
   readonly #list: readonly unknown[];
+  /** Rows of named spaces only: see NamedSource. */
+  readonly given: Uint32Array | undefined;
   #staging: Float32Array | undefined;
 
   constructor(vectors: unknown, dimension: number, refuseZero: boolean, field: string) {

@@ -4,6 +4,7 @@ import { stringifyMetadata } from './metadata.js';
 import type { NativeWriteGroup } from './native.js';
 import { TimeSlice } from './turn.js';
 import type { Id, LongOptions } from './types.js';
+import type { NamedSource } from './spaces.js';
 import { COPIED_AT_ONCE_BYTES, type VectorSource } from './vectors.js';
 import type { Outcome, WRITE, WriteQueue } from './write-queue.js';
 
@@ -14,7 +15,7 @@ export interface Batch extends LongOptions {
   kind: typeof WRITE.add | typeof WRITE.upsert | typeof WRITE.replaceWhere;
   /** replaceWhere: what the rows take the place of. */
   filter?: string | undefined;
-  source: VectorSource;
+  source: VectorSource | NamedSource;
   metadata: unknown;
   ids: unknown;
 }
@@ -43,7 +44,7 @@ export function checkLists(batch: Batch): void {
 
 /** Appends the rows of a batch to a write group, piece by piece. */
 class BatchFiller {
-  readonly #source: VectorSource;
+  readonly #source: VectorSource | NamedSource;
   readonly #metadata: readonly unknown[] | undefined;
   readonly #given: readonly unknown[] | undefined;
   readonly ids: Id[] | undefined;
@@ -68,7 +69,7 @@ class BatchFiller {
     const ids = this.#ids(this.done, to);
     const texts = this.#texts(this.done, to);
     // Last, because no code of the caller may run between the check of its memory and the copy.
-    group.extend(this.#source.read(this.done, to), ids, texts);
+    group.extend(this.#source.read(this.done, to), ids, texts, this.#source.given);
     this.done = to;
   }
 

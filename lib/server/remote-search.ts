@@ -27,7 +27,7 @@ export async function searchRemotely(
     return calls.rows({ ...call, ...rest, head: { ...call.head, ...head } });
   };
   if (o.rerank === undefined) return ask(o);
-  const spec = specOf(o, metric, false);
+  const spec = specOf(o, { metric, dimension: calls.dimension, spaces: undefined }, false, true);
   const refinement = refinementOf(o, spec.k, new Set(examples && [...examples.positive, ...examples.negative]))!;
   const { rerank: _rerank, offset: _offset, candidates: _candidates, ...sent } = o;
   const { candidates } = refinement;
