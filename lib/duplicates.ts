@@ -61,7 +61,15 @@ export async function findDuplicates(db: Source, value: unknown): Promise<Id[][]
   const space = o.space as never;
   const { dimension, vectorOf } = vectorsIn(db, o.space);
   const filter = o.filter as never;
-  const search: RawSearchOptions<never> = { k, radius, filter, recall, exact, signal, ...(space === undefined ? {} : { space }) };
+  const search: RawSearchOptions<never> = {
+    k,
+    radius,
+    filter,
+    recall,
+    exact,
+    signal,
+    ...(space === undefined ? {} : { space }),
+  };
   const total = await db.count(filter);
   const groups = new Groups();
   const numbers = new Map<Id, number>();

@@ -61,7 +61,8 @@ export function exampleVector(
     if (vector instanceof Float32Array) return vector;
     if (vector?.[name] !== undefined) return vector[name];
     const id = show([...examples.positive, ...examples.negative][i]);
-    const problem = vector === undefined ? `there is no item with the id ${id}` : `item ${id} has no vector in space '${name}'`;
+    const problem =
+      vector === undefined ? `there is no item with the id ${id}` : `item ${id} has no vector in space '${name}'`;
     throw new SageDBError('NOT_FOUND', `query: ${problem}`);
   });
   const p = mean(vectors.slice(0, examples.positive.length), metric, dimension);

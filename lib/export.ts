@@ -23,7 +23,8 @@ const PAGE = 256;
 export async function exportItems(db: ExportSource, target: unknown, options: unknown): Promise<number> {
   const files = portableFiles(pathOf(target, 'target'));
   if (files.vectors !== undefined && Object.keys(db.spaces ?? {}).length > 0) {
-    const problem = 'target: expected a file that ends in .jsonl, since an npy file has one vector per item, got a folder';
+    const problem =
+      'target: expected a file that ends in .jsonl, since an npy file has one vector per item, got a folder';
     throw new SageDBError('INVALID_ARGUMENT', problem);
   }
   const o = readOptions<ExportOptions<object>>(options, 'options', ['filter', 'signal', 'onProgress']);

@@ -4,11 +4,11 @@ import { type Line, readLines } from './files/line-reader.js';
 import { NpyReader } from './files/npy.js';
 import { portableFiles } from './files/portable.js';
 import { checkId } from './ids.js';
-import type { AnyVector } from './results.js';
 import { stringifyMetadata } from './metadata.js';
 import { booleanOf, integerIn, longOptions, pathOf, readOptions } from './options.js';
-import type { AddBatchOptions, Id, ImportItem, ImportOptions, LongOptions, SpaceInfo, VectorInput } from './types.js';
+import type { AnyVector } from './results.js';
 import { SpaceList } from './spaces.js';
+import type { AddBatchOptions, Id, ImportItem, ImportOptions, LongOptions, SpaceInfo, VectorInput } from './types.js';
 import { goodFloats } from './vectors.js';
 
 /** What an import needs of its database. */
@@ -187,7 +187,8 @@ function lineStream(path: string, check: EntryCheck): Stream {
 
 async function folderStream(items: string, vectors: string, check: EntryCheck): Promise<Stream> {
   if (check.spaces !== undefined) {
-    const problem = 'source: expected a file that ends in .jsonl, since an npy file has one vector per item, got a folder';
+    const problem =
+      'source: expected a file that ends in .jsonl, since an npy file has one vector per item, got a folder';
     throw new SageDBError('INVALID_ARGUMENT', problem);
   }
   const npy = await NpyReader.open(vectors);

@@ -7,8 +7,8 @@ import { REFINE_NAMES, type Refinement, refinedSearch, refinementOf } from './re
 import { asRows } from './results.js';
 import type { Searches } from './search.js';
 import { NAMES, type SearchSpec, searchSpec, specOf } from './search-options.js';
-import { mergedOptions, splitTextQuery, textPart, vectorsPart } from './text-query.js';
 import { type Layout, spaceAt } from './spaces.js';
+import { mergedOptions, splitTextQuery, textPart, vectorsPart } from './text-query.js';
 import type { Id, RefinedSearchOptions } from './types.js';
 
 /** What a search of items needs of its database. */
@@ -45,8 +45,8 @@ export function searchItems(query: unknown, options: unknown, db: SearchContext)
   if (refinement === undefined && details === undefined) return db.searches.one(query, spec, asRows);
   // The search may be repeated; the caller may reuse its array meanwhile.
   const vector = split ? text?.vector : query;
-  const copy = vector === undefined ? undefined : db.copy(vector, spec.space);
-  return refined(examples ?? copy, spec, refinement, details, db);
+  const copy = examples || vector === undefined ? examples : db.copy(vector, spec.space);
+  return refined(copy, spec, refinement, details, db);
 }
 
 function checkObjectOptions(o: Partial<RefinedSearchOptions>, hybrid: boolean, several: boolean): void {

@@ -160,11 +160,7 @@ export const asRows = (reader: SearchReader, spec: SearchSpec) => reader.rows(sp
 export const asRaw = (reader: SearchReader, spec: SearchSpec) => reader.raw(spec);
 
 /** Typed arrays of many searches, from those of each. */
-export function joinRaw(
-  results: readonly RawSearchResult[],
-  spec: SearchSpec,
-  layout: Layout,
-): RawBatchSearchResult {
+export function joinRaw(results: readonly RawSearchResult[], spec: SearchSpec, layout: Layout): RawBatchSearchResult {
   const { dimension } = spaceAt(layout, spec.space);
   const offsets = new Uint32Array(results.length + 1);
   for (const [i, result] of results.entries()) offsets[i + 1] = (offsets[i] as number) + result.count;

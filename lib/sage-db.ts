@@ -16,7 +16,7 @@ import { asRaw, asRows, joinRaw } from './results.js';
 import { Searches } from './search.js';
 import { type SearchSpec, searchSpec } from './search-options.js';
 import type { ConnectOptions, RemoteDatabase } from './server/remote-database.js';
-import { layoutOf, type Layout, spaceAt } from './spaces.js';
+import { infoOf, type Layout, layoutOf, spaceAt } from './spaces.js';
 import { toStats } from './stats.js';
 import type {
   AddBatchOptions,
@@ -76,9 +76,9 @@ const opened = Symbol('opened');
  * const [best] = await db.search(query, { k: 1 });
  * ```
  *
- * Concurrency: every method may be called at any time, without awaiting earlier calls. Writes of one database object take effect in the order of
- * the calls; a write that was acknowledged is seen by every later read and search, in every thread. Searches never wait for writes or index
- * builds. Input is copied before a call returns, except as noted at `addBatch` and `batchSearch`.
+ * Every method may be called at any time, without awaiting earlier calls. Writes of one database object take effect in the order of the calls; a
+ * write that was acknowledged is seen by every later read and search, in every thread. Searches never wait for writes or index builds. Input is
+ * copied before a call returns, except as noted at `addBatch` and `batchSearch`.
  */
 export class SageDB<M extends object = Metadata, S extends string = never> implements VectorDatabase<M, S> {
   readonly #native: NativeDatabase;
@@ -108,9 +108,8 @@ export class SageDB<M extends object = Metadata, S extends string = never> imple
   }
 
   /**
-   * Opens a database in memory or of a path. Rejects with `INVALID_ARGUMENT`, or `UNAVAILABLE` when there is no addon for this platform.
-   * With `spaces` items have several named vectors; their names are known to the compiler where they are inferred or given:
-   * `open({ spaces: { title: { dimension: 384 } } })`, `open<Meta, 'title' | 'image'>({ path })`.
+   * Rejects with `INVALID_ARGUMENT`, or `UNAVAILABLE` when there is no addon for this platform. With `spaces` items have several vectors;
+   * the compiler knows their names where it infers them or they are given: `open<Meta, 'title' | 'image'>({ path })`.
    */
   static open<M extends object = Metadata, S extends string = string>(
     options: OpenSpacesOptions<S>,
@@ -157,7 +156,7 @@ export class SageDB<M extends object = Metadata, S extends string = never> imple
 
   /** The named spaces; empty without. */
   get spaces(): Readonly<Record<S, SpaceInfo>> {
-    return (this.#layout.spaces?.info() ?? {}) as Record<S, SpaceInfo>;
+    return infoOf(this.#layout);
   }
 
   /** What `SageDB.attach` takes in another thread of this process. */
@@ -208,7 +207,11 @@ export class SageDB<M extends object = Metadata, S extends string = never> imple
   }
 
   /** As `addBatch`; an existing id has its whole item replaced. */
-  upsertBatch(vectors: ItemVectors<S>, metadata?: readonly (M | undefined)[], options?: AddBatchOptions): Promise<Id[]> {
+  upsertBatch(
+    vectors: ItemVectors<S>,
+    metadata?: readonly (M | undefined)[],
+    options?: AddBatchOptions,
+  ): Promise<Id[]> {
     return this.#gate.attempt(
       () => putBatch(this.#writing, WRITE.upsert, vectors, metadata, options),
       operations.upsertBatch,
@@ -364,7 +367,9 @@ export class SageDB<M extends object = Metadata, S extends string = never> imple
   ): Promise<SearchResult<M, IM, IV, S>[][]> {
     return this.#gate.attempt(() => {
       const spec = this.#spec(options, false, false);
-      return this.#searches.many(this.#source(queries, spec.space), spec, asRows) as Promise<SearchResult<M, IM, IV, S>[][]>;
+      return this.#searches.many(this.#source(queries, spec.space), spec, asRows) as Promise<
+        SearchResult<M, IM, IV, S>[][]
+      >;
     }, operations.batchSearch);
   }
 
@@ -465,12 +470,8 @@ export class SageDB<M extends object = Metadata, S extends string = never> imple
   }
 
   async #shutDown(): Promise<void> {
-    await Promise.all([
-      this.#maintenance.stop(),
-      this.#writes.drained(),
-      this.#reads.drained(),
-      this.#searches.drained(),
-    ]);
+    const users = [this.#writes, this.#reads, this.#searches];
+    await Promise.all([this.#maintenance.stop(), ...users.map((user) => user.drained())]);
     await this.#maintenance.close();
   }
 

@@ -22,6 +22,14 @@ export function layoutOf(database: NativeDatabase): Layout {
   return { dimension: database.dimension(), metric: database.metric() as Metric, spaces: SpaceList.of(database) };
 }
 
+export function infoOf<S extends string>({ spaces }: Layout): Record<S, SpaceInfo> {
+  const named = spaces?.all ?? [];
+  return Object.fromEntries(named.map(({ name, dimension, metric }) => [name, { dimension, metric }])) as Record<
+    S,
+    SpaceInfo
+  >;
+}
+
 /** The one space of a database without names, or the one that the number says. */
 export function spaceAt({ spaces, dimension, metric }: Layout, number: number): Space {
   return spaces ? (spaces.all[number] as Space) : { name: '', number: 0, dimension, metric };
@@ -83,7 +91,10 @@ export class SpaceList {
       throw new SageDBError('INVALID_VECTOR', `${field}: reading it failed: ${messageOf(cause)}`, { cause });
     }
     if (found.length === 0) {
-      throw new SageDBError('INVALID_VECTOR', `${field}: expected a vector for one of the spaces ${this.names}, got none`);
+      throw new SageDBError(
+        'INVALID_VECTOR',
+        `${field}: expected a vector for one of the spaces ${this.names}, got none`,
+      );
     }
     return found.sort(([a], [b]) => a.number - b.number);
   }
@@ -103,7 +114,13 @@ export class SpaceList {
     for (const [space, vector] of found) {
       const { dimension, metric, number, name } = space;
       copyVector(vector, dimension, target, at, `${field}.${name}`);
-      requireGoodRows(target.subarray(at, at + dimension), dimension, dimension, metric === 'cosine', () => `${field}.${name}`);
+      requireGoodRows(
+        target.subarray(at, at + dimension),
+        dimension,
+        dimension,
+        metric === 'cosine',
+        () => `${field}.${name}`,
+      );
       given = (given | (1 << number)) >>> 0;
       at += dimension;
     }
@@ -126,10 +143,6 @@ export class SpaceList {
   offset(given: number, space: number): number {
     return this.components(given & ((1 << space) - 1));
   }
-
-  info(): Record<string, SpaceInfo> {
-    return Object.fromEntries(this.all.map(({ name, dimension, metric }) => [name, { dimension, metric }]));
-  }
 }
 
 /** Many rows with vectors by space, behind the way to read them that `VectorSource` has. */
@@ -143,7 +156,8 @@ export class NamedSource {
   given: Uint32Array | undefined;
 
   constructor(rows: unknown, { spaces, dimension }: { spaces: SpaceList; dimension: number }, field: string) {
-    if (!Array.isArray(rows)) throw invalidArgument(field, `a list of objects of vectors by space (${spaces.names})`, rows);
+    if (!Array.isArray(rows))
+      throw invalidArgument(field, `a list of objects of vectors by space (${spaces.names})`, rows);
     this.#list = rows.slice();
     this.rows = this.#list.length;
     this.dimension = dimension;

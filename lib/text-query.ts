@@ -24,7 +24,8 @@ export interface VectorsPart {
 }
 
 /** What an object may say that is no vector. */
-export type ObjectQuery = Partial<Omit<TextQuery, 'fusion'>> & Partial<Omit<SpacesQuery, 'fusion'>> & { fusion?: unknown };
+export type ObjectQuery = Partial<Omit<TextQuery, 'fusion'>> &
+  Partial<Omit<SpacesQuery, 'fusion'>> & { fusion?: unknown };
 
 /** A query that is an object, and the search options that stood in the same object; undefined when the query is something else. */
 export interface SplitQuery {
@@ -64,7 +65,11 @@ function namesItself(query: object): boolean {
 }
 
 /** Checks a query that splitTextQuery() copied, for a database with these text fields; undefined when it names no text. */
-export function textPart(q: ObjectQuery, fields: readonly string[], several: VectorsPart | undefined): TextPart | undefined {
+export function textPart(
+  q: ObjectQuery,
+  fields: readonly string[],
+  several: VectorsPart | undefined,
+): TextPart | undefined {
   if (q.text === undefined && several !== undefined) {
     for (const name of OF_TEXT) {
       if (q[name] === undefined) continue;

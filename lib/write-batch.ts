@@ -2,9 +2,9 @@ import { invalidArgument, messageOf, SageDBError } from './errors.js';
 import { checkId } from './ids.js';
 import { stringifyMetadata } from './metadata.js';
 import type { NativeWriteGroup } from './native.js';
+import type { NamedSource } from './spaces.js';
 import { TimeSlice } from './turn.js';
 import type { Id, LongOptions } from './types.js';
-import type { NamedSource } from './spaces.js';
 import { COPIED_AT_ONCE_BYTES, type VectorSource } from './vectors.js';
 import type { Outcome, WRITE, WriteQueue } from './write-queue.js';
 

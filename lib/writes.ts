@@ -3,6 +3,7 @@ import { abortedError, SageDBError } from './errors.js';
 import { checkId, checkIds } from './ids.js';
 import { stringifyMetadata } from './metadata.js';
 import { longOptions, readOptions } from './options.js';
+import { type Layout, NamedSource, type PackedVectors } from './spaces.js';
 import type {
   AddBatchOptions,
   AddOptions,
@@ -13,7 +14,6 @@ import type {
   Replaced,
   VectorInput,
 } from './types.js';
-import { type Layout, NamedSource, type PackedVectors } from './spaces.js';
 import { goodFloats, VectorSource } from './vectors.js';
 import { addBatch, checkLists } from './write-batch.js';
 import { type Outcome, WRITE, type WriteQueue } from './write-queue.js';

@@ -184,8 +184,8 @@ Napi::Value Database::search(const Napi::CallbackInfo& info) {
 Napi::Value Database::search_detailed(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     if (!info[0].IsObject()) throw Error(ErrorCode::INVALID_ARGUMENT, "request: expected an object");
-    auto worker = std::make_unique<DetailedSearch>(callback_of(info[1]), engine(), info[0].As<Napi::Object>(),
-                                                   options_);
+    auto worker =
+        std::make_unique<DetailedSearch>(callback_of(info[1]), engine(), info[0].As<Napi::Object>(), options_);
     worker.release()->Queue();
     return info.Env().Undefined();
   });

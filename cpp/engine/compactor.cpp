@@ -81,8 +81,8 @@ void Compactor::make_codes(SpaceNo s) {
   if (!old) return;
   const std::uint64_t* present = space.absent > 0 ? space.present->words() : nullptr;
   const bool drifted = old->saturated() > kSaturationLimit && rows_ > space.absent;
-  space.codes = std::make_shared<CodeStore>(drifted ? Codec::train(column.vectors, present, column.metric, rows_)
-                                                    : old->codec());
+  space.codes =
+      std::make_shared<CodeStore>(drifted ? Codec::train(column.vectors, present, column.metric, rows_) : old->codec());
   space.codes->ensure(rows_);
   encode_rows(*space.codes, SpaceView{&column.vectors, nullptr, column.metric, present}, 0, rows_, context_.threads);
 }

@@ -3,8 +3,8 @@
 // Lock order: writer_mutex before store_mutex before the publisher's own. No search takes any of them.
 #pragma once
 
-#include <atomic>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <memory>

@@ -154,7 +154,10 @@ void announce_reads(Env& env, const std::string& dir, const Manifest& m) {
   for (const SegmentRef& ref : m.segments) {
     const std::string path = join_path(dir, segment_name(ref.kind, ref.number));
     const bool graph = ref.kind == FileKind::graph;
-    env.will_read(path, 0, ref.kind == FileKind::dead || ref.kind == FileKind::presence ? ref.file_size : kHeaderSize + (graph ? kGraphCounts : 0));
+    env.will_read(path, 0,
+                  ref.kind == FileKind::dead || ref.kind == FileKind::presence
+                      ? ref.file_size
+                      : kHeaderSize + (graph ? kGraphCounts : 0));
     if (!graph) continue;
     const std::uint64_t upper = kHeaderSize + upper_levels_at(m.number("M"), ref.count);
     if (upper < ref.file_size) env.will_read(path, upper, ref.file_size - upper);

@@ -297,8 +297,8 @@ void Maintenance::calibrate() {
     space = calibration_due(*snapshot, state_->options, requests_);
   }
   if (space == snapshot->spaces.size()) return;
-  const std::vector<float> queries = state_->samples[space].copy(
-      calibration_queries(snapshot->row_count, state_->options.spaces[space].dimension));
+  const std::vector<float> queries =
+      state_->samples[space].copy(calibration_queries(snapshot->row_count, state_->options.spaces[space].dimension));
   // Builds go first; under steady writes an interrupted calibration must not eat the builder's time by starting over at once.
   auto resumed = Clock::now();
   auto stop = [&] {
@@ -311,8 +311,7 @@ void Maintenance::calibrate() {
     const Work urgent = choose_work(*state_->publisher.current(), state_->options, requests_);
     return urgent == Work::build || urgent == Work::compact;
   };
-  std::shared_ptr<const RecallTable> table =
-      calibrate_recall(Searcher(*state_), *snapshot, space, queries, stop);
+  std::shared_ptr<const RecallTable> table = calibrate_recall(Searcher(*state_), *snapshot, space, queries, stop);
   if (!table) {
     std::lock_guard<std::mutex> lock(mutex_);
     calibrate_after_ = Clock::now() + kCalibrationPause;

@@ -10,8 +10,8 @@ constexpr std::size_t kMaxName = 64;
 
 void check_dimension(const std::string& field, std::uint32_t value) {
   if (value < 1 || value > kMaxDimension)
-    throw Error(ErrorCode::INVALID_ARGUMENT, field + ": expected 1 to " + std::to_string(kMaxDimension) + ", got " +
-                                                 std::to_string(value));
+    throw Error(ErrorCode::INVALID_ARGUMENT,
+                field + ": expected 1 to " + std::to_string(kMaxDimension) + ", got " + std::to_string(value));
 }
 
 }  // namespace
@@ -40,8 +40,8 @@ void check_spaces(const Options& options) {
   for (std::size_t i = 0; i < options.spaces.size(); ++i) {
     const SpaceSpec& space = options.spaces[i];
     if (space.name.empty() || space.name.size() > kMaxName)
-      throw Error(ErrorCode::INVALID_ARGUMENT, "spaces: expected names of 1 to " + std::to_string(kMaxName) +
-                                                   " bytes, got '" + space.name + "'");
+      throw Error(ErrorCode::INVALID_ARGUMENT,
+                  "spaces: expected names of 1 to " + std::to_string(kMaxName) + " bytes, got '" + space.name + "'");
     for (std::size_t j = 0; j < i; ++j)
       if (options.spaces[j].name == space.name)
         throw Error(ErrorCode::INVALID_ARGUMENT, "spaces: expected names that differ, got '" + space.name + "' twice");

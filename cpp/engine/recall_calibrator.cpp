@@ -63,9 +63,9 @@ double recall_of(const std::vector<Candidate>& found, const std::vector<Candidat
   return static_cast<double>(hits) / static_cast<double>(want);
 }
 
-std::optional<RecallPoint> measure(const Searcher& searcher, const Snapshot& snapshot,
-                                   SpaceNo space, const std::vector<Query>& queries, const Truth& truth,
-                                   std::uint32_t k, std::uint32_t ef, const std::function<bool()>& stop) {
+std::optional<RecallPoint> measure(const Searcher& searcher, const Snapshot& snapshot, SpaceNo space,
+                                   const std::vector<Query>& queries, const Truth& truth, std::uint32_t k,
+                                   std::uint32_t ef, const std::function<bool()>& stop) {
   double sum = 0, squares = 0;
   for (std::size_t q = 0; q < queries.size(); ++q) {
     if (q % kQueriesPerStep == 0 && stop()) return std::nullopt;
@@ -88,8 +88,8 @@ std::size_t calibration_queries(Row rows, std::uint32_t dimension) noexcept {
   return static_cast<std::size_t>(std::min(1024.0, std::max(64.0, n)));
 }
 
-std::shared_ptr<const RecallTable> calibrate_recall(const Searcher& searcher, const Snapshot& snapshot,
-                                                    SpaceNo s, const std::vector<float>& queries,
+std::shared_ptr<const RecallTable> calibrate_recall(const Searcher& searcher, const Snapshot& snapshot, SpaceNo s,
+                                                    const std::vector<float>& queries,
                                                     const std::function<bool()>& stop) {
   const SpaceView space = snapshot.view(s);
   const std::uint32_t dimension = space.vectors->dimension();

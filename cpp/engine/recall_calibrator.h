@@ -13,8 +13,8 @@ namespace sagedb {
 // `queries`: dense, dimension floats of the space each. Exact results come from one pass over the vectors for all queries together; then every ef of a
 // geometric ladder is searched until its lower bound is practically 1. Single-threaded, meant for the maintenance thread.
 // `stop` is asked every few milliseconds and may sleep, to leave the processor to searches; null is returned when it says so.
-std::shared_ptr<const RecallTable> calibrate_recall(const Searcher& searcher, const Snapshot& snapshot,
-                                                    SpaceNo space, const std::vector<float>& queries,
+std::shared_ptr<const RecallTable> calibrate_recall(const Searcher& searcher, const Snapshot& snapshot, SpaceNo space,
+                                                    const std::vector<float>& queries,
                                                     const std::function<bool()>& stop);
 
 // How many queries a calibration of this size may use within its budget of distance computations.

@@ -233,7 +233,8 @@ void SageDB::verify(const CancelToken* cancel, Progress* progress) {
     const std::string problem = s->spaces[space].index->verify(s->view(space));
     const std::string& name = state.options.spaces[space].name;
     if (!problem.empty())
-      throw Error(ErrorCode::CORRUPTION, "the index" + (name.empty() ? name : " of space '" + name + "'") + ": " + problem);
+      throw Error(ErrorCode::CORRUPTION,
+                  "the index" + (name.empty() ? name : " of space '" + name + "'") + ": " + problem);
   }
 }
 

@@ -261,7 +261,7 @@ std::vector<ScoredRecord> Searcher::fuse_by_scores(const Snapshot& snapshot, con
     exact_distances(view, targets[t].query, rows.data(), rows.size(), side.scores.data());
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const float score = score_of(side.scores[i], view.metric);
-      side.scores[i] = !view.has(rows[i])           ? std::numeric_limits<float>::quiet_NaN()
+      side.scores[i] = !view.has(rows[i])          ? std::numeric_limits<float>::quiet_NaN()
                        : view.metric == Metric::l2 ? -score
                                                    : score;
     }

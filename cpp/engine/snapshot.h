@@ -40,7 +40,8 @@ struct Snapshot {
   SpaceView view(SpaceNo s) const noexcept {
     const VectorColumn& column = generation->columns[s];
     const SpaceState& space = spaces[s];
-    return SpaceView{&column.vectors, space.codes.get(), column.metric, space.absent > 0 ? space.present->words() : nullptr};
+    return SpaceView{&column.vectors, space.codes.get(), column.metric,
+                     space.absent > 0 ? space.present->words() : nullptr};
   }
   bool has(SpaceNo s, Row row) const noexcept { return spaces[s].absent == 0 || spaces[s].present->has(row); }
   // The spaces in which a row has a vector.

@@ -96,7 +96,8 @@ FileHeader decode_header(const void* data, std::size_t size, FileKind expected, 
   h.incompatible = get_le<std::uint32_t>(p + kAtIncompatible);
   if ((h.incompatible & ~kKnownIncompatible) != 0 || (writable && h.read_only_compatible != 0))
     throw Error(ErrorCode::UNSUPPORTED_FORMAT,
-                name + ": uses features of a newer release" + ((h.incompatible & ~kKnownIncompatible) == 0 ? " that allow reading only" : ""));
+                name + ": uses features of a newer release" +
+                    ((h.incompatible & ~kKnownIncompatible) == 0 ? " that allow reading only" : ""));
   const auto kind = get_le<std::uint32_t>(p + kAtKind);
   if (kind != static_cast<std::uint32_t>(expected))
     throw Error(ErrorCode::CORRUPTION, name + ": holds another kind of file");

@@ -10,7 +10,8 @@ namespace sagedb {
 Presence::Presence(Row capacity) : Presence(nullptr, 0, capacity) {}
 
 Presence::Presence(const Presence* other, Row rows, Row capacity)
-    : capacity_(std::max<Row>(64, (capacity + 63) / 64 * 64)), words_(new (std::nothrow) std::uint64_t[capacity_ / 64]()) {
+    : capacity_(std::max<Row>(64, (capacity + 63) / 64 * 64)),
+      words_(new(std::nothrow) std::uint64_t[capacity_ / 64]()) {
   if (!words_) throw Error(ErrorCode::OUT_OF_MEMORY, "not enough memory for the rows of a space");
   const Row whole = rows / 64;
   for (Row w = 0; w < whole; ++w) words_[w] = other != nullptr ? load_word(other->words() + w) : ~std::uint64_t{0};

@@ -13,7 +13,9 @@
 namespace sagedb {
 
 inline std::uint64_t load_word(const std::uint64_t* word) noexcept { return __atomic_load_n(word, __ATOMIC_RELAXED); }
-inline bool has_bit(const std::uint64_t* words, Row r) noexcept { return ((load_word(words + (r >> 6)) >> (r & 63)) & 1) != 0; }
+inline bool has_bit(const std::uint64_t* words, Row r) noexcept {
+  return ((load_word(words + (r >> 6)) >> (r & 63)) & 1) != 0;
+}
 
 class Presence {
  public:

@@ -49,6 +49,12 @@ export async function startServer<M extends object>(
   addRoutes: (app: FastifyInstance) => void,
 ): Promise<SageDBServer> {
   const resolved = resolveServerOptions(options);
+  // A SageDB that was opened as one without spaces, by a path that has them.
+  const spaces = Object.keys((database as { spaces?: object }).spaces ?? {});
+  if (spaces.length > 0) {
+    const problem = `database: expected one without spaces, since the wire format has one vector per item, got ${spaces.join(', ')}`;
+    throw new SageDBError('INVALID_ARGUMENT', problem);
+  }
   const app = await loadFramework(resolved);
   // The routes move metadata as it comes; its type is the caller's matter.
   const server = new HttpServer(database as unknown as ServedDatabase, resolved, app);

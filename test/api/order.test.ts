@@ -116,6 +116,7 @@ async function spied() {
     openM: false,
     textFields: [],
     openTextFields: false,
+    spaces: [],
   };
   const database = await new Promise<NativeDatabase>((resolve, reject) => {
     native().open(options, (error, result) => (error ? reject(error) : resolve(result)));
@@ -141,13 +142,14 @@ async function spied() {
 }
 
 describe('coalescing', () => {
-  const spec = searchSpec({ k: 3 }, 'l2', false, false);
+  const layout = { dimension: 2, metric: 'l2', spaces: undefined } as const;
+  const spec = searchSpec({ k: 3 }, layout, false, false);
   const ids = (reader: { rows: (s: typeof spec) => { id: unknown }[] }, s: typeof spec) =>
     reader.rows(s).map((row) => row.id);
 
   test('searches of one turn go together, however deep in promise chains they are made; many as two batches', async () => {
     const { database, spy, calls } = await spied();
-    const searches = new Searches(spy, 2, false);
+    const searches = new Searches(spy, layout);
     const later = async (depth: number): Promise<unknown> => {
       for (let i = 0; i < depth; i++) await null;
       return searches.one([1, 2], spec, ids);
@@ -165,7 +167,7 @@ describe('coalescing', () => {
     ['many', 50, 20, 2],
   ])('while a batch is under way, later searches gather: %s', async (_, turns, perTurn, most) => {
     const { database, spy, calls } = await spied();
-    const searches = new Searches(spy, 2, false);
+    const searches = new Searches(spy, layout);
     const all: Promise<unknown>[] = [];
     for (let turn = 0; turn < turns; turn++) {
       for (let i = 0; i < perTurn; i++) all.push(searches.one([i, turn], spec, ids));
@@ -190,7 +192,7 @@ describe('coalescing', () => {
       ),
     );
     expect(calls.apply).toBe(1);
-    const searches = new Searches(spy, 2, false);
+    const searches = new Searches(spy, layout);
     const answers = await Promise.all(Array.from({ length: 900 }, (_, i) => searches.one([i, 0], spec, ids)));
     for (const [i, answer] of answers.entries()) expect(answer[0]).toBe(i);
     expect(calls.search).toEqual([256, 256, 256, 132]);
@@ -200,7 +202,7 @@ describe('coalescing', () => {
 
   test('errors of the addon itself reach every caller', async () => {
     const { database, spy } = await spied();
-    const searches = new Searches(spy, 2, false);
+    const searches = new Searches(spy, layout);
     const writes = new WriteQueue(spy);
     await new Promise((resolve) => database.close(resolve));
     await expectCode(() => searches.one([1, 2], spec, ids), 'CLOSED');

@@ -10,8 +10,11 @@ interface Book {
 type Local = SageDB<Book>;
 type Remote = RemoteDatabase<Book>;
 
-/** Only there in process: synchronous, of one process's memory, or of the server's files. */
-type LocalOnly = 'size' | 'indexVersion' | 'handle' | 'searchSync' | 'batchSearchSync' | 'snapshot';
+/**
+ * Only there in process: synchronous, of one process's memory, or of the server's files. A server serves no database with named spaces
+ * (`spaces`): its wire format has one vector per item.
+ */
+type LocalOnly = 'spaces' | 'size' | 'indexVersion' | 'handle' | 'searchSync' | 'batchSearchSync' | 'snapshot';
 type Shared = Exclude<keyof Local & keyof Remote, 'stats'>;
 
 describe('the remote type', () => {

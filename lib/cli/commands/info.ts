@@ -6,13 +6,25 @@ import { bytes, count, printFacts, printJson, table } from '../output.js';
 
 const SAMPLE = 1000;
 
+function vectorFacts({ dimension, metric, spaces }: Stats): [string, string][] {
+  if (spaces === undefined) {
+    return [
+      ['dimension', count(dimension)],
+      ['metric', metric],
+    ];
+  }
+  return Object.entries(spaces).map(([name, of]) => [
+    `space ${name}`,
+    `${count(of.dimension)} components, ${of.metric}, ${count(of.rows)} rows, index ${bytes(of.memory.index)}`,
+  ]);
+}
+
 function facts(path: string, stats: Stats): [string, string][] {
   const { memory, storage } = stats;
   return [
     ['path', path],
     ['items', count(stats.size)],
-    ['dimension', count(stats.dimension)],
-    ['metric', stats.metric],
+    ...vectorFacts(stats),
     ['index', `${stats.indexKind}, ${count(stats.indexedRows)} rows in it, ${count(stats.freshRows)} not yet`],
     ['removed rows', `${count(stats.deletedRows)} not reclaimed yet`],
     ['sequence', `${count(stats.sequence)} writes`],

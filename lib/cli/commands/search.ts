@@ -13,6 +13,8 @@ type Hit = SearchResult<object, boolean, boolean>;
 function searchOptions(invocation: Invocation): SearchOptions {
   const { options } = invocation;
   return {
+    // A name that the stored database may have.
+    space: textOption(invocation, 'space') as undefined,
     k: integerOption(invocation, 'k') ?? 10,
     filter: objectOption(invocation, 'filter') as SearchOptions['filter'],
     ef: integerOption(invocation, 'ef'),
@@ -59,6 +61,7 @@ export const search: Command = {
       help: 'the query as [0.1, -2], or a file that holds it; - for standard input',
     },
     id: { kind: 'string', value: 'id', help: 'search for what is like this stored item' },
+    space: { kind: 'string', value: 'name', help: 'the space that is searched, where there are several' },
     k: { kind: 'string', short: 'k', value: 'n', help: 'how many hits (default 10)' },
     filter: { kind: 'string', value: 'json', help: 'only items whose metadata match' },
     radius: { kind: 'string', value: 'x', help: 'l2: hits at this distance at most; otherwise of this score at least' },

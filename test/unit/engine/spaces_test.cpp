@@ -294,8 +294,7 @@ TEST(Spaces, ReadersSeeWholeItemsWhileOthersWrite) {
     if (static_cast<int>(w) % 2 == 0) v[1] = Vector(34, w);
     return v;
   };
-  for (int id = 0; id < 300; ++id)
-    expect_ok(apply_one(*db, spaces_op(WriteOp::Kind::add, {row(0)}, {ExternalId(id)})));
+  for (int id = 0; id < 300; ++id) expect_ok(apply_one(*db, spaces_op(WriteOp::Kind::add, {row(0)}, {ExternalId(id)})));
   std::vector<std::thread> threads;
   for (int t = 0; t < 2; ++t) {
     threads.emplace_back([&, t] {
