@@ -7,7 +7,7 @@ import { REFINE_NAMES, type Refinement, refinedSearch, refinementOf } from './re
 import { asRows } from './results.js';
 import type { Searches } from './search.js';
 import { NAMES, type SearchSpec, searchSpec, specOf } from './search-options.js';
-import { type Layout, spaceAt } from './spaces.js';
+import { type Layout, queryOf, spaceAt } from './spaces.js';
 import { mergedOptions, splitTextQuery, textPart, vectorsPart } from './text-query.js';
 import type { Id, RefinedSearchOptions } from './types.js';
 
@@ -18,8 +18,6 @@ export interface SearchContext {
   reads: Reads;
   /** Throws once the database is closed. */
   requireOpen(): void;
-  /** A checked copy of a query vector of a space. */
-  copy(vector: unknown, space: number): Float32Array;
 }
 
 /** The options of `search`. */
@@ -45,7 +43,7 @@ export function searchItems(query: unknown, options: unknown, db: SearchContext)
   if (refinement === undefined && details === undefined) return db.searches.one(query, spec, asRows);
   // The search may be repeated; the caller may reuse its array meanwhile.
   const vector = split ? text?.vector : query;
-  const copy = examples || vector === undefined ? examples : db.copy(vector, spec.space);
+  const copy = examples || vector === undefined ? examples : queryOf(db.layout, vector, spec.space).slice();
   return refined(copy, spec, refinement, details, db);
 }
 

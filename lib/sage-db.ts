@@ -16,7 +16,7 @@ import { asRaw, asRows, joinRaw } from './results.js';
 import { Searches } from './search.js';
 import { type SearchSpec, searchSpec } from './search-options.js';
 import type { ConnectOptions, RemoteDatabase } from './server/remote-database.js';
-import { infoOf, type Layout, layoutOf, spaceAt } from './spaces.js';
+import { infoOf, type Layout, layoutOf, queriesOf, queryOf } from './spaces.js';
 import { toStats } from './stats.js';
 import type {
   AddBatchOptions,
@@ -57,7 +57,7 @@ import type {
   VectorInput,
   VectorsInput,
 } from './types.js';
-import { goodFloats, VectorSource } from './vectors.js';
+import type { VectorSource } from './vectors.js';
 import { WRITE, WriteQueue } from './write-queue.js';
 import { put, putBatch, remove, removeWhere, replaceWhere, update, type WriteContext } from './writes.js';
 
@@ -103,8 +103,7 @@ export class SageDB<M extends object = Metadata, S extends string = never> imple
     this.#reads = new Reads(database, layout);
     this.#searches = new Searches(database, layout);
     this.#maintenance = new Maintenance(database, requireOpen);
-    const copy = (vector: unknown, space: number) => this.#query(vector as VectorInput, space).slice();
-    this.#items = { layout, requireOpen, searches: this.#searches, reads: this.#reads, copy };
+    this.#items = { layout, requireOpen, searches: this.#searches, reads: this.#reads };
   }
 
   /**
@@ -142,8 +141,7 @@ export class SageDB<M extends object = Metadata, S extends string = never> imple
     options?: ConnectOptions,
   ): Promise<RemoteDatabase<M>> {
     // Loaded with the first use: a program without a server does not pay for the client.
-    const { connect } = await import('./server/remote-database.js');
-    return connect<M>(url, options);
+    return (await import('./server/remote-database.js')).connect<M>(url, options);
   }
 
   get dimension(): number {
@@ -351,7 +349,7 @@ export class SageDB<M extends object = Metadata, S extends string = never> imple
   ): SearchResult<M, IM, IV, S>[] {
     return this.#gate.ask(() => {
       const spec = this.#spec(options, false, true);
-      const floats = this.#query(query, spec.space);
+      const floats = queryOf(this.#layout, query, spec.space);
       this.#gate.requireOpen();
       return this.#searches.oneSync(floats, spec, asRows) as SearchResult<M, IM, IV, S>[];
     });
@@ -475,14 +473,8 @@ export class SageDB<M extends object = Metadata, S extends string = never> imple
     await this.#maintenance.close();
   }
 
-  #query(vector: VectorInput, space: number): Float32Array {
-    const { dimension, metric } = spaceAt(this.#layout, space);
-    return goodFloats(vector, dimension, metric === 'cosine', 'query');
-  }
-
   #source(queries: VectorsInput, space: number): VectorSource {
-    const { dimension, metric } = spaceAt(this.#layout, space);
-    const source = new VectorSource(queries, dimension, metric === 'cosine', 'queries');
+    const source = queriesOf(this.#layout, queries, space);
     this.#gate.requireOpen();
     return source;
   }

@@ -1,8 +1,8 @@
 // The named spaces of a database, and vectors by their names.
 import { invalidArgument, messageOf, SageDBError, show } from './errors.js';
 import type { NativeDatabase, NativeSpace } from './native.js';
-import type { Metric, SpaceInfo } from './types.js';
-import { copyVector, requireGoodRows } from './vectors.js';
+import type { Metric, SpaceInfo, VectorInput } from './types.js';
+import { copyVector, goodFloats, requireGoodRows, VectorSource } from './vectors.js';
 
 export interface Space extends SpaceInfo {
   name: string;
@@ -33,6 +33,17 @@ export function infoOf<S extends string>({ spaces }: Layout): Record<S, SpaceInf
 /** The one space of a database without names, or the one that the number says. */
 export function spaceAt({ spaces, dimension, metric }: Layout, number: number): Space {
   return spaces ? (spaces.all[number] as Space) : { name: '', number: 0, dimension, metric };
+}
+
+/** One query as checked 32-bit floats: maybe the caller's memory. */
+export function queryOf(layout: Layout, vector: unknown, space: number): Float32Array {
+  const { dimension, metric } = spaceAt(layout, space);
+  return goodFloats(vector as VectorInput, dimension, metric === 'cosine', 'query');
+}
+
+export function queriesOf(layout: Layout, queries: unknown, space: number): VectorSource {
+  const { dimension, metric } = spaceAt(layout, space);
+  return new VectorSource(queries, dimension, metric === 'cosine', 'queries');
 }
 
 /** Vectors of one or several rows on their way to the engine: those of each row one after the other. */
