@@ -318,7 +318,8 @@ std::vector<Candidate> Searcher::collect(const Snapshot& snapshot, const Query& 
   const Row indexed = snapshot.indexed_rows();
   std::vector<Candidate> candidates;
   Stopwatch watch(explain != nullptr);
-  if (plan.exact || indexed == 0 || std::uint64_t{ef} * kScanShare > snapshot.row_count) {
+  const Row vectors = snapshot.row_count - snapshot.spaces[plan.space].absent;
+  if (plan.exact || indexed == 0 || std::uint64_t{ef} * kScanShare > vectors) {
     exact_scan(space, query, want, selector, 0, snapshot.row_count, candidates, counters);
     watch.stop(explain, &Explain::index_us);
     note(explain, "scan", counted);

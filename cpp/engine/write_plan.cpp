@@ -77,7 +77,10 @@ bool has_cosine(const Options& options) {
 
 // How many components the rows bring together. Throws when a row brings none, or a space that does not exist.
 std::size_t expected_components(const WriteOp& op, const Options& options) {
-  if (!options.named()) return op.count * options.dimension;
+  if (!options.named()) {
+    if (!op.given.empty()) throw Error(ErrorCode::INVALID_ARGUMENT, "spaces: the database was opened without");
+    return op.count * options.dimension;
+  }
   require_length("given", op.given.size(), op.count);
   std::size_t sum = 0;
   for (std::size_t i = 0; i < op.count; ++i) {
