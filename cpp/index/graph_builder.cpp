@@ -119,6 +119,8 @@ void GraphBuilder::insert_rows(GraphData& graph, const Nodes& nodes, Row first, 
   const std::vector<Row> fragile = next_fragile(graph, 1000 + 2 * order.size());
   checked.insert(checked.end(), fragile.begin(), fragile.end());
   append_next_old(graph, first, kOldPerNew * order.size(), &checked);
+  if (graph.absent > 0)
+    checked.erase(std::remove_if(checked.begin(), checked.end(), [this](Row r) { return !has(r); }), checked.end());
   for (const Insertion& i : order) checked.push_back(i.row);
   sort_unique(checked);
   repair_rows(graph, context_, inserter, checked, workspaces);
