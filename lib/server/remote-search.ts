@@ -1,4 +1,5 @@
 import type { ExplainedRows } from '../detailed-search.js';
+import { SageDBError } from '../errors.js';
 import { type Examples, examplesOf } from '../examples.js';
 import { compileFilter } from '../filter.js';
 import { SEARCH_NAMES } from '../item-search.js';
@@ -21,6 +22,13 @@ export async function searchRemotely(
   const split = examples ? undefined : splitTextQuery(query, SEARCH_NAMES);
   const own = readOptions<RefinedSearchOptions>(options, 'options', SEARCH_NAMES);
   const o = split ? mergedOptions(split.options, own) : own;
+  // A server serves no database that has some: see startServer().
+  for (const [field, value] of [
+    ['query.vectors', split?.query.vectors],
+    ['options.space', o.space],
+  ] as const) {
+    if (value !== undefined) throw new SageDBError('INVALID_ARGUMENT', `${field}: a remote database has no spaces`);
+  }
   const ask = (sent: Partial<RefinedSearchOptions>) => {
     const call = searchCall(sent);
     const { head, ...rest } = queryCall(query, examples, split, calls.dimension);

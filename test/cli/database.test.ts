@@ -54,6 +54,40 @@ describe('info', () => {
   });
 });
 
+describe('a database with spaces', () => {
+  it('is described, searched, exported, and not served', async () => {
+    const spaces = join(folder, 'spaces');
+    {
+      await using db = await SageDB.open({
+        path: spaces,
+        spaces: { title: { dimension: 3 }, image: { dimension: 2, metric: 'l2' } },
+      });
+      await db.addBatch([{ title: [1, 0, 0], image: [1, 2] }, { image: [3, 4] }], undefined, { ids: ['a', 'b'] });
+    }
+    const query = ['search', spaces, '--vector', '[3, 4]', '--json', '--include-vector'];
+    const [info, found, needed, exported, served] = await Promise.all([
+      sagedb(['info', spaces]),
+      sagedb([...query, '--space', 'image', '-k', '1']),
+      sagedb(query),
+      sagedb(['export', spaces, join(folder, 'spaces.jsonl')]),
+      sagedb(['serve', spaces, '--port', '0']),
+    ]);
+    expect(info.stdout).toMatch(/^space title\s+3 components, cosine, 1 rows/m);
+    expect(info.stdout).toMatch(/^space image\s+2 components, l2, 2 rows/m);
+    expect(JSON.parse(found.stdout)).toEqual([{ id: 'b', score: 0, metadata: {}, vector: { image: [3, 4] } }]);
+    expect([needed.code, needed.stdout + needed.stderr]).toEqual([
+      expect.any(Number),
+      expect.stringMatching(/options\.space: expected one of the spaces/),
+    ]);
+    expect(needed.code).not.toBe(0);
+    expect(exported.code).toBe(0);
+    const lines = (await readFile(join(folder, 'spaces.jsonl'), 'utf8')).trim().split('\n');
+    expect(lines.map((line) => Object.keys(JSON.parse(line).vector))).toEqual([['title', 'image'], ['image']]);
+    expect(served.code).not.toBe(0);
+    expect(served.stderr).toMatch(/expected one without spaces/);
+  });
+});
+
 describe('search', () => {
   it('takes vectors from a file or standard input, one or many, in JSON or plain', async () => {
     const file = join(folder, 'query.json');
