@@ -26,7 +26,9 @@ TEST(Presence, SaysWhatWasPut) {
       model.push_back(rng() % 3 == 0);
       map->put(r, model.back());
     }
-    if (before) ASSERT_EQ(before->has(known - 1), model[known - 1]) << "the old map stays";
+    if (before) {
+      ASSERT_EQ(before->has(known - 1), model[known - 1]) << "the old map stays";
+    }
     const Row below = static_cast<Row>(rng() % (model.size() + 1));
     Row count = 0;
     for (Row r = 0; r < below; ++r) count += model[r] ? 1 : 0;
