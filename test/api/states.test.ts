@@ -57,7 +57,7 @@ const immediate: [string, (db: SageDB<Meta>) => unknown][] = [
 
 test('the lists above name every public method', () => {
   const names = new Set([...methods, ...immediate].map(([name]) => name.split(' ')[0]));
-  for (const other of ['constructor', 'dimension', 'metric', 'handle', 'close', 'snapshot']) names.add(other);
+  for (const other of ['constructor', 'dimension', 'metric', 'spaces', 'handle', 'close', 'snapshot']) names.add(other);
   expect(new Set(Object.getOwnPropertyNames(SageDB.prototype))).toEqual(names);
 });
 
@@ -106,7 +106,7 @@ describe('closed', () => {
     const { handle } = db;
     await db.close();
     await expectCode(() => db.search([], { k: 0 }), 'CLOSED');
-    expect([db.dimension, db.metric, db.handle]).toEqual([4, 'l2', handle]);
+    expect([db.dimension, db.metric, db.spaces, db.handle]).toEqual([4, 'l2', {}, handle]);
     await expectCode(() => SageDB.attach(handle), 'NOT_FOUND');
   });
 });
