@@ -40,11 +40,13 @@ Work choose_work(const Snapshot& snapshot, const Options& options, const WorkReq
   // Explicit requests first, in the order that makes the compaction's graph complete.
   if (requests.build_target > snapshot.indexed_sequence && snapshot.fresh_rows() > 0) return Work::build;
   if (requests.compact && snapshot.dead_rows > 0) return Work::compact;
+  if (requests.tidy && snapshot.unchecked_rows() > 0) return Work::tidy;
   if (snapshot.row_count < requests.retry_rows && !requests.writers_wait) return Work::none;
   if (snapshot.fresh_rows() >= options.rebuild_threshold) return Work::build;
   const bool many_dead = snapshot.dead_rows >= options.rebuild_threshold &&
                          std::uint64_t{snapshot.dead_rows} * 100 > std::uint64_t{snapshot.row_count} * kDeadPercent;
   if (many_dead) return Work::compact;
+  if (snapshot.unchecked_rows() > 0) return Work::tidy;
   return calibration_due(snapshot, options, requests) < snapshot.spaces.size() ? Work::calibrate : Work::none;
 }
 

@@ -115,13 +115,17 @@ void Maintenance::wait_for_text(const CancelToken* cancel) {
 bool Maintenance::satisfied(const Waiter& waiter) const {
   const std::shared_ptr<const Snapshot> now = state_->publisher.current();
   const bool built = now->indexed_sequence >= waiter.target || now->fresh_rows() == 0;
-  return built && (!waiter.compact || compactions_done_ > waiter.compactions || now->dead_rows == 0);
+  // Under steady writes new turns begin; so many tidyings are a whole one.
+  const bool tidy = now->unchecked_rows() == 0 || tidied_ - waiter.tidied > now->row_count / kTidyRows + 1;
+  return built && tidy && (!waiter.compact || compactions_done_ > waiter.compactions || now->dead_rows == 0);
 }
 
 // What the waiters together ask for.
 void Maintenance::collect_requests() {
   requests_.build_target = 0;
   requests_.compact = false;
+  // Writers that wait for the builder get every other job.
+  requests_.tidy = !waiters_.empty() && !(held_back_ > 0 && tidied_last_);
   for (const Waiter& w : waiters_) {
     if (w.error) continue;
     requests_.build_target = std::max(requests_.build_target, w.target);
@@ -138,8 +142,8 @@ void Maintenance::run_and_wait(bool compact, const CancelToken* cancel, Progress
   if (progress != nullptr) progress->total = total;
   std::unique_lock<std::mutex> lock(mutex_);
   // A compaction that is already running began before this call's tombstones: only a later one counts.
-  const auto self = waiters_.insert(
-      waiters_.end(), Waiter{first->sequence, compact && first->dead_rows > 0, compactions_started_, std::nullopt});
+  const auto self = waiters_.insert(waiters_.end(), Waiter{first->sequence, compact && first->dead_rows > 0,
+                                                           compactions_started_, tidied_, std::nullopt});
   const auto leave = std::shared_ptr<void>(nullptr, [&](void*) { waiters_.erase(self); });
   work_cv_.notify_one();
   while (!satisfied(*self)) {
@@ -199,7 +203,7 @@ void Maintenance::loop() noexcept {
         work_cv_.wait(lock);
       }
     } else {
-      building_ = work != Work::calibrate;
+      building_ = work == Work::build || work == Work::compact;
       if (work == Work::compact) ++compactions_started_;
       cancel_ = std::make_shared<CancelToken>();
       working_on_ = state_->publisher.current()->generation;
@@ -255,8 +259,11 @@ void Maintenance::run_job(Work work) {
     if (work == Work::compact) {
       Compactor(*state_, context()).run();
       state_->counters.compactions.fetch_add(1, std::memory_order_relaxed);
+    } else if (work == Work::tidy) {
+      build(work);
+      return finish_job(work, error);
     } else {
-      build();
+      build(work);
       state_->counters.rebuilds.fetch_add(1, std::memory_order_relaxed);
     }
     state_->counters.last_build_us.store(micros_since(start), std::memory_order_relaxed);
@@ -285,7 +292,9 @@ void Maintenance::finish_job(Work work, const std::optional<Error>& error) {
     last_error_.reset();
     requests_.retry_rows = 0;
     if (work == Work::compact) compactions_done_ = compactions_started_;
+    if (work == Work::tidy) ++tidied_;
   }
+  tidied_last_ = work == Work::tidy;
   done_cv_.notify_all();
 }
 
@@ -331,13 +340,17 @@ BuildContext Maintenance::context() {
   return c;
 }
 
-void Maintenance::build() {
+void Maintenance::build(Work work) {
   const std::shared_ptr<const Snapshot> sealed = state_->publisher.current();
-  const Row rows = build_target_rows(*sealed, state_->options, state_->counters.searched_within(kSearching));
+  const Row rows = work == Work::tidy
+                       ? sealed->indexed_rows()
+                       : build_target_rows(*sealed, state_->options, state_->counters.searched_within(kSearching));
+  BuildContext how = context();
+  if (work == Work::tidy) how.old_checks = kTidyRows;
   std::vector<BuildOutput> built;
   for (SpaceNo s = 0; s < sealed->spaces.size(); ++s)
     built.push_back(run_build(*sealed, s, rows, *state_->algorithm, state_->wants_codes(s),
-                              state_->publisher.take_recyclable(), context()));
+                              state_->publisher.take_recyclable(), how));
   install(*sealed, rows, std::move(built));
 }
 

@@ -51,6 +51,7 @@ class Maintenance {
     Sequence target;  // everything committed at or before it is to be indexed
     bool compact;  // and a compaction that starts after `compactions` is to succeed
     std::uint64_t compactions;
+    std::uint64_t tidied;  // number of tidyings done when the call came
     std::optional<Error> error;
   };
   bool satisfied(const Waiter& waiter) const;
@@ -60,7 +61,7 @@ class Maintenance {
   bool text_due() const;
   void load_text() noexcept;
   void load_metadata() noexcept;
-  void build();
+  void build(Work work);
   Row encode_ahead(const Snapshot& sealed, Row encoded, const std::vector<BuildOutput>& built);
   void install(const Snapshot& sealed, Row rows, std::vector<BuildOutput> built);
   void calibrate();
@@ -77,6 +78,8 @@ class Maintenance {
   bool failing_ = false;  // the last job failed: do not hold writers back
   int held_back_ = 0;  // writers that wait for room
   std::uint64_t compactions_started_ = 0;
+  std::uint64_t tidied_ = 0;  // tidyings done
+  bool tidied_last_ = false;  // the last job was one
   std::uint64_t compactions_done_ = 0;  // number of the last one that succeeded
   std::optional<Error> last_error_;
   bool text_wanted_ = true;  // false: the last attempt to read the texts failed, and nobody has asked since

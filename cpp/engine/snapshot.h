@@ -1,6 +1,7 @@
 // What one search reads: a moment of the database in a handful of numbers and pointers. Immutable.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "engine/generation.h"
@@ -37,6 +38,12 @@ struct Snapshot {
 
   Row indexed_rows() const noexcept { return spaces[0].index ? spaces[0].index->rows() : 0; }
   Row fresh_rows() const noexcept { return row_count - indexed_rows(); }
+  // See Index::unchecked().
+  Row unchecked_rows() const noexcept {
+    Row most = 0;
+    for (const SpaceState& space : spaces) most = std::max(most, space.index ? space.index->unchecked() : 0);
+    return most;
+  }
   SpaceView view(SpaceNo s) const noexcept {
     const VectorColumn& column = generation->columns[s];
     const SpaceState& space = spaces[s];

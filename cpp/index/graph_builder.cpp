@@ -16,8 +16,10 @@ constexpr Row kSequentialRows = 256;
 // Rows of a new graph inserted before the early stop is calibrated on them for the rest.
 constexpr std::size_t kRowsBeforeStop = 8192;
 // Old rows that search for themselves per inserted row: what is inserted takes paths away from rows that keep all of their own links, so
-// every row is looked at again before the graph has grown by half.
+// every row is looked at again before the graph has grown by half. The engine has the rest checked when it has time (BuildContext::old_checks).
 constexpr std::size_t kOldPerNew = 2;
+// Up to here all are checked at once.
+constexpr Row kSmallGraph = 8192;
 
 struct Insertion {
   Row row;
@@ -68,7 +70,7 @@ GraphData GraphBuilder::clone(const GraphData* base, Row rows, GraphData&& recyc
     graph.entry = kNoRow;
     graph.fragile.clear();
     graph.stop = EarlyStop();
-    graph.next_check = 0;
+    graph.old = OldChecks();
     graph.absent = 0;
   } else {
     graph.base.reset(rows);
@@ -81,7 +83,7 @@ GraphData GraphBuilder::clone(const GraphData* base, Row rows, GraphData&& recyc
     graph.absent = base->absent;
     graph.fragile = base->fragile;
     graph.stop = base->stop;
-    graph.next_check = base->next_check;
+    graph.old = base->old;
   }
   graph.base.clear(old_rows, rows);
   return graph;
@@ -118,7 +120,9 @@ void GraphBuilder::insert_rows(GraphData& graph, const Nodes& nodes, Row first, 
   std::vector<Row> checked = weakened_rows(inserter, workspaces);
   const std::vector<Row> fragile = next_fragile(graph, 1000 + 2 * order.size());
   checked.insert(checked.end(), fragile.begin(), fragile.end());
-  append_next_old(graph, first, kOldPerNew * order.size(), &checked);
+  note_growth(graph, first, order.size());
+  const bool small = graph.rows <= kSmallGraph && !order.empty();
+  append_next_old(graph, first, small ? first : std::max(kOldPerNew * order.size(), context_.old_checks), &checked);
   if (graph.absent > 0)
     checked.erase(std::remove_if(checked.begin(), checked.end(), [this](Row r) { return !has(r); }), checked.end());
   for (const Insertion& i : order) checked.push_back(i.row);

@@ -73,6 +73,13 @@ struct UpperLevel {
   std::vector<std::uint32_t> links;  // M per node, terminated by kNoRow
 };
 
+// Rows search for themselves again, in turn, because what is inserted later takes paths away from them. Not stored but for `next`.
+struct OldChecks {
+  Row next = 0;  // who is next
+  Row grown = 0;  // rows inserted since a whole turn was last called for
+  Row owed = 0;  // rows that are left of that turn
+};
+
 struct GraphData {
   std::uint32_t M = 16;
   Row rows = 0;
@@ -81,7 +88,7 @@ struct GraphData {
   LinkTable base;
   std::vector<UpperLevel> upper;  // upper[0] is level 1
   EarlyStop stop;  // of the codes of these rows; see index/early_stop.h
-  Row next_check = 0;  // growth checks old rows in turn; where the next turn begins
+  OldChecks old;
   std::vector<Row> fragile;  // rows that hardly any neighbor links back to: growth looks after them in turn
 
   explicit GraphData(std::uint32_t m) : M(m), base(static_cast<std::uint32_t>(round_up(2 * m, 16))) {}

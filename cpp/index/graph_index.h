@@ -24,6 +24,7 @@ class GraphIndex final : public Index {
               SearchScratch& scratch, std::vector<Candidate>& out, SearchCounters* counters) const override;
   std::size_t memory_bytes() const noexcept override { return data_.bytes(); }
   std::string verify(const SpaceView& space) const override;
+  Row unchecked() const noexcept override { return data_.old.owed; }
 
   const GraphData& data() const noexcept { return data_; }
   // Takes the buffers out of an index that nobody else holds.

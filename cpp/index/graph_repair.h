@@ -103,12 +103,22 @@ void repair_rows(GraphData& graph, const BuildContext& context, NodeInserter<Nod
       graph.fragile.push_back(row);
 }
 
+// Counts inserted rows; when the graph has grown by an eighth every old row is to be checked again.
+inline void note_growth(GraphData& graph, Row old, std::size_t inserted) {
+  graph.old.grown += static_cast<Row>(inserted);
+  if (graph.old.grown <= graph.rows / 8) return;
+  graph.old.grown = 0;
+  graph.old.owed = old;
+}
+
 // Adds the next few of the rows below `old` in turn.
 inline void append_next_old(GraphData& graph, Row old, std::size_t count, std::vector<Row>* rows) {
-  for (std::size_t i = 0; i < std::min<std::size_t>(count, old); ++i) {
-    if (graph.next_check >= old) graph.next_check = 0;
-    rows->push_back(graph.next_check++);
+  count = std::min<std::size_t>(count, old);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (graph.old.next >= old) graph.old.next = 0;
+    rows->push_back(graph.old.next++);
   }
+  graph.old.owed -= std::min(graph.old.owed, static_cast<Row>(count));
 }
 
 // Takes the next few fragile rows off the list: a turn of bounded length keeps a publication short.

@@ -121,6 +121,8 @@ class Index {
   virtual std::size_t memory_bytes() const noexcept = 0;
   // Checks internal structure (link bounds, reachability); returns a description of the first problem, or empty.
   virtual std::string verify(const SpaceView& space) const = 0;
+  // Old rows that growth has not yet checked for being findable: grow() to the same rows with BuildContext::old_checks does it.
+  virtual Row unchecked() const noexcept { return 0; }
 };
 
 struct IndexConfig {
@@ -134,6 +136,7 @@ struct BuildContext {
   int threads = 1;
   const CancelToken* cancel = nullptr;
   Progress* progress = nullptr;
+  std::size_t old_checks = 0;  // old rows to check at least
 };
 
 // Old row -> new row after compaction; kNoRow for rows that are gone. New rows are dense and keep their order.

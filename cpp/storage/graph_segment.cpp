@@ -66,7 +66,7 @@ void write_graph(const GraphIndex& graph, SegmentWriter& out) {
   std::uint32_t share;
   std::memcpy(&share, &g.stop.share, sizeof share);
   put_le(counts + 28, share);
-  put_le(counts + 32, g.next_check);
+  put_le(counts + 32, g.old.next);
   put_le(counts + 36, g.absent);
   out.append(counts, sizeof counts);
   out.append(g.base.links(0), std::size_t{g.rows} * g.base.width() * sizeof(Row));
@@ -93,7 +93,7 @@ std::shared_ptr<const GraphIndex> read_graph(std::shared_ptr<const SegmentReader
   g.stop.bytes = get_le<std::uint32_t>(counts + 24);
   const auto share = get_le<std::uint32_t>(counts + 28);
   std::memcpy(&g.stop.share, &share, sizeof share);
-  g.next_check = get_le<std::uint32_t>(counts + 32);
+  g.old.next = get_le<std::uint32_t>(counts + 32);
   if (!(g.stop.share >= 0 && g.stop.share <= 1)) corrupt(file, "the share of the early stop");
   g.absent = get_le<std::uint32_t>(counts + 36);
   const std::uint32_t width = g.base.width();

@@ -51,7 +51,7 @@ TEST(FilterCache, SearchesThatRunAtOnceKeepAndReplaceEntries) {
 // Entries that are used stay, whatever comes after them; what is kept stays within the limits.
 TEST(FilterCache, KeepsWhatWasUsedLast) {
   Snapshot snapshot;
-  snapshot.generation = std::make_shared<Generation>(3, VectorType::float32);
+  snapshot.generation = std::make_shared<Generation>(options_for(3, Metric::l2));
   snapshot.row_count = 64;
   FilterCache cache;
   const auto rows = [&](std::uint32_t n) { return cache.rows(snapshot, *Filter::parse(number_filter(n))); };

@@ -181,6 +181,28 @@ TEST(GraphBuilder, OldRowsAreLookedAfter) {
   EXPECT_EQ(missed_self_searches(*grown, space, old, kSelfSearchEf), 0u);
 }
 
+// Property: what growth has not checked of the old rows it says, and growing to the same rows checks it, in parts.
+TEST(GraphBuilder, OldRowsAreOwedACheck) {
+  const VectorSet set = test::gaussian_set(12000, 8, 33);
+  const TestSpace space(set, Metric::l2, true);
+  const GraphAlgorithm algorithm{IndexConfig{}};
+  BuildContext context;
+  context.threads = 2;
+  std::shared_ptr<const Index> graph = test::build_graph(space.view(), 10000);
+  EXPECT_EQ(graph->unchecked(), 0u) << "all rows were new";
+  graph = algorithm.grow(space.view(), graph, 10500, nullptr, context);
+  EXPECT_EQ(graph->unchecked(), 0u) << "less than an eighth";
+  graph = algorithm.grow(space.view(), graph, 12000, nullptr, context);
+  EXPECT_EQ(graph->unchecked(), 10500u - 2 * 1500u);
+  context.old_checks = 5000;
+  graph = algorithm.grow(space.view(), graph, 12000, nullptr, context);
+  EXPECT_EQ(graph->unchecked(), 2500u);
+  EXPECT_EQ(graph->verify(space.view()), "");
+  graph = algorithm.grow(space.view(), graph, 12000, nullptr, context);
+  EXPECT_EQ(graph->unchecked(), 0u);
+  EXPECT_EQ(graph->rows(), 12000u);
+}
+
 // Property: 10,000 equal vectors neither disconnect the graph nor make the build quadratic, and the rows around them are still found.
 TEST(GraphBuilder, TenThousandEqualVectors) {
   VectorSet base = test::gaussian_set(12000, 16, 6);
