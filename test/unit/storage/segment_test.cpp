@@ -149,7 +149,10 @@ TEST(Segment, FeatureBits) {
   EXPECT_EQ(open_and_verify(set(16, 0x80)), kNoError) << "compatible";
   EXPECT_EQ(open_and_verify(set(20, 1)), ErrorCode::UNSUPPORTED_FORMAT) << "read-only compatible, writing";
   EXPECT_EQ(open_and_verify(set(20, 1), false), kNoError) << "read-only compatible, reading";
-  EXPECT_EQ(open_and_verify(set(24, 1), false), ErrorCode::UNSUPPORTED_FORMAT) << "incompatible";
+  EXPECT_EQ(open_and_verify(set(24, kFeatureSpaces), false), kNoError) << "incompatible with older versions";
+  for (std::uint32_t bit = 0; bit < 32; ++bit)
+    if (((kKnownIncompatible >> bit) & 1) == 0)
+      EXPECT_EQ(open_and_verify(set(24, 1u << bit), false), ErrorCode::UNSUPPORTED_FORMAT) << "bit " << bit;
   EXPECT_EQ(open_and_verify(set(12, 2), false), ErrorCode::UNSUPPORTED_FORMAT) << "version";
   EXPECT_EQ(open_and_verify(set(28, 0x04030201), false), ErrorCode::UNSUPPORTED_FORMAT) << "byte order";
   EXPECT_EQ(open_and_verify(set(0, 0)), ErrorCode::UNSUPPORTED_FORMAT) << "magic";
