@@ -106,6 +106,8 @@ void repair_rows(GraphData& graph, const BuildContext& context, NodeInserter<Nod
 // Counts inserted rows; when the graph has grown by an eighth every old row is to be checked again.
 inline void note_growth(GraphData& graph, Row old, std::size_t inserted) {
   graph.old.grown += static_cast<Row>(inserted);
+  // The turn goes round a longer list now.
+  if (graph.old.owed > 0) graph.old.owed = static_cast<Row>(std::min<std::size_t>(old, graph.old.owed + inserted));
   if (graph.old.grown <= graph.rows / 8) return;
   graph.old.grown = 0;
   graph.old.owed = old;

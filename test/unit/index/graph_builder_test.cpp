@@ -183,7 +183,7 @@ TEST(GraphBuilder, OldRowsAreLookedAfter) {
 
 // Property: what growth has not checked of the old rows it says, and growing to the same rows checks it, in parts.
 TEST(GraphBuilder, OldRowsAreOwedACheck) {
-  const VectorSet set = test::gaussian_set(12000, 8, 33);
+  const VectorSet set = test::gaussian_set(12500, 8, 33);
   const TestSpace space(set, Metric::l2, true);
   const GraphAlgorithm algorithm{IndexConfig{}};
   BuildContext context;
@@ -194,13 +194,15 @@ TEST(GraphBuilder, OldRowsAreOwedACheck) {
   EXPECT_EQ(graph->unchecked(), 0u) << "less than an eighth";
   graph = algorithm.grow(space.view(), graph, 12000, nullptr, context);
   EXPECT_EQ(graph->unchecked(), 10500u - 2 * 1500u);
+  graph = algorithm.grow(space.view(), graph, 12500, nullptr, context);
+  EXPECT_EQ(graph->unchecked(), 7500u + 500u - 2 * 500u) << "the turn has become longer";
   context.old_checks = 5000;
-  graph = algorithm.grow(space.view(), graph, 12000, nullptr, context);
-  EXPECT_EQ(graph->unchecked(), 2500u);
+  graph = algorithm.grow(space.view(), graph, 12500, nullptr, context);
+  EXPECT_EQ(graph->unchecked(), 2000u);
   EXPECT_EQ(graph->verify(space.view()), "");
-  graph = algorithm.grow(space.view(), graph, 12000, nullptr, context);
+  graph = algorithm.grow(space.view(), graph, 12500, nullptr, context);
   EXPECT_EQ(graph->unchecked(), 0u);
-  EXPECT_EQ(graph->rows(), 12000u);
+  EXPECT_EQ(graph->rows(), 12500u);
 }
 
 // Property: 10,000 equal vectors neither disconnect the graph nor make the build quadratic, and the rows around them are still found.
