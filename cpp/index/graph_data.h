@@ -78,6 +78,8 @@ struct OldChecks {
   Row next = 0;  // who is next
   Row grown = 0;  // rows inserted since a whole turn was last called for
   Row owed = 0;  // rows that are left of that turn
+  Row mended = 0;  // rows that it found missing
+  int again = 0;  // turns since then that followed because of that
 };
 
 struct GraphData {

@@ -74,17 +74,19 @@ std::vector<Row> missed_rows(const BuildContext& context, const NodeInserter<Nod
 }
 
 // Every row of `rows` (ascending) searches for itself; those that are missed are repaired. What remains fragile is added to
-// graph.fragile, so that later growth looks at it again.
+// graph.fragile, so that later growth looks at it again. Returns how many were missed.
 template <typename Nodes>
-void repair_rows(GraphData& graph, const BuildContext& context, NodeInserter<Nodes>& inserter,
-                 const std::vector<Row>& rows, std::vector<BuildWorkspace>& workspaces) {
+std::size_t repair_rows(GraphData& graph, const BuildContext& context, NodeInserter<Nodes>& inserter,
+                        const std::vector<Row>& rows, std::vector<BuildWorkspace>& workspaces) {
   constexpr int kSweeps = 4, kRounds = 3;
   BuildWorkspace& ws = workspaces[0];
   take_dropped(workspaces);
   inserter.linker.watch(graph.rows);
   std::vector<Row> suspects = rows;
+  std::size_t first_missed = 0;
   for (int sweep = 0; sweep < kSweeps && !suspects.empty(); ++sweep) {
     const std::vector<Row> missed = missed_rows(context, inserter, suspects, workspaces);
+    if (sweep == 0) first_missed = missed.size();
     for (const Row row : missed) {
       check_cancelled(context);
       for (int round = 0; round < kRounds && !inserter.finder.finds_itself(row, inserter.top(), kSelfCheckEf, ws);
@@ -101,6 +103,7 @@ void repair_rows(GraphData& graph, const BuildContext& context, NodeInserter<Nod
   for (const Row row : rows)
     if (inserter.finder.links_back(row, 2) < 2 && !std::binary_search(waiting.begin(), waiting.end(), row))
       graph.fragile.push_back(row);
+  return first_missed;
 }
 
 // Counts inserted rows; when the graph has grown by an eighth every old row is to be checked again.
@@ -109,18 +112,32 @@ inline void note_growth(GraphData& graph, Row old, std::size_t inserted) {
   // The turn goes round a longer list now.
   if (graph.old.owed > 0) graph.old.owed = static_cast<Row>(std::min<std::size_t>(old, graph.old.owed + inserted));
   if (graph.old.grown <= graph.rows / 8) return;
-  graph.old.grown = 0;
+  const Row next = graph.old.next;
+  graph.old = OldChecks();
+  graph.old.next = next;
   graph.old.owed = old;
+}
+
+// Takes `checked` rows off the turn, of which `mended` were missing. Mending changes lists on the way to rows far from both ends, so a turn that
+// mended is followed by another one; each mends a small part of what the one before did.
+inline void note_checks(GraphData& graph, Row old, std::size_t checked, std::size_t mended) {
+  constexpr int kMostTurns = 4;
+  OldChecks& turn = graph.old;
+  if (turn.owed == 0) return;
+  turn.owed -= std::min(turn.owed, static_cast<Row>(checked));
+  turn.mended += static_cast<Row>(mended);
+  if (turn.owed > 0 || turn.mended == 0 || turn.again == kMostTurns) return;
+  turn.owed = old;
+  turn.mended = 0;
+  ++turn.again;
 }
 
 // Adds the next few of the rows below `old` in turn.
 inline void append_next_old(GraphData& graph, Row old, std::size_t count, std::vector<Row>* rows) {
-  count = std::min<std::size_t>(count, old);
   for (std::size_t i = 0; i < count; ++i) {
     if (graph.old.next >= old) graph.old.next = 0;
     rows->push_back(graph.old.next++);
   }
-  graph.old.owed -= std::min(graph.old.owed, static_cast<Row>(count));
 }
 
 // Takes the next few fragile rows off the list: a turn of bounded length keeps a publication short.

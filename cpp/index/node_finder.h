@@ -49,18 +49,21 @@ class NodeFinder {
     const Measure measure = probe(row, ws);
     search_base(measure, approach(measure, top, 0), ws);
   }
-  // Searches the row for itself the way a query would. Stops where it is met; a row that is missed leaves the nearest rows in the
-  // scratch pool.
+  // Searches the row for itself the way queries do, with each breadth that they have: neither finds all that the other does. Stops where
+  // it is met; a row that is missed leaves the nearest rows in the scratch pool.
   bool finds_itself(Row row, int top, std::uint32_t ef, BuildWorkspace& ws) const {
     const Measure measure = probe(row, ws);
     const BaseLevelView level{&graph_.base, graph_.rows};
     const Row start = approach(measure, top, 0);
     const EarlyStop stop = stop_for(measure, level, start, graph_.stop);
-    ws.scratch.begin(graph_.rows, ef);
-    start_beam(measure, level, ws.scratch, start);
-    run_beam_until<Overflow::drop>(measure, level, stop, ws.scratch, kNarrowBreadth, nullptr,
-                                   [&] { return ws.scratch.visited(row); });
-    return ws.scratch.visited(row) || distance_of(ws.scratch.pool[0]) <= kZero;
+    for (std::uint32_t breadth = kNarrowBreadth; breadth <= kBreadth; ++breadth) {
+      ws.scratch.begin(graph_.rows, ef);
+      start_beam(measure, level, ws.scratch, start);
+      run_beam_until<Overflow::drop>(measure, level, stop, ws.scratch, breadth, nullptr,
+                                     [&] { return ws.scratch.visited(row); });
+      if (!ws.scratch.visited(row) && distance_of(ws.scratch.pool[0]) > kZero) return false;
+    }
+    return true;
   }
 
   // Copies the scratch pool to ws.candidates, without one node.
@@ -111,7 +114,7 @@ class NodeFinder {
 
  private:
   static constexpr std::uint32_t kBreadth = 3;
-  static constexpr std::uint32_t kNarrowBreadth = 2;  // the least that queries have: more would find what they miss
+  static constexpr std::uint32_t kNarrowBreadth = 2;  // the least that queries have, see beam_breadth()
 
   template <typename Level>
   static void search(const Measure& measure, const Level& level, const EarlyStop& stop, std::size_t nodes,
