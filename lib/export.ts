@@ -100,7 +100,8 @@ const numberText = (value: number) => (Object.is(value, -0) ? '-0' : `${value}`)
 
 const listText = (vector: Float32Array) => `[${Array.from(vector, numberText).join()}]`;
 
-function lineOf({ id, metadata, vector }: AnyItem, withVector: boolean): string {
+/** An item as one line of JSON. */
+export function lineOf({ id, metadata, vector }: AnyItem, withVector: boolean): string {
   const item = JSON.stringify({ id, metadata });
   if (!withVector || vector === undefined) return `${item}\n`;
   const named = (vectors: Record<string, Float32Array>) =>

@@ -216,7 +216,8 @@ async function folderStream(items: string, vectors: string, check: EntryCheck): 
   return { entries: entries(), progress: () => ({ done, total: rows }), close: () => npy.close() };
 }
 
-function parseLine(line: Line, place: string): { id?: unknown; vector?: unknown; metadata?: unknown } {
+/** The object of a line; `place` is for messages. */
+export function parseLine(line: Line, place: string): { id?: unknown; vector?: unknown; metadata?: unknown } {
   let value: unknown;
   try {
     value = JSON.parse(line.text);

@@ -1,10 +1,11 @@
 import { stat } from 'node:fs/promises';
-import { SageDBError } from '../errors.js';
+import { SageDBError, show } from '../errors.js';
 import { readCsv } from '../files/csv.js';
 import { readFvecs } from '../files/fvecs.js';
 import { readLines } from '../files/line-reader.js';
 import { NpyReader } from '../files/npy.js';
 import { portableFiles } from '../files/portable.js';
+import { parseLine } from '../import.js';
 import type { ImportItem } from '../types.js';
 import { UsageError } from './command.js';
 import { idOf } from './database.js';
@@ -25,8 +26,11 @@ export interface CsvColumns {
 
 const NPY_ROWS = 1000;
 
-/** By extension; a folder is what `sagedb export` writes. */
+const STDIN = 'standard input';
+
+/** By extension; standard input is JSON Lines; a folder is what `sagedb export` writes. */
 export async function formatOf(path: string): Promise<ImportFormat> {
+  if (path === '-') return 'jsonl';
   const known = /\.(jsonl|npy|fvecs|csv)$/.exec(path)?.[1];
   if (known !== undefined) return known as ImportFormat;
   if ((await stat(path)).isDirectory()) return 'folder';
@@ -34,8 +38,10 @@ export async function formatOf(path: string): Promise<ImportFormat> {
 }
 
 export async function importSource(path: string, format: ImportFormat, columns: CsvColumns): Promise<ImportSource> {
+  if (path === '-' && format !== 'jsonl') throw new UsageError(`${STDIN} is read as jsonl, not as ${format}`);
   switch (format) {
     case 'jsonl':
+      if (path === '-') return firstOf(STDIN, stdinItems());
       return { dimension: await lineDimension(path), items: path };
     case 'folder':
       return { dimension: await npyDimension(portableFiles(path).vectors ?? path), items: path };
@@ -68,6 +74,16 @@ async function lineDimension(path: string): Promise<number> {
   return 0;
 }
 
+async function* stdinItems(): AsyncGenerator<ImportItem> {
+  for await (const line of readLines(STDIN, process.stdin)) {
+    const place = `${STDIN}:${line.number}`;
+    const { id, vector, metadata } = parseLine(line, place) as unknown as ImportItem;
+    if (typeof vector !== 'object' || vector === null)
+      throw new SageDBError('CORRUPTION', `${place}: expected a vector, got ${show(vector)}`);
+    yield { vector, ...(id !== undefined && { id }), ...(metadata !== undefined && { metadata }) };
+  }
+}
+
 /** Looks at the first item without losing it. */
 async function firstOf(path: string, items: AsyncGenerator<ImportItem>): Promise<ImportSource> {
   const first = await items.next();
@@ -76,7 +92,9 @@ async function firstOf(path: string, items: AsyncGenerator<ImportItem>): Promise
     yield first.value as ImportItem;
     yield* items;
   }
-  return { dimension: (first.value.vector as ArrayLike<number>).length, items: all() };
+  // Vectors of named spaces have no one dimension, and go into a database that has these.
+  const { vector } = first.value as { vector: ArrayLike<number> };
+  return { dimension: vector.length ?? 0, items: all() };
 }
 
 async function* npyItems(path: string): AsyncGenerator<ImportItem> {

@@ -40,14 +40,16 @@ function version(): string {
   throw new Error('package.json of sagedb not found');
 }
 
+const isCommand = (name: string | undefined) => COMMANDS.some((command) => command.name === name);
+
 /** What failed, in one line (or one JSON object); the exit code. */
-function report(thrown: unknown, json: boolean): number {
+function report(thrown: unknown, json: boolean, [name]: string[]): number {
   const error = fileError(thrown);
   const message = error instanceof Error ? error.message : String(error);
   const code = (error as { code?: unknown } | null)?.code;
   const usage = error instanceof UsageError;
   if (json) console.error(jsonText({ error: { code: usage ? 'USAGE' : code, message } }));
-  else if (usage) console.error(`sagedb: ${message}\nTry 'sagedb --help'.`);
+  else if (usage) console.error(`sagedb: ${message}\nTry 'sagedb ${isCommand(name) ? `help ${name}` : '--help'}'.`);
   else console.error(`sagedb: ${message}${error instanceof SageDBError ? ` (${error.code})` : ''}`);
   return usage ? 2 : 1;
 }
@@ -61,5 +63,5 @@ const args = process.argv.slice(2);
 try {
   process.exitCode = await main(args);
 } catch (error) {
-  process.exitCode = report(error, args.includes('--json'));
+  process.exitCode = report(error, args.includes('--json'), args);
 }

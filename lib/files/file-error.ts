@@ -18,5 +18,7 @@ export function fileError(error: unknown): unknown {
   if (code === undefined || syscall === undefined) return error;
   if (code === 'ENOENT' && path !== undefined)
     return new SageDBError('NOT_FOUND', `${path}: no such file or folder`, { cause: error });
+  if (code === 'EEXIST' && path !== undefined)
+    return new SageDBError('INVALID_ARGUMENT', `${path} exists already`, { cause: error });
   return new SageDBError(CODES[code] ?? 'IO_ERROR', messageOf(error), { cause: error });
 }

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { open } from 'node:fs/promises';
 import { SageDBError } from '../errors.js';
 
@@ -11,23 +12,28 @@ export interface Line {
   number: number;
   /** Bytes of the file up to the end of the line. */
   end: number;
-  /** Bytes of the whole file when it was opened. */
+  /** Bytes of the whole file when it was opened; 0 where nobody knows. */
   size: number;
 }
 
 /**
  * The lines of a UTF-8 file that are not empty, with bounded memory. Throws `CORRUPTION` for bytes that are not UTF-8 and for lines without
- * end, naming file and line.
+ * end, naming file and line. With `input` the bytes come from there, and `path` is its name.
  */
-export async function* readLines(path: string): AsyncGenerator<Line, void, undefined> {
+export async function* readLines(path: string, input?: Readable): AsyncGenerator<Line, void, undefined> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let pieces: Buffer[] = [];
   let held = 0;
   let number = 1;
   let end = 0;
-  // Closed by its stream.
-  const file = await open(path, 'r');
-  const { size } = await file.stat();
+  let stream = input;
+  let size = 0;
+  if (stream === undefined) {
+    // Closed by its stream.
+    const file = await open(path, 'r');
+    size = (await file.stat()).size;
+    stream = file.createReadStream({ highWaterMark: 256 * 1024 });
+  }
   const lineOf = (bytes: Buffer): Line | undefined => {
     try {
       const text = decoder.decode(bytes).trim();
@@ -36,7 +42,7 @@ export async function* readLines(path: string): AsyncGenerator<Line, void, undef
       throw new SageDBError('CORRUPTION', `${path}:${number}: not UTF-8`, { cause });
     }
   };
-  for await (const chunk of file.createReadStream({ highWaterMark: 256 * 1024 }) as AsyncIterable<Buffer>) {
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
     let from = 0;
     for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, from)) {
       pieces.push(chunk.subarray(from, at));

@@ -1,3 +1,4 @@
+import { SageDBError } from '../../errors.js';
 import { SageDB } from '../../sage-db.js';
 import type { ImportItem, Metric } from '../../types.js';
 import { integerOption, textOption } from '../arguments.js';
@@ -20,7 +21,7 @@ export const importCommand: Command = {
   name: 'import',
   summary: 'add the items of a file to a database, which is made when it does not exist',
   description: [
-    'jsonl: one {"id", "vector", "metadata"} per line; id and metadata may be missing. npy, fvecs: vectors alone. csv: the first line names the columns; id, vector (numbers between spaces or commas) and the rest as metadata. folder: what `sagedb export` writes.',
+    'jsonl: one {"id", "vector", "metadata"} per line; id and metadata may be missing. npy, fvecs: vectors alone. csv: the first line names the columns; id, vector (numbers between spaces or commas) and the rest as metadata. folder: what `sagedb export` writes. - reads jsonl from standard input.',
     'Batches are written whole or not at all. A bad item ends the import with its place in the file; the batches before stay, and a new database without any is removed again.',
     'A new database gets the dimension of the first item. Its index is built before the command ends.',
   ],
@@ -67,6 +68,8 @@ export const importCommand: Command = {
       }
     } catch (error) {
       if (size === 0) await made?.remove();
+      if (error instanceof SageDBError && error.code === 'DUPLICATE_ID')
+        throw new SageDBError(error.code, error.message.replace(/; use upsert.*/, ' (--replace)'), { cause: error });
       throw error;
     } finally {
       progress.end();

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { text as textOf } from 'node:stream/consumers';
 import type { SageDB } from '../../sage-db.js';
@@ -7,6 +8,9 @@ import { type Command, type Invocation, UsageError } from '../command.js';
 import { idOf, openExisting } from '../database.js';
 import { jsonText, printJson } from '../output.js';
 import { parseVectors } from '../vector-text.js';
+
+/** Two or more numbers between spaces, commas or semicolons. */
+const NUMBERS = /^\s*[-+.\d][-+.\deE]*([\s,;]+[-+.\d][-+.\deE]*)+\s*$/;
 
 type Hit = SearchResult<object, boolean, boolean>;
 
@@ -34,10 +38,10 @@ async function answers(database: SageDB, invocation: Invocation, options: Search
 
 async function queriesOf(source: string): Promise<number[][]> {
   if (source === '-') return parseVectors(await textOf(process.stdin), 'standard input');
-  // What begins with a bracket is meant as the vector, not as the name of a file.
-  return source.startsWith('[')
-    ? parseVectors(source, '--vector')
-    : parseVectors(await readFile(source, 'utf8'), source);
+  // What begins with a bracket is meant as the vector, not as the name of a file, and so are numbers that stand side by side.
+  if (source.startsWith('[') || NUMBERS.test(source)) return parseVectors(source, '--vector');
+  if (existsSync(source)) return parseVectors(await readFile(source, 'utf8'), source);
+  throw new UsageError(`--vector: no vector, as [0.1, -2, 3e-4] or 0.1,-2,3e-4, and no file of this name: ${source}`);
 }
 
 function line(hit: Hit, rank: number): string {
