@@ -43,14 +43,18 @@ TEST_P(Reopen, GivesTheSameContent) {
     auto db = SageDB::open(options(env));
     ASSERT_EQ(content_of(*db), content) << "round " << round;
     EXPECT_EQ(db->stats().sequence, sequence);
-    EXPECT_GE(db->index_version(), round % 2 == 1 ? version : 0);
+    EXPECT_GE(db->index_version(), version) << "round " << round;
     for (int i = 0; i < 60; ++i) {
       std::vector<WriteOp> ops = random_ops(rng, GetParam().dimension, 300);
       for (const OpResult& r : db->apply(ops)) expect_ok(r);
     }
     if (round % 3 == 1) db->build_index(nullptr, nullptr);
     if (round % 4 == 2) db->optimize(nullptr, nullptr);
-    if (round % 2 == 0) db->checkpoint();
+    if (round % 2 == 0) {
+      // What a build in the background installs after the checkpoint is not on disk.
+      version = db->index_version();
+      db->checkpoint();
+    }
     std::vector<WriteOp> ops = random_ops(rng, GetParam().dimension, 300);
     db->apply(ops);
     const auto items = db->find(nullptr, 5, 0, true);
@@ -61,7 +65,6 @@ TEST_P(Reopen, GivesTheSameContent) {
     }
     content = content_of(*db);
     sequence = db->stats().sequence;
-    version = db->index_version();
     EXPECT_EQ(db->stats().durable_sequence, sequence) << "mode fsync";
     db->verify(nullptr, nullptr);
     if (round % 2 == 0) db->close();  // else by the destructor
