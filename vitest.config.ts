@@ -6,8 +6,9 @@ export default defineConfig({
     // A process per file: a native crash names its file, and no file inherits another's OpenMP team or open databases.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    teardownTimeout: 20_000,
+    // Generous: a loaded machine and sanitizers are slow, and a test that hangs fails all the same.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    teardownTimeout: 120_000,
   },
 });

@@ -1,5 +1,5 @@
 // Every test is run: each unit test file is in the test binary, each vitest file is found by vitest, and whatever else lies in test/
-// is used by one of them (or by a script). Also refuses tests that were switched off or singled out in the sources.
+// is used by one of them (or by a script), and every unit test with threads is run by the race detector, too. Also refuses tests that were switched off or singled out in the sources.
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { capture, root } from './process.mjs';
@@ -43,6 +43,16 @@ function checkUnitTests() {
   }
 }
 
+// The race detector builds a part of the tests only.
+function checkThreaded() {
+  const pattern = /^threaded='(.*)'$/m.exec(read('.ci/run'))?.[1];
+  if (pattern === undefined) return problems.push('.ci/run does not say which tests have threads');
+  for (const file of files.filter((f) => f.endsWith('_test.cpp') && !f.endsWith('_windows_test.cpp'))) {
+    if (/std::thread\b/.test(read(file)) && !new RegExp(pattern).test(file))
+      problems.push(`${file}: has threads, but the section tsan of .ci/run does not build it`);
+  }
+}
+
 function checkVitest() {
   const listed = capture(process.execPath, ['node_modules/vitest/vitest.mjs', 'list', '--filesOnly', '--json']);
   if (listed.status !== 0) {
@@ -75,6 +85,7 @@ function checkHelpers(found) {
 }
 
 checkUnitTests();
+checkThreaded();
 checkHelpers(checkVitest() ?? new Set());
 for (const problem of problems) console.error(problem);
 if (problems.length === 0) console.log(`every test in ${files.length} files is run`);

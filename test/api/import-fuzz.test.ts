@@ -50,7 +50,7 @@ function mutated(bytes: Buffer, next: () => number): Buffer {
   return Buffer.from(out);
 }
 
-test('mutations of valid files', { timeout: 60_000 + SECONDS * 2000 }, async () => {
+test('mutations of valid files', { timeout: 300_000 + SECONDS * 2000 }, async () => {
   await using db = await SageDB.open({ dimension: DIMENSION, metric: 'l2' });
   await db.addBatch(
     randomFlat(random(1), 12, DIMENSION),

@@ -124,7 +124,7 @@ describe('round trip', () => {
     });
   });
 
-  test('a filter, one snapshot, progress, and no memory for the whole', { timeout: 120_000 }, async () => {
+  test('a filter, one snapshot, progress, and no memory for the whole', async () => {
     const rows = 20_000;
     await using db = await SageDB.open<{ n: number }>({ dimension: 64, metric: 'l2', index: { type: 'flat' } });
     const data = randomFlat(random(5), rows, 64);

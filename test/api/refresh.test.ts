@@ -63,7 +63,7 @@ async function expectWhole(db: SageDB<Meta>, atLeast: number): Promise<number> {
   return n;
 }
 
-test('a reader follows a writer in another process', { timeout: 120_000 }, async () => {
+test('a reader follows a writer in another process', async () => {
   await startWriter();
   await using reader = await SageDB.open<Meta>({ path, readOnly: true });
   let seen = -1;

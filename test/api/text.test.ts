@@ -50,7 +50,7 @@ function expectRanking(hits: readonly Scored[], expected: readonly Scored[], k: 
   }
 }
 
-test(`random texts, writes, builds, compactions and reopens, seed ${seed}`, { timeout: 120_000 }, async () => {
+test(`random texts, writes, builds, compactions and reopens, seed ${seed}`, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sagedb-'));
   try {
     const next = random(seed);
@@ -220,7 +220,7 @@ test('reads one snapshot while writers and compactions run', async () => {
 
 const gloss = new URL('../../../shared/data/gloss/meta.jsonl.gz', import.meta.url);
 if (!existsSync(gloss)) console.warn(`SKIPPED: BM25 on the gloss texts: ${gloss.pathname} is not there`);
-test.runIf(existsSync(gloss))('ranks the gloss texts as plain BM25', { timeout: 120_000 }, async () => {
+test.runIf(existsSync(gloss))('ranks the gloss texts as plain BM25', async () => {
   const rows = gunzipSync(readFileSync(gloss))
     .toString()
     .trim()

@@ -97,9 +97,10 @@ describe('search', () => {
     const two = await expected.search([50, 1, 0], { k: 2 });
     await expected.close();
     const args = ['search', path, '--json', '-k', '2', '--vector'];
-    const [fromFile, given, missing, fromInput, nested, text] = await Promise.all([
+    const [fromFile, given, plain, missing, fromInput, nested, text] = await Promise.all([
       sagedb([...args, file]),
       sagedb([...args, '[10.2, 3, 0]']),
+      sagedb([...args, '10.2,3 0']),
       sagedb(['search', path, '--vector', 'query.jsn']),
       sagedb([...args, '-'], '10.2 3 0\n50,1,0\n'),
       sagedb([...args, '-'], '[[10.2, 3, 0],\n [50, 1, 0]]'),
@@ -107,7 +108,8 @@ describe('search', () => {
     ]);
     expect(JSON.parse(fromFile.stdout)).toEqual(one);
     expect(JSON.parse(given.stdout)).toEqual(one);
-    expect([missing.code, missing.stderr]).toEqual([1, 'sagedb: query.jsn: no such file or folder (NOT_FOUND)\n']);
+    expect(JSON.parse(plain.stdout)).toEqual(one);
+    expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('query.jsn is neither a file nor a')]);
     expect(JSON.parse(fromInput.stdout)).toEqual([one, two]);
     expect(JSON.parse(nested.stdout)).toEqual([one, two]);
     expect(text.stdout.trim()).toMatch(/^1 +0\.2000 {2}10 {2}\{"kind":"even".*\}$/);

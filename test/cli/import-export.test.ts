@@ -41,7 +41,26 @@ it.each(['rows.jsonl', 'rows'])('export to %s and import give the same items', a
 it('export with a filter; a target that exists is refused', async () => {
   const args = ['export', at('db'), at('part.jsonl'), '--filter', '{"n": {"$lt": 7}}'];
   expect((await sagedb(args)).stdout).toMatch(/^7 items in /);
-  expect((await sagedb(args)).code).toBe(1);
+  const again = await sagedb(args);
+  expect([again.code, again.stderr]).toEqual([1, expect.stringMatching(/part\.jsonl exists already/)]);
+});
+
+it('- is standard output and standard input', async () => {
+  const exported = await sagedb(['export', at('db'), '-', '--filter', '{"n": {"$lt": 9}}']);
+  expect(exported.stdout.split('\n')).toHaveLength(10);
+  const args = ['import', at('piped'), '-', '--metric', 'l2'];
+  expect((await sagedb(args, exported.stdout)).stdout).toMatch(/^9 items from standard input, 9 in /);
+  expect(await contents(at('piped'))).toEqual((await contents(at('db'))).slice(0, 9));
+  const again = await sagedb(args, exported.stdout);
+  expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('already exists (--replace) (DUPLICATE_ID)')]);
+  const [broken, nothing, csv] = await Promise.all([
+    sagedb(['import', at('broken'), '-'], '{"vector": [1, 2]}\n{"vector": '),
+    sagedb(['import', at('nothing'), '-']),
+    sagedb(['import', at('csv-in'), '-', '--format', 'csv']),
+  ]);
+  expect([broken.code, broken.stderr]).toEqual([1, expect.stringContaining('standard input:2: not JSON')]);
+  expect([nothing.code, nothing.stderr]).toEqual([1, expect.stringContaining('standard input: nothing in it')]);
+  expect([csv.code, csv.stderr]).toEqual([2, expect.stringContaining('standard input is read as jsonl')]);
 });
 
 it('vectors alone: npy and fvecs', async () => {

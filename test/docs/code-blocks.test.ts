@@ -21,8 +21,8 @@ const pages = ['README.md', ...inFolders.flat().filter((name) => name.endsWith('
   name,
   path: join(root, name),
 }));
-/** `npm install` there brings the packages that people come from. */
-const peers = join(root, 'bench', 'peers', 'node_modules');
+/** `npm install` in bench/peers brings the packages that people come from; .ci/run has its own. */
+const peers = process.env.SAGEDB_PEERS ?? join(root, 'bench', 'peers', 'node_modules');
 
 let work: string;
 

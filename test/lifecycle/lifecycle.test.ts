@@ -27,7 +27,7 @@ beforeAll(() =>
 function run(name: string): unknown {
   const child = spawnSync(process.execPath, ['--expose-gc', script, name], {
     encoding: 'utf8',
-    timeout: 55_000,
+    timeout: 280_000,
     env: { ...process.env, NODE_OPTIONS: '' },
   });
   expect({ name, status: child.status, signal: child.signal, stderr: child.stderr }).toMatchObject({

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { text as textOf } from 'node:stream/consumers';
+import { SageDBError } from '../../errors.js';
 import type { SageDB } from '../../sage-db.js';
 import type { SearchOptions, SearchResult } from '../../types.js';
 import { integerOption, numberOption, objectOption, textOption } from '../arguments.js';
@@ -41,7 +42,7 @@ async function queriesOf(source: string): Promise<number[][]> {
   // What begins with a bracket is meant as the vector, not as the name of a file, and so are numbers that stand side by side.
   if (source.startsWith('[') || NUMBERS.test(source)) return parseVectors(source, '--vector');
   if (existsSync(source)) return parseVectors(await readFile(source, 'utf8'), source);
-  throw new UsageError(`--vector: no vector, as [0.1, -2, 3e-4] or 0.1,-2,3e-4, and no file of this name: ${source}`);
+  throw new SageDBError('NOT_FOUND', `--vector: ${source} is neither a file nor a vector, as [0.1, -2] or 0.1,-2`);
 }
 
 function line(hit: Hit, rank: number): string {
