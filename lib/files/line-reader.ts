@@ -1,5 +1,5 @@
-import type { Readable } from 'node:stream';
 import { open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import { SageDBError } from '../errors.js';
 
 /** Bytes of one line: metadata of the largest size, with every character escaped, and a vector of the largest dimension. */

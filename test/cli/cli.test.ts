@@ -61,7 +61,7 @@ describe('wrong usage is exit code 2 with a message', () => {
     expect(stdout).toBe('');
     const [name] = args;
     const known = COMMANDS.some((command) => command.name === name);
-    expect(stderr).toContain(`Try 'sagedb ${known ? `help ${name}` : '--help'}'.`);
+    if (!args.includes('--json')) expect(stderr).toContain(`Try 'sagedb ${known ? `help ${name}` : '--help'}'.`);
     if (typeof message === 'string') expect(stderr).toContain(message);
     else expect(stderr).toMatch(message);
     expect(stderr).not.toContain('    at ');

@@ -76,7 +76,10 @@ export const importCommand: Command = {
     }
     const milliseconds = Math.round(performance.now() - started);
     if (json) printJson({ imported, items: size, milliseconds });
-    else console.log(`${count(imported)} items from ${file === '-' ? 'standard input' : file}, ${count(size)} in ${path} (${seconds(milliseconds)})`);
+    else
+      console.log(
+        `${count(imported)} items from ${file === '-' ? 'standard input' : file}, ${count(size)} in ${path} (${seconds(milliseconds)})`,
+      );
     return 0;
   },
 };
