@@ -14,7 +14,7 @@ enum class Work : std::uint8_t { none, build, compact, tidy, calibrate };
 struct WorkRequests {
   Sequence build_target = 0;    // index everything committed at or before it (explicit buildIndex())
   bool compact = false;         // explicit optimize()
-  bool tidy = false;            // an explicit call waits for the check of old rows
+  bool tidy = false;            // an optimize() waits for the check of old rows
   Row retry_rows = 0;           // after a failure: no automatic work before the database has this many rows
   bool writers_wait = false;    // back-pressure holds writers: nothing but work lets them go on
   std::array<std::uint64_t, kMaxSpaces> sampled{};  // different queries in the sample, by space
@@ -31,7 +31,7 @@ SpaceNo calibration_due(const Snapshot& snapshot, const Options& options, const 
 Row build_target_rows(const Snapshot& snapshot, const Options& options, bool searching) noexcept;
 
 // Old rows that one tidying checks: bounds how long a build waits for it.
-inline constexpr std::size_t kTidyRows = std::size_t{1} << 17;
+inline constexpr std::size_t kTidyRows = std::size_t{1} << 15;
 
 // Queries that a first calibration needs; it is repeated when the sample or the index has grown.
 inline constexpr std::uint64_t kFirstCalibration = 128;

@@ -115,8 +115,8 @@ void Maintenance::wait_for_text(const CancelToken* cancel) {
 bool Maintenance::satisfied(const Waiter& waiter) const {
   const std::shared_ptr<const Snapshot> now = state_->publisher.current();
   const bool built = now->indexed_sequence >= waiter.target || now->fresh_rows() == 0;
-  // Under steady writes new turns begin; so many tidyings are a whole one.
-  const bool tidy = now->unchecked_rows() == 0 || tidied_ - waiter.tidied > now->row_count / kTidyRows + 1;
+  const bool tidy =
+      !waiter.tidy || now->unchecked_rows() == 0 || tidied_ - waiter.tidied > now->row_count / kTidyRows + 1;
   return built && tidy && (!waiter.compact || compactions_done_ > waiter.compactions || now->dead_rows == 0);
 }
 
@@ -125,11 +125,12 @@ void Maintenance::collect_requests() {
   requests_.build_target = 0;
   requests_.compact = false;
   // Writers that wait for the builder get every other job.
-  requests_.tidy = !waiters_.empty() && !(held_back_ > 0 && tidied_last_);
+  requests_.tidy = false;
   for (const Waiter& w : waiters_) {
     if (w.error) continue;
     requests_.build_target = std::max(requests_.build_target, w.target);
     requests_.compact = requests_.compact || (w.compact && compactions_done_ <= w.compactions);
+    requests_.tidy = requests_.tidy || (w.tidy && !(held_back_ > 0 && tidied_last_));
   }
   requests_.writers_wait = held_back_ > 0;
   requests_.sampled = state_->sampled();
@@ -143,7 +144,7 @@ void Maintenance::run_and_wait(bool compact, const CancelToken* cancel, Progress
   std::unique_lock<std::mutex> lock(mutex_);
   // A compaction that is already running began before this call's tombstones: only a later one counts.
   const auto self = waiters_.insert(waiters_.end(), Waiter{first->sequence, compact && first->dead_rows > 0,
-                                                           compactions_started_, tidied_, std::nullopt});
+                                                           compactions_started_, compact, tidied_, std::nullopt});
   const auto leave = std::shared_ptr<void>(nullptr, [&](void*) { waiters_.erase(self); });
   work_cv_.notify_one();
   while (!satisfied(*self)) {

@@ -51,7 +51,9 @@ class Maintenance {
     Sequence target;  // everything committed at or before it is to be indexed
     bool compact;  // and a compaction that starts after `compactions` is to succeed
     std::uint64_t compactions;
-    std::uint64_t tidied;  // number of tidyings done when the call came
+    bool
+        tidy;  // and old rows are to be checked, at the latest after so many more than `tidied` tidyings as are a whole turn
+    std::uint64_t tidied;
     std::optional<Error> error;
   };
   bool satisfied(const Waiter& waiter) const;

@@ -133,7 +133,7 @@ class SageDB {
 
   // Indexes every row that is acknowledged at the call and waits for it. Throws ABORTED, BUILD_FAILED.
   void build_index(const CancelToken* cancel, Progress* progress);
-  // build_index() and compaction of every tombstone.
+  // build_index(), compaction of every tombstone, and a check that old rows are still found by their own vectors.
   void optimize(const CancelToken* cancel, Progress* progress);
   // With a path: every write acknowledged before the call is on disk when it returns.
   void flush();

@@ -1,4 +1,4 @@
-// Old rows of an index that growth has not checked are checked in the background, and before an explicit build returns.
+// Old rows of an index that growth has not checked are checked in the background, and before optimize() returns.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -80,16 +80,16 @@ struct Database {
   }
 };
 
-TEST(Tidy, AnExplicitBuildWaitsForIt) {
+TEST(Tidy, OptimizeWaitsForIt) {
   Database d;
   d.add(50);
   EXPECT_EQ(d.tally->builds, 0);
-  d.db->build_index(nullptr, nullptr);
+  d.db->optimize(nullptr, nullptr);
   EXPECT_EQ(d.tally->builds, 1);
   EXPECT_EQ(d.tally->unchecked, 0);
   EXPECT_EQ(d.tally->tidyings, 3);
   EXPECT_EQ(d.db->stats().index_rebuilds, 1u);
-  d.db->build_index(nullptr, nullptr);
+  d.db->optimize(nullptr, nullptr);
   EXPECT_EQ(d.tally->tidyings, 3) << "nothing is owed";
 }
 
@@ -103,15 +103,15 @@ TEST(Tidy, HappensByItselfAfterABuildThatNobodyAskedFor) {
   EXPECT_EQ(d.db->stats().index_rebuilds, 1u);
 }
 
-// A turn that is called for again and again while rows come in does not keep an explicit build from returning.
-TEST(Tidy, SteadyWritesDoNotHoldAnExplicitBuild) {
+// A turn that is called for again and again while rows come in does not keep optimize() from returning.
+TEST(Tidy, SteadyWritesDoNotHoldOptimize) {
   Database d;
   d.add(50);
   std::atomic<bool> stop{false};
   std::thread writer([&] {
     while (!stop) d.add(100);
   });
-  for (int i = 0; i < 5; ++i) d.db->build_index(nullptr, nullptr);
+  for (int i = 0; i < 5; ++i) d.db->optimize(nullptr, nullptr);
   stop = true;
   writer.join();
   EXPECT_GT(d.tally->tidyings, 0);
