@@ -5,6 +5,7 @@
 //   npm run fault:power -- --minutes N [--seed S]   simulated losses of power
 //   npm run fault:model -- --minutes N [--seed S]   random operations against a model, with restarts
 //   npm run fault:ext4 -- --minutes N [--seed S]    a real ext4 is cut off under the writer (root, loop devices)
+//   npm run fault:fuzz -- --minutes N [--seed S]    libFuzzer on what reads files, with sanitizers (clang 16)
 //   node scripts/fault.mjs table                    only the table
 //
 // The tests are those of the normal run (test/unit/fault), for longer. Seeds are printed; a failed slice leaves its output, seed and, where there is
@@ -25,6 +26,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { buildFuzzer, copyFuzzer, fuzz } from './fuzz.mjs';
 import { capture, root, section } from './process.mjs';
 import { buildDir, buildUnitTests } from './unit-tests.mjs';
 
@@ -33,6 +35,7 @@ const SUITES = {
   power: { filter: 'Fault.PowerLoss', title: 'simulated losses of power', main: 'losses', target: 10_000_000 },
   ext4: { filter: 'Fault.Ext4Cut', title: 'ext4 cut off', main: 'cuts', target: 500, workers: 1 },
   model: { filter: 'Fault.Model*', title: 'operations against a model', main: 'operations', target: 1_000_000 },
+  fuzz: { title: 'libFuzzer, seconds', main: 'seconds', target: 86_400 },
 };
 const SLICE_SECONDS = 60;
 const COUNTERS = join(root, 'docs', 'reliability', 'counters.json');
@@ -48,8 +51,19 @@ function readCounters() {
   return existsSync(COUNTERS) ? JSON.parse(readFileSync(COUNTERS, 'utf8')) : { runs: [] };
 }
 
+function reportFailure(suite, seed, output, how) {
+  const log = join(tmpdir(), `sagedb-fault-${suite}-${seed}.log`);
+  writeFileSync(log, output);
+  console.error(`${output.slice(-3000)}\n${suite}: seed ${seed} FAILED (${how}); output in ${log}`);
+}
+
 /** One process for `seconds`; resolves with its counters, or undefined when it failed. */
-function slice(programs, suite, seconds, seed) {
+async function slice(programs, suite, seconds, seed) {
+  if (suite === 'fuzz') {
+    const { counts, output } = await fuzz(programs, seconds, Number(seed));
+    if (!counts) reportFailure(suite, seed, output, 'a finding');
+    return counts;
+  }
   return new Promise((resolve) => {
     const env = { ...process.env, SAGEDB_FAULT_SECONDS: String(seconds), SAGEDB_FAULT_SEED: String(seed) };
     if (suite === 'ext4') env.SAGEDB_FAULT_EXT4 = '1';
@@ -59,9 +73,7 @@ function slice(programs, suite, seconds, seed) {
     child.on('close', (code, signal) => {
       const counters = /^\[ counters \] (\{.*\})$/m.exec(output)?.[1];
       if (code === 0 && counters) return resolve(JSON.parse(counters));
-      const log = join(tmpdir(), `sagedb-fault-${suite}-${seed}.log`);
-      writeFileSync(log, output);
-      console.error(`${output.slice(-3000)}\n${suite}: seed ${seed} FAILED (${signal ?? code}); output in ${log}`);
+      reportFailure(suite, seed, output, signal ?? code);
       resolve(undefined);
     });
   });
@@ -151,15 +163,17 @@ async function main() {
   if (suite === 'table') return writeTable(readCounters());
   const seconds = Number(values.minutes) * 60;
   if (!(suite in SUITES) || !(seconds > 0)) {
-    console.error('usage: node scripts/fault.mjs kill|power|ext4|model|table [--minutes N] [--seed S]');
+    console.error('usage: node scripts/fault.mjs kill|power|ext4|model|fuzz|table [--minutes N] [--seed S]');
     process.exit(1);
   }
   section(`${suite}: build`);
-  if (buildUnitTests('sagedb_unit_tests') !== 0) process.exit(1);
+  if ((suite === 'fuzz' ? buildFuzzer() : buildUnitTests('sagedb_unit_tests')) !== 0) process.exit(1);
   const source = testedSource();
   const programs = mkdtempSync(join(tmpdir(), 'sagedb-fault-'));
-  for (const name of ['sagedb_unit_tests', 'sagedb_fault_writer'])
-    copyFileSync(join(buildDir, name), join(programs, name));
+  if (suite === 'fuzz') copyFuzzer(programs);
+  else
+    for (const name of ['sagedb_unit_tests', 'sagedb_fault_writer'])
+      copyFileSync(join(buildDir, name), join(programs, name));
   process.on('exit', () => rmSync(programs, { recursive: true, force: true }));
   section(`${suite}: ${values.minutes} minutes`);
   // A given seed is one failure to look at again; otherwise one process per processor, each with a seed of its own.

@@ -1,5 +1,7 @@
 #include "engine/loaded_state.h"
 
+#include <algorithm>
+
 #include "index/flat_index.h"
 #include "storage/dead_segment.h"
 #include "storage/endian.h"
@@ -98,6 +100,7 @@ class StateLoader {
     } catch (const Error& e) {
       if (e.code() != ErrorCode::CORRUPTION) throw;
       s_.drop_indexes();
+      out_.hot.clear();
       out_.warning = "the index is rebuilt: " + e.message();
     }
   }
@@ -109,8 +112,11 @@ class StateLoader {
   void load_index(SpaceNo s) {
     SpaceState& space = s_.spaces[s];
     if (const SegmentRef* ref = m_.find(FileKind::graph, s)) {
-      auto graph = read_graph(open_segment(env_, dir_, m_, *ref, writable()));
+      const auto file = open_segment(env_, dir_, m_, *ref, writable());
+      auto graph = read_graph(file);
       const Row rows = graph->rows();
+      const std::uint64_t end = std::min(file->payload_size(), upper_levels_at(m_.number("M"), rows));
+      out_.hot.insert(out_.hot.begin(), HotRange{file, file->payload(), end});  // links, then parents
       if (rows > s_.row_count) corrupt("the index covers rows that do not exist");
       if (graph->data().nodes() != (space.absent > 0 ? space.present->count(rows) : rows))
         corrupt("the index covers other rows than those with a vector");
@@ -138,6 +144,7 @@ class StateLoader {
     const auto errors = open_chain(env_, dir_, m_, FileKind::code_errors, s_.row_count, 1, writable(), s);
     const auto owner = std::make_shared<std::pair<ChainBytes, ChainBytes>>(codes, errors);
     s_.spaces[s].codes = std::make_shared<CodeStore>(codec, codes.data, errors.data, s_.row_count, owner);
+    out_.hot.push_back(HotRange{codes.owner, codes.data, std::size_t{s_.row_count} * codec.padded});
   }
 
   Env& env_;

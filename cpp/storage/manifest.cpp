@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <set>
 
 #include "base/crc32c.h"
@@ -81,15 +82,25 @@ void decode(const SegmentReader& file, Manifest* m) {
   }
 }
 
-bool has_suffix(const std::string& name, const std::string& suffix) {
-  return name.size() >= suffix.size() && name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
+// The number in a name, 0 when there is none.
+std::uint64_t number_in(const std::string& name) {
+  const std::size_t dash = name.rfind('-');
+  return dash == std::string::npos ? 0 : std::strtoull(name.c_str() + dash + 1, nullptr, 10);
 }
 
-// Names this engine gives to files it may remove. Anything else in the folder is not ours and stays.
+// Names this engine gives to files, and no others: anything else in the folder is not ours and stays.
+bool is_segment(const std::string& name) {
+  static constexpr FileKind kKinds[] = {FileKind::vectors, FileKind::codes,      FileKind::graph, FileKind::records,
+                                        FileKind::heads,   FileKind::dead,       FileKind::ids,   FileKind::text,
+                                        FileKind::norms,   FileKind::code_errors};
+  return std::any_of(std::begin(kKinds), std::end(kKinds),
+                     [&](FileKind kind) { return name == segment_name(kind, number_in(name)); });
+}
+
 bool is_ours(const std::string& name) {
-  const bool log = name.compare(0, 4, "wal-") == 0 && (has_suffix(name, ".log") || has_suffix(name, ".log.tmp"));
-  const bool manifest = name.compare(0, 9, "MANIFEST-") == 0;
-  return log || manifest || has_suffix(name, ".seg") || name == kCurrentNext;
+  const std::uint64_t number = number_in(name);
+  return name == log_name(number) || name == log_name(number) + ".tmp" || name == manifest_name(number) ||
+         is_segment(name) || name == kCurrentNext;
 }
 
 void keep(const Manifest& m, std::set<std::string>* kept) {
@@ -197,6 +208,12 @@ std::string segment_name(FileKind kind, std::uint64_t number) {
 
 bool has_database(Env& env, const std::string& dir) { return env.exists(join_path(dir, kCurrent)); }
 
+void require_unused(Env& env, const std::string& dir) {
+  for (const std::string& name : env.list(dir))
+    if (is_segment(name) || (is_ours(name) && number_in(name) > 1))
+      throw Error(ErrorCode::CORRUPTION, dir + ": CURRENT is missing, but " + name + " is there");
+}
+
 Manifest read_manifest(Env& env, const std::string& dir, std::uint64_t generation, bool writable) {
   const std::string path = join_path(dir, manifest_name(generation));
   // The database's identity is learned from the manifest itself; everything else is checked against it.
@@ -254,9 +271,8 @@ Manifest read_writable_manifest(Env& env, const std::string& dir, std::optional<
   } catch (const Error& e) {
     if (e.code() != ErrorCode::CORRUPTION) throw;
     for (const std::string& name : env.list(dir)) {
-      const std::size_t digits = name.rfind('-') + 1;
-      const std::uint64_t number = std::strtoull(name.c_str() + digits, nullptr, 10);
-      if (has_suffix(name, ".seg")) next_segment = std::max(next_segment, number + 1);
+      const std::uint64_t number = number_in(name);
+      if (is_segment(name)) next_segment = std::max(next_segment, number + 1);
       if (name == manifest_name(number) && number < current.generation) older.push_back(number);
     }
     std::sort(older.rbegin(), older.rend());
@@ -320,11 +336,8 @@ void publish_manifest(Env& env, const std::string& dir, const Manifest& m) {
 
 void discard_segments(Env& env, const std::string& dir, std::uint64_t first) noexcept {
   try {
-    for (const std::string& name : env.list(dir)) {
-      const std::size_t dash = name.rfind('-');
-      if (!has_suffix(name, ".seg") || dash == std::string::npos) continue;
-      if (std::strtoull(name.c_str() + dash + 1, nullptr, 10) >= first) env.unlink(join_path(dir, name));
-    }
+    for (const std::string& name : env.list(dir))
+      if (is_segment(name) && number_in(name) >= first) env.unlink(join_path(dir, name));
   } catch (...) {
   }
 }

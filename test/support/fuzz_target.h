@@ -11,7 +11,8 @@ namespace sagedb::test {
 struct FuzzTarget {
   std::string name;
   std::vector<std::string> corpus;  // valid inputs
-  std::function<void(std::string* input)> repair;  // makes checksums right, so that what is behind them is reached; may be empty
+  std::function<void(std::string* input)>
+      repair;  // makes checksums right, so that what is behind them is reached; may be empty
   // Throws nothing but sagedb::Error with a code that damaged input may have; anything else is a finding.
   std::function<void(const std::string& input)> run;
 };
