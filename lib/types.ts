@@ -65,8 +65,8 @@ export interface OpenOptions {
    */
   checkBlocks?: boolean;
   /**
-   * With `path`: bytes of memory that codes and links of the index may take when searches begin to use the files that an open mapped. They are moved into
-   * huge pages in the background (Linux), since small pages of a file make searches slower. Default: a quarter of the memory that the system has available
+   * With `path`: bytes of memory that may be taken when searches begin to use the files that an open mapped: links, codes, records and vectors, in this order,
+   * are moved into huge pages in the background (Linux), since small pages of a file make searches slower. Default: a quarter of the memory that the system has available
    * then; 0: searches stay in the files' pages, which the system may take back.
    */
   hotMemory?: number;

@@ -1,4 +1,4 @@
-// What an open mapped and searches read all the time, codes and level-0 links, moved into huge pages where it stands: a search touches hundreds
+// What an open mapped and searches read, links, codes, records and vectors, moved into huge pages where it stands: a search touches hundreds
 // of places, and each costs a translation of its address that small pages of a file make dear.
 //
 // Nothing else changes: addresses stay, so snapshots, stores and checkpoints know nothing of it (docs/decisions/0024-hot-pages.md).
