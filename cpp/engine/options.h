@@ -3,6 +3,8 @@
 // Thread safety: values.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 

@@ -21,6 +21,18 @@ constexpr const char* kCurrentNext = "CURRENT.tmp";
 // A generation's files stay until two newer ones are published: a reader that is overtaken so often is not kept up with for ever.
 constexpr int kReadAttempts = 16;
 
+// All kinds of segments: a file of a kind that is not here is not ours.
+struct SegmentStem {
+  FileKind kind;
+  const char* stem;
+};
+constexpr SegmentStem kSegments[] = {
+    {FileKind::vectors, "vectors"},   {FileKind::codes, "codes"},        {FileKind::graph, "graph"},
+    {FileKind::records, "records"},   {FileKind::heads, "heads"},        {FileKind::dead, "dead"},
+    {FileKind::ids, "ids"},           {FileKind::text, "text"},          {FileKind::norms, "norms"},
+    {FileKind::presence, "presence"}, {FileKind::code_errors, "errors"},
+};
+
 std::string current_line(const CurrentName& current) {
   char numbers[64];
   std::snprintf(numbers, sizeof numbers, " %llu %llu", static_cast<unsigned long long>(current.log_number),
@@ -90,11 +102,8 @@ std::uint64_t number_in(const std::string& name) {
 
 // Names this engine gives to files, and no others: anything else in the folder is not ours and stays.
 bool is_segment(const std::string& name) {
-  static constexpr FileKind kKinds[] = {FileKind::vectors, FileKind::codes,      FileKind::graph, FileKind::records,
-                                        FileKind::heads,   FileKind::dead,       FileKind::ids,   FileKind::text,
-                                        FileKind::norms,   FileKind::code_errors};
-  return std::any_of(std::begin(kKinds), std::end(kKinds),
-                     [&](FileKind kind) { return name == segment_name(kind, number_in(name)); });
+  return std::any_of(std::begin(kSegments), std::end(kSegments),
+                     [&](const SegmentStem& segment) { return name == segment_name(segment.kind, number_in(name)); });
 }
 
 bool is_ours(const std::string& name) {
@@ -163,44 +172,8 @@ std::string manifest_name(std::uint64_t generation) {
 
 std::string segment_name(FileKind kind, std::uint64_t number) {
   const char* stem = "segment";
-  switch (kind) {
-    case FileKind::vectors:
-      stem = "vectors";
-      break;
-    case FileKind::codes:
-      stem = "codes";
-      break;
-    case FileKind::graph:
-      stem = "graph";
-      break;
-    case FileKind::records:
-      stem = "records";
-      break;
-    case FileKind::heads:
-      stem = "heads";
-      break;
-    case FileKind::dead:
-      stem = "dead";
-      break;
-    case FileKind::ids:
-      stem = "ids";
-      break;
-    case FileKind::text:
-      stem = "text";
-      break;
-    case FileKind::norms:
-      stem = "norms";
-      break;
-    case FileKind::code_errors:
-      stem = "errors";
-      break;
-    case FileKind::presence:
-      stem = "presence";
-      break;
-    case FileKind::manifest:
-    case FileKind::log:
-      break;
-  }
+  for (const SegmentStem& segment : kSegments)
+    if (segment.kind == kind) stem = segment.stem;
   char name[48];
   std::snprintf(name, sizeof name, "%s-%06llu.seg", stem, static_cast<unsigned long long>(number));
   return name;

@@ -107,7 +107,16 @@ TEST(Manifest, RemovesOnlyWhatNobodyNeeds) {
   for (const char* name : {"notes.txt", "wal-backup", "records.seg.bak", "MANIFEST-old", "my-000099.seg", "notes.seg",
                            "records-77.seg", "wal-copy.log", "wal-000099.log.tmp", "records-000077.seg"})
     env.create(join_path(kDir, name))->append("x", 1);
-  EXPECT_EQ(remove_obsolete_files(env, kDir, ledger.manifest()), 2u);
+  // And every kind of segment there is.
+  std::size_t kinds = 0;
+  for (const FileKind kind :
+       {FileKind::vectors, FileKind::codes, FileKind::graph, FileKind::heads, FileKind::dead, FileKind::ids,
+        FileKind::text, FileKind::norms, FileKind::code_errors, FileKind::presence}) {
+    const std::string name = segment_name(kind, 78 + kinds++);
+    EXPECT_NE(name.compare(0, 8, "segment-"), 0) << "has no name";
+    env.create(join_path(kDir, name))->append("x", 1);
+  }
+  EXPECT_EQ(remove_obsolete_files(env, kDir, ledger.manifest()), 2u + kinds);
   discard_segments(env, kDir, 70);
   std::vector<std::string> names = env.list(kDir);
   std::sort(names.begin(), names.end());
