@@ -1,9 +1,9 @@
-// What a database with a path costs: opening 200,000 × 768 cold and warm, memory after it, durable batches, group commit.
+// What a database with a path costs: opening 200,000 × 768 cold and warm, memory after it, searches, durable batches, group commit.
 //
-//   npm run build && node bench/storage.mjs [--rows 200000] [--dimension 768] [--dir bench/.cache/storage] [--only open,batch,group]
+//   npm run build && node bench/storage.mjs [--rows 200000] [--dimension 768] [--dir bench/.cache/storage] [--only open,search,batch,group]
 //
 // The database of part «open» is made once and kept in --dir. Every open is a process of its own; «cold» means that the files' pages were given back
-// to the system before (posix_fadvise through dd). «RSS» is the process's resident memory: before and after the open, and after 100 searches.
+// to the system before (posix_fadvise through dd). The addon is loaded before, which «load» says. «RSS» is the process's resident memory: before and after the open, and after 100 searches.
 import { execFileSync } from 'node:child_process';
 import {
   closeSync,
@@ -28,7 +28,7 @@ const { values } = parseArgs({
     dimension: { type: 'string', default: '768' },
     rounds: { type: 'string', default: '5' },
     dir: { type: 'string', default: fileURLToPath(new URL('.cache/storage', import.meta.url)) },
-    only: { type: 'string', default: 'open,batch,group' },
+    only: { type: 'string', default: 'open,search,batch,group' },
     // Another build of the package, for figures before and after a change.
     module: { type: 'string', default: fileURLToPath(new URL('../dist/index.js', import.meta.url)) },
     child: { type: 'string' },
@@ -93,6 +93,9 @@ function dropPages(path) {
 
 async function openOnce(path) {
   const queries = vectors(100, 77);
+  const loading = performance.now();
+  await (await SageDB.open({ dimension: 2 })).close();
+  const load = performance.now() - loading;
   const before = megabytes();
   const start = performance.now();
   const db = await SageDB.open({ path });
@@ -107,7 +110,7 @@ async function openOnce(path) {
   await db.count({ group: 7 });
   const filtered = performance.now() - filter;
   await db.close();
-  console.log(JSON.stringify({ open, search, filtered, before, opened, searched }));
+  console.log(JSON.stringify({ load, open, search, filtered, before, opened, searched }));
 }
 
 function childOpens(path, cold) {
@@ -127,7 +130,7 @@ function childOpens(path, cold) {
   }
   const of = (key, digits = 1) => median(runs.map((run) => run[key])).toFixed(digits);
   console.log(
-    `${cold ? 'cold' : 'warm'}: open ${of('open')} ms, first search ${of('search')} ms, first filter ${of('filtered', 0)} ms; ` +
+    `${cold ? 'cold' : 'warm'}: open ${of('open')} ms (${runs.map((run) => run.open.toFixed(1)).join(', ')}; load ${of('load')}), first search ${of('search')} ms, first filter ${of('filtered', 0)} ms; ` +
       `RSS ${of('before', 0)} -> ${of('opened', 0)} MB after the open, ${of('searched', 0)} MB after 100 searches`,
   );
 }
@@ -139,6 +142,47 @@ async function partOpen() {
   console.log(`open: ${rows} x ${dimension}, ${(bytes / 2 ** 20).toFixed(0)} MB on disk, medians of ${rounds}`);
   childOpens(path, true);
   childOpens(path, false);
+}
+
+// The same rows and graph three times: searched in the files' pages, in huge pages that the files were moved to, and in the memory of the engine that made
+// them (by a compaction, after which nothing of it is mapped). One search at a time, in turns; processor time beside the clock, because the machine may
+// be shared.
+async function partSearch() {
+  const from = join(values.dir, `${rows}x${dimension}`);
+  if (!existsSync(from)) await make(from);
+  const [work, path] = ['work', 'searched'].map((name) => join(values.dir, name));
+  for (const old of [work, path]) rmSync(old, { recursive: true, force: true });
+  const origin = await SageDB.open({ path: from });
+  await origin.snapshot(work);
+  await origin.close();
+  const memory = await SageDB.open({ path: work, hotMemory: 0 });
+  await memory.remove(1);
+  await memory.optimize();
+  await memory.snapshot(path);
+  const queries = vectors(200, 78);
+  const query = (i) => queries.subarray((i % 200) * dimension, ((i % 200) + 1) * dimension);
+  const open = (hotMemory) => SageDB.open({ path, readOnly: true, checkBlocks: false, hotMemory });
+  const places = { mapped: await open(0), hot: await open(undefined), memory };
+  const measure = async (db) => {
+    const cpu = process.cpuUsage();
+    const start = performance.now();
+    for (let i = 0; i < 200; i++) await db.search(query(i), { k: 10, ef: 64 });
+    const { user, system } = process.cpuUsage(cpu);
+    return { wall: ((performance.now() - start) * 1000) / 200, cpu: (user + system) / 200 };
+  };
+  for (let i = 0; i < 3; i++) for (const db of Object.values(places)) await measure(db);
+  const runs = { mapped: [], hot: [], memory: [] };
+  for (let round = 0; round < 5 * rounds; round++)
+    for (const [name, db] of Object.entries(places)) runs[name].push(await measure(db));
+  const of = (name, key) => median(runs[name].map((run) => run[key])).toFixed(0);
+  const ratio = (name, key) => median(runs[name].map((run, i) => run[key] / runs.memory[i][key])).toFixed(3);
+  for (const name of Object.keys(runs))
+    console.log(
+      `search ${name}: ${of(name, 'wall')} µs, ${of(name, 'cpu')} µs of processors; in pairs ${ratio(name, 'wall')} and ${ratio(name, 'cpu')} of memory; ` +
+        `hot ${(places[name].stats().storage.hotBytes / 2 ** 20).toFixed(0)} MB`,
+    );
+  for (const db of Object.values(places)) await db.close();
+  for (const old of [work, path]) rmSync(old, { recursive: true, force: true });
 }
 
 async function withDatabase(name, run) {
@@ -230,6 +274,6 @@ if (values.child) {
 } else {
   mkdirSync(values.dir, { recursive: true });
   console.log(`load ${loadavg()[0].toFixed(2)}`);
-  const parts = { open: partOpen, batch: partBatch, group: partGroup };
+  const parts = { open: partOpen, search: partSearch, batch: partBatch, group: partGroup };
   for (const name of values.only.split(',')) await parts[name]();
 }

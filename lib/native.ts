@@ -33,6 +33,7 @@ export interface NativeOptions {
   durability: string;
   readOnly: boolean;
   checkBlocks: boolean;
+  hotMemory?: number | undefined;
   /** Left open: what an existing path has stored. A dimension of 0 is left open, too. */
   openMetric: boolean;
   openVectors: boolean;

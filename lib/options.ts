@@ -115,6 +115,7 @@ export function openOptions(value: unknown): NativeOptions {
     'durability',
     'readOnly',
     'checkBlocks',
+    'hotMemory',
     'dimension',
     'metric',
     'spaces',
@@ -131,7 +132,7 @@ export function openOptions(value: unknown): NativeOptions {
     'quantization',
   ]);
   const path = options.path === undefined ? '' : pathOf(options.path, 'options.path');
-  for (const name of ['durability', 'readOnly', 'checkBlocks'] as const) {
+  for (const name of ['durability', 'readOnly', 'checkBlocks', 'hotMemory'] as const) {
     if (path === '' && options[name] !== undefined) {
       throw new SageDBError('INVALID_ARGUMENT', `options.${name}: has a meaning only together with options.path`);
     }
@@ -153,6 +154,10 @@ export function openOptions(value: unknown): NativeOptions {
     ]),
     readOnly: booleanOf(options.readOnly ?? false, 'options.readOnly'),
     checkBlocks: booleanOf(options.checkBlocks ?? true, 'options.checkBlocks'),
+    hotMemory:
+      options.hotMemory === undefined
+        ? undefined
+        : integerIn(options.hotMemory, 'options.hotMemory', 0, Number.MAX_SAFE_INTEGER),
     openMetric: options.metric === undefined,
     openVectors: options.vectors === undefined,
     openIndex: index.type === undefined,

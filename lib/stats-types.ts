@@ -67,6 +67,8 @@ export interface Stats {
      * the vectors, with any other damage writes are refused with `CORRUPTION` and reads go on.
      */
     check: { state: 'none' | 'running' | 'passed' | 'damaged'; done: number; total: number; error: string };
+    /** Bytes that were moved from mapped files into memory, see `hotMemory`. */
+    hotBytes: number;
   };
   build: {
     running: boolean;

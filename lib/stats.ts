@@ -65,6 +65,7 @@ export function toStats(raw: NativeStats, { metric, spaces }: Layout): Stats {
         total: number('checkTotal'),
         error: raw.checkError as string,
       },
+      hotBytes: number('hotBytes'),
     },
     build: {
       running: raw.building as boolean,

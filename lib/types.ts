@@ -64,6 +64,12 @@ export interface OpenOptions {
    * when a checkpoint, a snapshot or an index build copies them, and by `verify()`; damage elsewhere can give wrong answers unnoticed.
    */
   checkBlocks?: boolean;
+  /**
+   * With `path`: bytes of memory that may be taken when searches begin to use the files that an open mapped: links, codes, records and vectors, in this order,
+   * are moved into huge pages in the background (Linux), since small pages of a file make searches slower. Default: a quarter of the memory that the system has available
+   * then; 0: searches stay in the files' pages, which the system may take back.
+   */
+  hotMemory?: number;
   /** Components per vector, 1 … 65,536. Required unless `path` is an existing database. */
   dimension: number;
   /** Default `cosine`. */

@@ -5,16 +5,28 @@
 //   npm run fault:power -- --minutes N [--seed S]   simulated losses of power
 //   npm run fault:model -- --minutes N [--seed S]   random operations against a model, with restarts
 //   npm run fault:ext4 -- --minutes N [--seed S]    a real ext4 is cut off under the writer (root, loop devices)
+//   npm run fault:fuzz -- --minutes N [--seed S]    libFuzzer on what reads files, with sanitizers (clang 16)
 //   node scripts/fault.mjs table                    only the table
 //
 // The tests are those of the normal run (test/unit/fault), for longer. Seeds are printed; a failed slice leaves its output, seed and, where there is
-// one, its folder, and is counted as failed.
+// one, its folder, and is counted as failed. What runs is a copy of the programs as they were built, so that work on the sources may go on.
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { buildFuzzer, copyFuzzer, fuzz } from './fuzz.mjs';
 import { capture, root, section } from './process.mjs';
 import { buildDir, buildUnitTests } from './unit-tests.mjs';
 
@@ -23,6 +35,7 @@ const SUITES = {
   power: { filter: 'Fault.PowerLoss', title: 'simulated losses of power', main: 'losses', target: 10_000_000 },
   ext4: { filter: 'Fault.Ext4Cut', title: 'ext4 cut off', main: 'cuts', target: 500, workers: 1 },
   model: { filter: 'Fault.Model*', title: 'operations against a model', main: 'operations', target: 1_000_000 },
+  fuzz: { title: 'libFuzzer, seconds', main: 'seconds', target: 86_400 },
 };
 const SLICE_SECONDS = 60;
 const COUNTERS = join(root, 'docs', 'reliability', 'counters.json');
@@ -38,28 +51,55 @@ function readCounters() {
   return existsSync(COUNTERS) ? JSON.parse(readFileSync(COUNTERS, 'utf8')) : { runs: [] };
 }
 
+function reportFailure(suite, seed, output, how) {
+  const log = join(tmpdir(), `sagedb-fault-${suite}-${seed}.log`);
+  writeFileSync(log, output);
+  console.error(`${output.slice(-3000)}\n${suite}: seed ${seed} FAILED (${how}); output in ${log}`);
+}
+
 /** One process for `seconds`; resolves with its counters, or undefined when it failed. */
-function slice(suite, seconds, seed) {
+async function slice(programs, suite, seconds, seed) {
+  if (suite === 'fuzz') {
+    const { counts, output } = await fuzz(programs, seconds, Number(seed));
+    if (!counts) reportFailure(suite, seed, output, 'a finding');
+    return counts;
+  }
   return new Promise((resolve) => {
     const env = { ...process.env, SAGEDB_FAULT_SECONDS: String(seconds), SAGEDB_FAULT_SEED: String(seed) };
     if (suite === 'ext4') env.SAGEDB_FAULT_EXT4 = '1';
-    const child = spawn(join(buildDir, 'sagedb_unit_tests'), [`--gtest_filter=${SUITES[suite].filter}`], { env });
+    const child = spawn(join(programs, 'sagedb_unit_tests'), [`--gtest_filter=${SUITES[suite].filter}`], { env });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece) => (output += piece));
     child.on('close', (code, signal) => {
       const counters = /^\[ counters \] (\{.*\})$/m.exec(output)?.[1];
       if (code === 0 && counters) return resolve(JSON.parse(counters));
-      const log = join(tmpdir(), `sagedb-fault-${suite}-${seed}.log`);
-      writeFileSync(log, output);
-      console.error(`${output.slice(-3000)}\n${suite}: seed ${seed} FAILED (${signal ?? code}); output in ${log}`);
+      reportFailure(suite, seed, output, signal ?? code);
       resolve(undefined);
     });
   });
 }
 
-function add(suite, seconds, results) {
+/** Several suites may run side by side; each reads, adds and writes within one turn. */
+async function locked(work) {
+  const lock = join(tmpdir(), 'sagedb-fault-counters.lock');
+  for (let attempt = 0; ; attempt++) {
+    try {
+      mkdirSync(lock);
+      break;
+    } catch (error) {
+      if (error.code !== 'EEXIST' || attempt === 200) throw error;
+      await setTimeout(50);
+    }
+  }
+  try {
+    return work();
+  } finally {
+    rmdirSync(lock);
+  }
+}
+
+function add(suite, source, seconds, results) {
   const all = readCounters();
-  const source = testedSource();
   const version = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
   let entry = all.runs.find((run) => run.suite === suite && run.source === source);
   if (!entry) {
@@ -123,11 +163,18 @@ async function main() {
   if (suite === 'table') return writeTable(readCounters());
   const seconds = Number(values.minutes) * 60;
   if (!(suite in SUITES) || !(seconds > 0)) {
-    console.error('usage: node scripts/fault.mjs kill|power|ext4|model|table [--minutes N] [--seed S]');
+    console.error('usage: node scripts/fault.mjs kill|power|ext4|model|fuzz|table [--minutes N] [--seed S]');
     process.exit(1);
   }
   section(`${suite}: build`);
-  if (buildUnitTests('sagedb_unit_tests') !== 0) process.exit(1);
+  if ((suite === 'fuzz' ? buildFuzzer() : buildUnitTests('sagedb_unit_tests')) !== 0) process.exit(1);
+  const source = testedSource();
+  const programs = mkdtempSync(join(tmpdir(), 'sagedb-fault-'));
+  if (suite === 'fuzz') copyFuzzer(programs);
+  else
+    for (const name of ['sagedb_unit_tests', 'sagedb_fault_writer'])
+      copyFileSync(join(buildDir, name), join(programs, name));
+  process.on('exit', () => rmSync(programs, { recursive: true, force: true }));
   section(`${suite}: ${values.minutes} minutes`);
   // A given seed is one failure to look at again; otherwise one process per processor, each with a seed of its own.
   const workers = values.seed ? 1 : (SUITES[suite].workers ?? availableParallelism());
@@ -135,8 +182,8 @@ async function main() {
     const length = Math.min(SLICE_SECONDS, left);
     const seeds = Array.from({ length: workers }, () => values.seed ?? randomInt(2 ** 47));
     console.log(`seeds ${seeds.join(' ')}, ${length} s`);
-    const results = await Promise.all(seeds.map((seed) => slice(suite, length, seed)));
-    add(suite, length, results);
+    const results = await Promise.all(seeds.map((seed) => slice(programs, suite, length, seed)));
+    await locked(() => add(suite, source, length, results));
     for (const counts of results) if (counts) console.log(JSON.stringify(counts));
     if (results.includes(undefined)) process.exit(1);
   }

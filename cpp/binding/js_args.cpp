@@ -192,6 +192,8 @@ Options read_options(const Napi::Value& value) {
   options.durability = durability_of(option_text(object, "durability"));
   options.read_only = object.Get("readOnly").ToBoolean();
   options.background_check = object.Get("checkBlocks").ToBoolean();
+  if (const Napi::Value hot = object.Get("hotMemory"); !hot.IsUndefined())
+    options.hot_memory = read_count(hot, "hotMemory", std::uint64_t{1} << 53);
   options.open_metric = object.Get("openMetric").ToBoolean();
   options.open_vectors = object.Get("openVectors").ToBoolean();
   options.open_index = object.Get("openIndex").ToBoolean();

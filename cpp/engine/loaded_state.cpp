@@ -1,5 +1,7 @@
 #include "engine/loaded_state.h"
 
+#include <algorithm>
+
 #include "index/flat_index.h"
 #include "storage/dead_segment.h"
 #include "storage/endian.h"
@@ -35,10 +37,12 @@ class StateLoader {
     };
     GenerationBase base;
     base.rows = s_.row_count;
+    std::vector<HotRange> vectors;
     for (SpaceNo s = 0; s < options_.space_count(); ++s) {
       GenerationBase::Space space;
       const VectorStore shape(options_.spaces[s].dimension, options_.vectors);
       space.vectors = chain(FileKind::vectors, s_.row_count, shape.stride(), s);
+      vectors.push_back(hot(owner->back(), space.vectors, s_.row_count * shape.stride()));
       if (options_.spaces[s].metric == Metric::cosine)
         space.norms = chain(FileKind::norms, s_.row_count, sizeof(float), s);
       base.spaces.push_back(space);
@@ -47,8 +51,11 @@ class StateLoader {
     r.record_count = s_.record_count;
     r.row_count = s_.row_count;
     r.text_size = out_.mark.text_size;
-    r.records = chain(FileKind::records, s_.record_count, sizeof(Record));
     r.heads = chain(FileKind::heads, s_.row_count, sizeof(RecordNo));
+    out_.hot.push_back(hot(owner->back(), r.heads, s_.row_count * sizeof(RecordNo)));
+    r.records = chain(FileKind::records, s_.record_count, sizeof(Record));
+    out_.hot.push_back(hot(owner->back(), r.records, s_.record_count * sizeof(Record)));
+    out_.hot.insert(out_.hot.end(), vectors.begin(), vectors.end());
     r.text = chain(FileKind::text, out_.mark.text_size, 1);
     r.owner = base.owner = owner;
     s_.generation = std::make_shared<Generation>(options_, base);
@@ -98,19 +105,29 @@ class StateLoader {
     } catch (const Error& e) {
       if (e.code() != ErrorCode::CORRUPTION) throw;
       s_.drop_indexes();
+      index_hot_.clear();
       out_.warning = "the index is rebuilt: " + e.message();
     }
   }
 
+  // A search reads most of links and codes.
+  void order_hot() { out_.hot.insert(out_.hot.begin(), index_hot_.begin(), index_hot_.end()); }
+
  private:
+  static HotRange hot(const std::shared_ptr<const void>& owner, const void* data, std::size_t size) {
+    return HotRange{owner, static_cast<const std::byte*>(data), size};
+  }
   bool writable() const noexcept { return !options_.read_only; }
   [[noreturn]] void corrupt(const char* what) const { throw Error(ErrorCode::CORRUPTION, dir_ + ": " + what); }
 
   void load_index(SpaceNo s) {
     SpaceState& space = s_.spaces[s];
     if (const SegmentRef* ref = m_.find(FileKind::graph, s)) {
-      auto graph = read_graph(open_segment(env_, dir_, m_, *ref, writable()));
+      const auto file = open_segment(env_, dir_, m_, *ref, writable());
+      auto graph = read_graph(file);
       const Row rows = graph->rows();
+      const std::uint64_t end = std::min(file->payload_size(), upper_levels_at(m_.number("M"), rows));
+      index_hot_.insert(index_hot_.begin(), HotRange{file, file->payload(), end});  // links, then parents
       if (rows > s_.row_count) corrupt("the index covers rows that do not exist");
       if (graph->data().nodes() != (space.absent > 0 ? space.present->count(rows) : rows))
         corrupt("the index covers other rows than those with a vector");
@@ -138,6 +155,7 @@ class StateLoader {
     const auto errors = open_chain(env_, dir_, m_, FileKind::code_errors, s_.row_count, 1, writable(), s);
     const auto owner = std::make_shared<std::pair<ChainBytes, ChainBytes>>(codes, errors);
     s_.spaces[s].codes = std::make_shared<CodeStore>(codec, codes.data, errors.data, s_.row_count, owner);
+    index_hot_.push_back(HotRange{codes.owner, codes.data, std::size_t{s_.row_count} * codec.padded});
   }
 
   Env& env_;
@@ -146,6 +164,7 @@ class StateLoader {
   const Options& options_;
   Snapshot& s_;
   LoadedState& out_;
+  std::vector<HotRange> index_hot_;
 };
 
 // What an open reads of its segments, for the disk to fetch at the same time: read one after the other, each waits for the disk, and a page
@@ -189,6 +208,7 @@ LoadedState load_state(Env& env, const std::string& dir, const Manifest& manifes
   loader.load_presence();
   loader.load_indexes();
   loader.load_tombstones();
+  loader.order_hot();
   if (options.text_fields.empty()) start_text(out.snapshot.get(), options);
   return out;
 }

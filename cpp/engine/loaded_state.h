@@ -8,8 +8,10 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/checkpoint.h"
+#include "engine/hot_pages.h"
 
 namespace sagedb {
 
@@ -17,6 +19,7 @@ struct LoadedState {
   std::shared_ptr<Snapshot> snapshot;
   IdMap ids;
   CheckpointMark mark;
+  std::vector<HotRange> hot;  // what searches read in the mapped segments
   std::string warning;  // not empty: codes and graph are damaged and are made again; the snapshot has none
 };
 LoadedState load_state(Env& env, const std::string& dir, const Manifest& manifest, const Options& options);

@@ -45,6 +45,10 @@ bool checkpoint_due(const EngineState& state) {
   return state.storage && state.storage->checkpoint_due(*state.publisher.current());
 }
 
+bool hot_due(const EngineState& state) {
+  return state.storage && state.storage->hot_due(state.counters.searches.load(std::memory_order_relaxed));
+}
+
 }  // namespace
 
 Maintenance::Maintenance(std::shared_ptr<EngineState> state) : state_(std::move(state)), thread_([this] { loop(); }) {}
@@ -67,7 +71,7 @@ void Maintenance::notify() noexcept {
   WorkRequests automatic;
   automatic.sampled = state_->sampled();
   const bool work = choose_work(*snapshot, state_->options, automatic) != Work::none;
-  if (!work && !metadata_due(*state_) && !checkpoint_due(*state_)) return;
+  if (!work && !metadata_due(*state_) && !checkpoint_due(*state_) && !hot_due(*state_)) return;
   // Taking the mutex orders this wake-up after the thread's own check, so that it cannot be lost.
   std::lock_guard<std::mutex> lock(mutex_);
   work_cv_.notify_one();
@@ -197,6 +201,10 @@ void Maintenance::loop() noexcept {
         // Kept by the storage, which waits for more log before it is due again.
       }
       lock.lock();
+    } else if (hot_due(*state_)) {
+      lock.unlock();
+      move_hot();
+      lock.lock();
     } else if (work == Work::none) {
       if (retired > 0 || requests_.calibration_paused) {
         work_cv_.wait_for(lock, kCollectEvery);
@@ -234,6 +242,14 @@ void Maintenance::load_text() noexcept {
     text_error_ = last_error_ = error;
   }
   done_cv_.notify_all();
+}
+
+void Maintenance::move_hot() noexcept {
+  try {
+    state_->storage->move_hot();
+  } catch (...) {
+    // Without memory for a list of ranges: later, or searches go on in the mapping.
+  }
 }
 
 // A filter asked for the records that an open found.

@@ -63,6 +63,7 @@ class Maintenance {
   bool text_due() const;
   void load_text() noexcept;
   void load_metadata() noexcept;
+  void move_hot() noexcept;
   void build(Work work);
   Row encode_ahead(const Snapshot& sealed, Row encoded, const std::vector<BuildOutput>& built);
   void install(const Snapshot& sealed, Row rows, std::vector<BuildOutput> built);

@@ -3,6 +3,8 @@
 // Thread safety: values.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +45,8 @@ struct Options {
   bool open_metric = false, open_vectors = false, open_index = false, open_M = false, open_text_fields = false;
   std::uint64_t checkpoint_bytes = std::uint64_t{64} << 20;  // log that starts a checkpoint, at least
   Env* env = nullptr;  // null: the operating system's files
+  // Of the mapped segments, how much may be moved into memory of the process; none: a quarter of what the system has available.
+  std::optional<std::uint64_t> hot_memory;
   bool background_check = true;  // false: blocks are checked when a checkpoint or a build needs it
 
   bool named() const noexcept { return !spaces.empty() && !spaces.front().name.empty(); }

@@ -83,6 +83,12 @@ struct SageDB::Impl {
     return rounds;
   }
 
+  // What searches read in mapped files may be due to be moved into memory.
+  void notify_searched() const {
+    const std::uint64_t searches = state->counters.searches.load(std::memory_order_relaxed);
+    if (state->storage && state->storage->hot_due(searches)) maintenance.notify();
+  }
+
   // A filter may have found records without an index.
   void notify_filtered() const {
     if (state->publisher.current()->generation->metadata.base_due()) maintenance.notify();
@@ -139,6 +145,7 @@ std::vector<SearchResult> SageDB::search(const SearchRequest* requests, std::siz
   std::vector<SearchResult> results = impl_->searcher.search(*impl_->snapshot_for(requests, count), requests, count);
   // Calibration becomes due when a sample has grown: look at round numbers only, not on every call.
   if (before != impl_->sample_rounds()) impl_->maintenance.notify();
+  impl_->notify_searched();
   impl_->notify_filtered();
   return results;
 }
@@ -317,6 +324,7 @@ Stats SageDB::stats() const {
     out.check_done = disk.check.done;
     out.check_total = disk.check.total;
     out.last_error = disk.last_error;
+    out.hot_bytes = disk.hot_bytes;
   }
   out.building = status.building;
   out.build_done = status.done;

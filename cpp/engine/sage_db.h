@@ -80,6 +80,7 @@ struct Stats {
   // Check of the blocks that the open mapped: none, running, passed or damaged; blocks; what is damaged.
   std::string check_state = "none", check_error;
   std::uint64_t check_done = 0, check_total = 0;
+  std::uint64_t hot_bytes = 0;  // of mapped segments, moved into memory
   double last_build_seconds = 0, last_publish_us = 0;
   // Calibration of ef (empty before the first): recall@10 on sampled queries, with its lower confidence bound.
   struct RecallPoint {

@@ -53,6 +53,7 @@ Storage::Storage(Env& env, const Options& options)
       checkpoint_bytes_(options.checkpoint_bytes),
       background_check_(options.background_check),
       logs_(env, options.path),
+      hot_(options.hot_memory),
       check_(env, options.path) {}
 
 Storage::~Storage() { stop_sync_thread(); }
@@ -81,6 +82,7 @@ std::unique_ptr<Storage> Storage::open(Options* options) {
   if (options->read_only) throw Error(ErrorCode::NOT_FOUND, "path: no database at " + s->dir_);
   if (options->dimension == 0 && !options->named())
     throw Error(ErrorCode::INVALID_ARGUMENT, "dimension: required, since there is no database at " + s->dir_ + " yet");
+  require_unused(env, s->dir_);
   Manifest& m = s->manifest_;
   env.random_bytes(m.database.data(), m.database.size());
   store_config(*options, &m);
@@ -115,6 +117,7 @@ void Storage::recover_writable(EngineState& state, Writer& writer) {
     fail(Error(ErrorCode::CORRUPTION, loaded.warning));
   }
   install_state(state, loaded);
+  offer_hot(std::move(loaded.hot));
   RecoveredLogs logs = replay_logs(env_, dir_, manifest_.database, manifest_.log_number, manifest_.sequence,
                                    [&](const Frame& frame, const std::string& payload) {
                                      replay_frame(frame, payload, state.options, writer);
@@ -143,6 +146,11 @@ void Storage::begin_check(EngineState& state) {
 void Storage::start_check(std::function<void()> wake) {
   wake_ = std::move(wake);
   if (background_check_) check_.start();
+}
+
+// A simulated disk maps memory of its own.
+void Storage::offer_hot(std::vector<HotRange> ranges) {
+  if (&env_ == &Env::real()) hot_.offer(std::move(ranges));
 }
 
 // The stored index is damaged: it is made again from the vectors, and the next checkpoint writes it whole.
@@ -184,6 +192,7 @@ void Storage::load_newest(EngineState& state) {
     if (!loaded.warning.empty()) fail(Error(ErrorCode::CORRUPTION, loaded.warning));
     manifest_ = std::move(manifest);
     follower_.emplace(logs);
+    offer_hot(std::move(loaded.hot));
     note_manifest(*state.publisher.current());
     begin_check(state);
   });
@@ -452,6 +461,7 @@ void Storage::close(EngineState& state) {
 Storage::Status Storage::status() const {
   Status out;
   out.check = check_.status();
+  out.hot_bytes = hot_.bytes();
   MutexLock lock(error_mutex_);
   out.durable_sequence = std::max<Sequence>(checkpoint_sequence_, logs_.durable_sequence());
   out.log_bytes = log_bytes_;

@@ -50,6 +50,10 @@ class Storage {
   // Everything acknowledged before the call is on disk when it returns.
   void flush(EngineState& state);
 
+  // Hot pages of the mapped segments are to be moved into memory, by the thread that calls move_hot() then.
+  bool hot_due(std::uint64_t searches) const noexcept { return hot_.due(searches) && !check_.running(); }
+  void move_hot() { hot_.step(); }
+
   bool checkpoint_due(const Snapshot& now) const noexcept;
   void checkpoint(EngineState& state);
   // A complete database of the current state in another folder, sharing file contents where the file system can.
@@ -65,6 +69,7 @@ class Storage {
     std::uint64_t segment_bytes = 0;  // of the last checkpoint
     std::uint64_t checkpoints = 0;
     std::uint64_t replayed = 0;  // operations read from the log at open
+    std::uint64_t hot_bytes = 0;  // of mapped segments, moved into memory
     std::string last_error;
     BlockCheck::Status check;
   };
@@ -77,6 +82,7 @@ class Storage {
   bool follow_logs(EngineState& state, Writer& writer, LogFollower& logs);
   void begin_check(EngineState& state) REQUIRES(checkpoint_mutex_);
   void drop_index(EngineState& state) noexcept;
+  void offer_hot(std::vector<HotRange> ranges);
   void run_checkpoint(EngineState& state) REQUIRES(checkpoint_mutex_);
   // What of the last checkpoint's segments still describes `now`.
   Reuse reusable(const Snapshot& now) const REQUIRES(checkpoint_mutex_);
@@ -123,6 +129,7 @@ class Storage {
   std::thread sync_thread_;
   std::atomic<bool> closed_{false};
 
+  HotPages hot_;
   std::function<void()> wake_;  // constant after start_check()
   BlockCheck check_;  // last: its thread uses all of the above
 };

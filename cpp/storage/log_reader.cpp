@@ -60,7 +60,8 @@ bool LogReader::next(Frame* frame, std::string* payload) {
 // since; otherwise they are what a loss of power leaves of writes that were never confirmed.
 void LogReader::refuse_if_damaged() const {
   constexpr std::size_t kChunk = std::size_t{1} << 20;
-  std::vector<std::uint8_t> chunk(kChunk + kFrameHeader);
+  if (file_->size() <= at_) return;
+  std::vector<std::uint8_t> chunk(std::min<std::uint64_t>(kChunk, file_->size() - at_) + kFrameHeader);
   for (std::uint64_t base = at_; base + kFrameHeader <= file_->size(); base += kChunk) {
     const std::size_t n = file_->read_at(base, chunk.data(), chunk.size());
     for (std::size_t i = 0; i < kChunk && i + kFrameHeader <= n; i += kFrameAlignment) {

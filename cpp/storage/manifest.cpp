@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <set>
 
 #include "base/crc32c.h"
@@ -19,6 +20,18 @@ constexpr const char* kCurrent = "CURRENT";
 constexpr const char* kCurrentNext = "CURRENT.tmp";
 // A generation's files stay until two newer ones are published: a reader that is overtaken so often is not kept up with for ever.
 constexpr int kReadAttempts = 16;
+
+// All kinds of segments: a file of a kind that is not here is not ours.
+struct SegmentStem {
+  FileKind kind;
+  const char* stem;
+};
+constexpr SegmentStem kSegments[] = {
+    {FileKind::vectors, "vectors"},   {FileKind::codes, "codes"},        {FileKind::graph, "graph"},
+    {FileKind::records, "records"},   {FileKind::heads, "heads"},        {FileKind::dead, "dead"},
+    {FileKind::ids, "ids"},           {FileKind::text, "text"},          {FileKind::norms, "norms"},
+    {FileKind::presence, "presence"}, {FileKind::code_errors, "errors"},
+};
 
 std::string current_line(const CurrentName& current) {
   char numbers[64];
@@ -81,15 +94,22 @@ void decode(const SegmentReader& file, Manifest* m) {
   }
 }
 
-bool has_suffix(const std::string& name, const std::string& suffix) {
-  return name.size() >= suffix.size() && name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
+// The number in a name, 0 when there is none.
+std::uint64_t number_in(const std::string& name) {
+  const std::size_t dash = name.rfind('-');
+  return dash == std::string::npos ? 0 : std::strtoull(name.c_str() + dash + 1, nullptr, 10);
 }
 
-// Names this engine gives to files it may remove. Anything else in the folder is not ours and stays.
+// Names this engine gives to files, and no others: anything else in the folder is not ours and stays.
+bool is_segment(const std::string& name) {
+  return std::any_of(std::begin(kSegments), std::end(kSegments),
+                     [&](const SegmentStem& segment) { return name == segment_name(segment.kind, number_in(name)); });
+}
+
 bool is_ours(const std::string& name) {
-  const bool log = name.compare(0, 4, "wal-") == 0 && (has_suffix(name, ".log") || has_suffix(name, ".log.tmp"));
-  const bool manifest = name.compare(0, 9, "MANIFEST-") == 0;
-  return log || manifest || has_suffix(name, ".seg") || name == kCurrentNext;
+  const std::uint64_t number = number_in(name);
+  return name == log_name(number) || name == log_name(number) + ".tmp" || name == manifest_name(number) ||
+         is_segment(name) || name == kCurrentNext;
 }
 
 void keep(const Manifest& m, std::set<std::string>* kept) {
@@ -152,50 +172,20 @@ std::string manifest_name(std::uint64_t generation) {
 
 std::string segment_name(FileKind kind, std::uint64_t number) {
   const char* stem = "segment";
-  switch (kind) {
-    case FileKind::vectors:
-      stem = "vectors";
-      break;
-    case FileKind::codes:
-      stem = "codes";
-      break;
-    case FileKind::graph:
-      stem = "graph";
-      break;
-    case FileKind::records:
-      stem = "records";
-      break;
-    case FileKind::heads:
-      stem = "heads";
-      break;
-    case FileKind::dead:
-      stem = "dead";
-      break;
-    case FileKind::ids:
-      stem = "ids";
-      break;
-    case FileKind::text:
-      stem = "text";
-      break;
-    case FileKind::norms:
-      stem = "norms";
-      break;
-    case FileKind::code_errors:
-      stem = "errors";
-      break;
-    case FileKind::presence:
-      stem = "presence";
-      break;
-    case FileKind::manifest:
-    case FileKind::log:
-      break;
-  }
+  for (const SegmentStem& segment : kSegments)
+    if (segment.kind == kind) stem = segment.stem;
   char name[48];
   std::snprintf(name, sizeof name, "%s-%06llu.seg", stem, static_cast<unsigned long long>(number));
   return name;
 }
 
 bool has_database(Env& env, const std::string& dir) { return env.exists(join_path(dir, kCurrent)); }
+
+void require_unused(Env& env, const std::string& dir) {
+  for (const std::string& name : env.list(dir))
+    if (is_segment(name) || (is_ours(name) && number_in(name) > 1))
+      throw Error(ErrorCode::CORRUPTION, dir + ": CURRENT is missing, but " + name + " is there");
+}
 
 Manifest read_manifest(Env& env, const std::string& dir, std::uint64_t generation, bool writable) {
   const std::string path = join_path(dir, manifest_name(generation));
@@ -254,9 +244,8 @@ Manifest read_writable_manifest(Env& env, const std::string& dir, std::optional<
   } catch (const Error& e) {
     if (e.code() != ErrorCode::CORRUPTION) throw;
     for (const std::string& name : env.list(dir)) {
-      const std::size_t digits = name.rfind('-') + 1;
-      const std::uint64_t number = std::strtoull(name.c_str() + digits, nullptr, 10);
-      if (has_suffix(name, ".seg")) next_segment = std::max(next_segment, number + 1);
+      const std::uint64_t number = number_in(name);
+      if (is_segment(name)) next_segment = std::max(next_segment, number + 1);
       if (name == manifest_name(number) && number < current.generation) older.push_back(number);
     }
     std::sort(older.rbegin(), older.rend());
@@ -320,11 +309,8 @@ void publish_manifest(Env& env, const std::string& dir, const Manifest& m) {
 
 void discard_segments(Env& env, const std::string& dir, std::uint64_t first) noexcept {
   try {
-    for (const std::string& name : env.list(dir)) {
-      const std::size_t dash = name.rfind('-');
-      if (!has_suffix(name, ".seg") || dash == std::string::npos) continue;
-      if (std::strtoull(name.c_str() + dash + 1, nullptr, 10) >= first) env.unlink(join_path(dir, name));
-    }
+    for (const std::string& name : env.list(dir))
+      if (is_segment(name) && number_in(name) >= first) env.unlink(join_path(dir, name));
   } catch (...) {
   }
 }

@@ -67,6 +67,9 @@ std::string segment_name(FileKind kind, std::uint64_t number);
 
 // True when the folder has a database (a CURRENT file).
 bool has_database(Env& env, const std::string& dir);
+// Of a folder without CURRENT: throws CORRUPTION when it has files of a database that had one, which a new database would replace and remove. What
+// an interrupted creation leaves is none.
+void require_unused(Env& env, const std::string& dir);
 // The manifest that CURRENT names. Throws NOT_FOUND when there is no CURRENT, CORRUPTION, UNSUPPORTED_FORMAT.
 Manifest read_current_manifest(Env& env, const std::string& dir, bool writable);
 Manifest read_manifest(Env& env, const std::string& dir, std::uint64_t generation, bool writable);

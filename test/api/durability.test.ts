@@ -78,6 +78,22 @@ describe('a database with a path', () => {
       await unchecked.verify();
     }
 
+    for (const hotMemory of [-1, 0.5, '1 GB'])
+      await expectCode(() => SageDB.open({ path, hotMemory: hotMemory as number }), 'INVALID_ARGUMENT');
+    await expectCode(() => SageDB.open({ dimension: 64, hotMemory: 0 }), 'INVALID_ARGUMENT');
+    for (const hotMemory of [0, undefined]) {
+      await using searched = await SageDB.open({ path, readOnly: true, checkBlocks: false, hotMemory });
+      const moved = () => searched.stats().storage.hotBytes > 0;
+      const search = async () => {
+        for (let i = 0; i < 200; i++) await searched.search(new Float32Array(64).fill(i + 1), { k: 1 });
+      };
+      await search();
+      if (hotMemory === 0 || process.platform !== 'linux') await new Promise((resolve) => setTimeout(resolve, 50));
+      else await until(moved);
+      expect(moved()).toBe(hotMemory !== 0 && process.platform === 'linux');
+      await search();
+    }
+
     const name = readdirSync(path).find((file) => file.startsWith('vectors-')) as string;
     const bytes = readFileSync(join(path, name));
     bytes.writeUInt8(bytes.readUInt8(300_000) ^ 4, 300_000);

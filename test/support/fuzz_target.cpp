@@ -1,6 +1,9 @@
 #include "support/fuzz_target.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 
 #include "base/crc32c.h"
@@ -109,14 +112,25 @@ std::vector<std::string> paths_with(const SimDisk& disk, const char* part) {
   return out;
 }
 
+// What the folder says of itself.
+Options stored_options(Env& env) {
+  Options o;
+  o.path = kFolder;
+  o.env = &env;
+  o.threads = 1;
+  o.background_check = false;
+  o.open_metric = o.open_vectors = o.open_index = o.open_M = o.open_text_fields = true;
+  return o;
+}
+
 // Opens a folder and uses everything in it.
 void use_database(const SimDisk& disk) {
   SimEnv env(disk);
   expect_damage_at_most([&] {
-    const auto db = SageDB::open(options(env));
+    const auto db = SageDB::open(stored_options(env));
     std::mt19937_64 rng(1);
     for (int i = 0; i < 3; ++i) {
-      const auto query = sagedb::testing::random_vector(rng, kDimension);
+      const auto query = sagedb::testing::random_vector(rng, db->options().dimension);
       SearchRequest request;
       request.vector = query.data();
       request.ef = 32;
@@ -129,54 +143,73 @@ void use_database(const SimDisk& disk) {
   });
 }
 
-// Replaces one file of the sample: the first byte of the input says which.
-FuzzTarget database_target(const SimDisk& disk) {
+// The sample with one file replaced.
+void use_with(const SimDisk& disk, const std::string& path, std::string content) {
+  SimDisk changed = disk;
+  *changed.find(path) = std::move(content);
+  use_database(changed);
+}
+
+// The first byte of the input says which segment of the sample it replaces.
+FuzzTarget database_target(const SimDisk& disk, const std::string& of) {
   FuzzTarget out;
-  out.name = "database";
+  out.name = "database" + of;
   const std::vector<std::string> files = paths_with(disk, ".seg");
   for (std::size_t i = 0; i < files.size(); ++i)
     out.corpus.push_back(std::string(1, static_cast<char>(i)) + *disk.find(files[i]));
-  out.run = [disk, files](const std::string& input) {
-    if (input.empty()) return;
-    SimDisk changed = disk;
-    std::string file = input.substr(1);
+  out.repair = [](std::string* input) {
+    if (input->empty()) return;
+    std::string file = input->substr(1);
     reseal_segment(&file);
-    *changed.find(files[static_cast<unsigned char>(input[0]) % files.size()]) = std::move(file);
-    use_database(changed);
+    input->replace(1, std::string::npos, file);
+  };
+  out.run = [disk, files, repair = out.repair](std::string input) {
+    if (input.empty()) return;
+    repair(&input);
+    use_with(disk, files[static_cast<unsigned char>(input[0]) % files.size()], input.substr(1));
   };
   return out;
 }
 
-FuzzTarget log_target(const SimDisk& disk) {
-  const std::string path = paths_with(disk, "wal-").back();
+FuzzTarget log_target(const SimDisk& disk, const std::string& of) {
   FuzzTarget out;
-  out.name = "log";
-  out.corpus = {*disk.find(path)};
+  out.name = "log" + of;
+  const std::vector<std::string> logs = paths_with(disk, "wal-");
+  const std::string path = logs.back();
+  for (const std::string& log : logs) out.corpus.push_back(*disk.find(log));
+  out.repair = reseal_log;
   out.run = [disk, path](const std::string& input) {
-    for (const bool sums : {false, true}) {
-      SimDisk changed = disk;
-      std::string file = input;
-      if (sums) reseal_log(&file);
-      *changed.find(path) = std::move(file);
-      use_database(changed);
-    }
+    use_with(disk, path, input);
+    std::string sealed = input;
+    reseal_log(&sealed);
+    if (sealed != input) use_with(disk, path, std::move(sealed));
   };
   return out;
 }
 
-FuzzTarget manifest_target(const SimDisk& disk) {
+FuzzTarget manifest_target(const SimDisk& disk, const std::string& of) {
   const std::string path = paths_with(disk, "MANIFEST-").back();
   FuzzTarget out;
-  out.name = "manifest";
+  out.name = "manifest" + of;
   out.corpus = {*disk.find(path)};
-  out.run = [disk, path](const std::string& input) {
-    SimDisk changed = disk;
-    std::string file = input;
-    reseal_segment(&file);
-    *changed.find(path) = std::move(file);
-    use_database(changed);
+  out.repair = reseal_segment;
+  out.run = [disk, path](std::string input) {
+    reseal_segment(&input);
+    use_with(disk, path, std::move(input));
   };
   return out;
+}
+
+SimDisk disk_with(const std::filesystem::path& folder) {
+  SimEnv env;
+  env.make_dir(kFolder);
+  SimDisk disk = env.disk();
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    std::ifstream in(entry.path(), std::ios::binary);
+    disk.put(join_path(kFolder, entry.path().filename().string()),
+             std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()));
+  }
+  return disk;
 }
 
 FuzzTarget operations_target() {
@@ -232,7 +265,20 @@ FuzzTarget filter_target() {
 
 std::vector<FuzzTarget> fuzz_targets() {
   const SimDisk disk = sample_database();
-  return {log_target(disk), manifest_target(disk), database_target(disk), operations_target(), filter_target()};
+  return {log_target(disk, ""), manifest_target(disk, ""), database_target(disk, ""), operations_target(),
+          filter_target()};
+}
+
+std::vector<FuzzTarget> golden_fuzz_targets(const std::string& folder) {
+  std::vector<FuzzTarget> out;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const SimDisk disk = disk_with(entry.path() / "db");
+    const std::string of = "-" + entry.path().filename().string();
+    out.push_back(log_target(disk, of));
+    out.push_back(manifest_target(disk, of));
+    out.push_back(database_target(disk, of));
+  }
+  return out;
 }
 
 std::string mutate(const std::vector<std::string>& corpus, std::mt19937_64& rng) {

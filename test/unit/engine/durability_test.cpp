@@ -362,6 +362,47 @@ TEST(Durability, GroupCommit) {
   EXPECT_EQ(content_of(*SageDB::open(durable_options(env))), content);
 }
 
+// Property: a folder that has lost CURRENT, and an unfinished snapshot, are refused and keep their files: a new database in its place would remove
+// them. Foreign files and what a creation leaves that was interrupted anywhere are no obstacle.
+TEST(Durability, AMissingCurrentIsNoEmptyFolder) {
+  for (const bool checkpoint : {false, true}) {
+    SimEnv env;
+    const Options o = durable_options(env);
+    {
+      auto db = SageDB::open(o);
+      expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, {{1, 2, 3, 4}})));
+      if (checkpoint) db->checkpoint();
+    }
+    SimDisk lost = env.disk();
+    lost.erase(join_path(kFolder, "CURRENT"));
+    SimEnv after(lost);
+    Options p = o;
+    p.env = &after;
+    EXPECT_EQ(code_of([&] { SageDB::open(p); }), ErrorCode::CORRUPTION);
+    EXPECT_EQ(after.disk().paths(), lost.paths());
+    if (checkpoint) continue;
+    after.create(join_path(kFolder, "CURRENT"))->append("", 0);
+    EXPECT_EQ(code_of([&] { SageDB::open(p); }), ErrorCode::CORRUPTION) << "nor is an empty one";
+  }
+  bool reached = true;
+  for (std::uint64_t n = 1; reached; ++n) {
+    SimEnv env;
+    const Options o = durable_options(env);
+    env.make_dir(kFolder);
+    env.create(join_path(kFolder, "wal-copy.log"))->append("x", 1);
+    env.fail_at(n, ErrorCode::IO_ERROR, ~std::uint64_t{0});
+    try {
+      SageDB::open(o);
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ErrorCode::IO_ERROR) << e.message();
+    }
+    reached = env.failed();
+    env.fail_at(0, ErrorCode::IO_ERROR);
+    EXPECT_NO_THROW(SageDB::open(o)) << "operation " << n;
+    EXPECT_TRUE(env.exists(join_path(kFolder, "wal-copy.log")));
+  }
+}
+
 // Property: snapshot() gives a complete, independent database while writes go on; an occupied folder is refused.
 TEST(Durability, Snapshot) {
   SimEnv env;

@@ -103,14 +103,27 @@ TEST(Manifest, RemovesOnlyWhatNobodyNeeds) {
     ledger.write(2, true);
     ledger.checkpoint();
   }
-  for (const char* name : {"notes.txt", "wal-backup", "records.seg.bak", "wal-000099.log.tmp", "records-000077.seg"})
+  // Names that resemble ours: other words, other numbers of digits, none at all.
+  for (const char* name : {"notes.txt", "wal-backup", "records.seg.bak", "MANIFEST-old", "my-000099.seg", "notes.seg",
+                           "records-77.seg", "wal-copy.log", "wal-000099.log.tmp", "records-000077.seg"})
     env.create(join_path(kDir, name))->append("x", 1);
-  EXPECT_EQ(remove_obsolete_files(env, kDir, ledger.manifest()), 2u);
+  // And every kind of segment there is.
+  std::size_t kinds = 0;
+  for (const FileKind kind :
+       {FileKind::vectors, FileKind::codes, FileKind::graph, FileKind::heads, FileKind::dead, FileKind::ids,
+        FileKind::text, FileKind::norms, FileKind::code_errors, FileKind::presence}) {
+    const std::string name = segment_name(kind, 78 + kinds++);
+    EXPECT_NE(name.compare(0, 8, "segment-"), 0) << "has no name";
+    env.create(join_path(kDir, name))->append("x", 1);
+  }
+  EXPECT_EQ(remove_obsolete_files(env, kDir, ledger.manifest()), 2u + kinds);
+  discard_segments(env, kDir, 70);
   std::vector<std::string> names = env.list(kDir);
   std::sort(names.begin(), names.end());
-  EXPECT_EQ(names, (std::vector<std::string>{"CURRENT", "MANIFEST-000004", "MANIFEST-000005", "notes.txt",
-                                             "records-000003.seg", "records-000004.seg", "records.seg.bak",
-                                             "wal-000004.log", "wal-000005.log", "wal-backup"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"CURRENT", "MANIFEST-000004", "MANIFEST-000005", "MANIFEST-old",
+                                             "my-000099.seg", "notes.seg", "notes.txt", "records-000003.seg",
+                                             "records-000004.seg", "records-77.seg", "records.seg.bak",
+                                             "wal-000004.log", "wal-000005.log", "wal-backup", "wal-copy.log"}));
 }
 
 // Property: a flipped bit or a truncation in any file that an open reads never goes unnoticed: it is a typed error, or the content is right.

@@ -1,0 +1,79 @@
+#include "base/resident.h"
+
+#include <algorithm>
+
+#include "base/memory.h"
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#endif
+
+namespace sagedb {
+
+#if defined(__linux__)
+namespace {
+
+// Where the pages of [at, at + size) may come from: the same distance from a boundary of huge pages, so that these move as they are.
+std::byte* like_aligned(const std::byte* at, std::size_t size) noexcept {
+  const std::size_t span = size + kHugePage;
+  void* p = ::mmap(nullptr, span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED) return nullptr;
+  auto* begin = static_cast<std::byte*>(p);
+  const std::size_t skip = (reinterpret_cast<std::uintptr_t>(at) - reinterpret_cast<std::uintptr_t>(begin)) % kHugePage;
+  if (skip > 0) ::munmap(begin, skip);
+  if (kHugePage > skip) ::munmap(begin + skip + size, kHugePage - skip);
+  return begin + skip;
+}
+
+// The number after `name`, times `unit`; `none` when there is none.
+std::uint64_t read_number(const char* path, const char* name, std::uint64_t unit, std::uint64_t none) noexcept {
+  std::FILE* file = std::fopen(path, "re");
+  if (file == nullptr) return none;
+  std::uint64_t out = none;
+  char line[256];
+  while (std::fgets(line, sizeof line, file) != nullptr) {
+    unsigned long long number = 0;
+    if (std::strncmp(line, name, std::strlen(name)) != 0) continue;
+    if (std::sscanf(line + std::strlen(name), "%llu", &number) == 1) out = number * unit;
+    break;
+  }
+  std::fclose(file);
+  return out;
+}
+
+}  // namespace
+
+std::size_t make_resident(const std::byte* data, std::size_t size) noexcept {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const std::uintptr_t first = (reinterpret_cast<std::uintptr_t>(data) + page - 1) / page * page;
+  const std::uintptr_t end = (reinterpret_cast<std::uintptr_t>(data) + size) / page * page;
+  if (first >= end) return 0;
+  auto* const at = reinterpret_cast<std::byte*>(first);
+  const std::size_t bytes = end - first;
+  std::byte* const copy = like_aligned(at, bytes);
+  if (copy == nullptr) return 0;
+  ::madvise(copy, bytes, MADV_HUGEPAGE);
+  std::memcpy(copy, at, bytes);
+  // One system call takes away the old pages and puts the new ones there; whoever reads meanwhile waits for it.
+  if (::mprotect(copy, bytes, PROT_READ) == 0 &&
+      ::mremap(copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, at) != MAP_FAILED)
+    return bytes;
+  ::munmap(copy, bytes);
+  return 0;
+}
+
+std::uint64_t available_memory() noexcept {
+  const std::uint64_t system = read_number("/proc/meminfo", "MemAvailable:", 1024, 0);
+  // The limit of a container; «max» is none.
+  return std::min(system, read_number("/sys/fs/cgroup/memory.max", "", 1, system));
+}
+#else
+std::size_t make_resident(const std::byte*, std::size_t) noexcept { return 0; }
+std::uint64_t available_memory() noexcept { return 0; }
+#endif
+
+}  // namespace sagedb

@@ -1,0 +1,19 @@
+// Mapped bytes moved into memory of the process where they stand.
+//
+// Thread safety: any number of threads may read the bytes meanwhile; one moves them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sagedb {
+
+// Puts a copy of the whole pages within [data, data + size), in huge pages where the system has them, in place of what is mapped there: addresses and content
+// stay, readers notice nothing, and the file is not read any more. Only for mappings of Env::real(). Returns how many bytes were moved; 0 when the
+// system cannot or has no memory.
+std::size_t make_resident(const std::byte* data, std::size_t size) noexcept;
+
+// Memory that the system could give without swapping, as far as it says; 0: unknown.
+std::uint64_t available_memory() noexcept;
+
+}  // namespace sagedb

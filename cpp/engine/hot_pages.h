@@ -1,0 +1,50 @@
+// What an open mapped and searches read, links, codes, records and vectors, moved into huge pages where it stands: a search touches hundreds
+// of places, and each costs a translation of its address that small pages of a file make dear.
+//
+// Nothing else changes: addresses stay, so snapshots, stores and checkpoints know nothing of it (docs/decisions/0024-hot-pages.md).
+// Thread safety: self-synchronised; step() by one thread.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace sagedb {
+
+struct HotRange {
+  std::weak_ptr<const void> owner;  // of the mapping
+  const std::byte* data = nullptr;
+  std::size_t size = 0;
+};
+
+class HotPages {
+ public:
+  // `budget`: how many bytes may be moved; none: a quarter of the memory that the system has available when it begins.
+  explicit HotPages(std::optional<std::uint64_t> budget) : budget_(budget) {}
+
+  // Ranges of a new generation, the most important first. Those of the one before are forgotten.
+  void offer(std::vector<HotRange> ranges);
+  // Something is left to be moved, and enough searches have come in to make it worth it.
+  bool due(std::uint64_t searches) const noexcept {
+    return pending_.load(std::memory_order_relaxed) && searches >= kSearches;
+  }
+  // Moves a piece, for some hundredths of a second.
+  void step();
+  // In memory of the process now.
+  std::uint64_t bytes() const;
+
+ private:
+  static constexpr std::uint64_t kSearches = 128;
+
+  mutable std::mutex mutex_;
+  std::optional<std::uint64_t> budget_;  // guarded by mutex_, as below
+  std::vector<HotRange> left_;
+  std::vector<HotRange> moved_;
+  std::atomic<bool> pending_{false};
+};
+
+}  // namespace sagedb
