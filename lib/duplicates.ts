@@ -122,7 +122,7 @@ function vectorsIn(
     return { dimension: db.dimension, vectorOf: (vector) => vector as Float32Array };
   }
   const name = space === undefined && names.length === 1 ? (names[0] as string) : space;
-  const info = name === undefined ? undefined : db.spaces?.[name];
+  const info = name !== undefined && names.includes(name) ? db.spaces?.[name] : undefined;
   if (info === undefined) throw invalidArgument('options.space', `one of the spaces ${names.join(', ')}`, space);
   return { dimension: info.dimension, vectorOf: (vector) => (vector as Record<string, Float32Array>)[name as string] };
 }

@@ -95,8 +95,10 @@ function spacesOf(value: unknown): NativeOptions['spaces'] {
   }
   return named.map(([name, space]) => {
     const field = `options.spaces.${name}`;
-    if (!SPACE_NAME.test(name) || name === 'text') {
-      const rule = "a letter and then letters, digits, '_' or '-', 64 at most, other than 'text'";
+    // Where an item lacks the vector, its object would have what every object has by such a name.
+    if (!SPACE_NAME.test(name) || name === 'text' || name in Object.prototype) {
+      const rule =
+        "a letter and then letters, digits, '_' or '-', 64 at most, other than 'text' and 'constructor' and its like";
       throw invalidArgument('options.spaces', `names of ${rule}`, name);
     }
     const { dimension, metric } = readOptions<SpaceOptions>(space, field, ['dimension', 'metric']);

@@ -12,7 +12,7 @@ export interface SpaceOptions {
 
 /**
  * A database whose items have several named vectors. Names begin with a letter and have letters, digits, `_` and `-`, 64 at most; `text` is
- * reserved. Spaces are stored with the data: for an existing path they may be left out, and others than the stored ones are refused with
+ * reserved, and so is what every object has (`constructor`, `toString`). Spaces are stored with the data: for an existing path they may be left out, and others than the stored ones are refused with
  * `CONFIG_MISMATCH`. `vectors`, `index` and the other options hold for all of them.
  */
 export type OpenSpacesOptions<S extends string = string> = Omit<OpenOptions, 'dimension' | 'metric'> & {

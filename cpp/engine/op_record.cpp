@@ -1,5 +1,6 @@
 #include "engine/op_record.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "storage/endian.h"
@@ -57,8 +58,11 @@ void OpRecord::encode(const PlannedChange* first, const PlannedChange* last, Seq
   const bool metadata = put && first->new_text;
   const bool norms = vectors && has_norms(options);
   const bool spaces = vectors && options.named();
+  // An update of some of the vectors keeps the others; an upsert would drop them.
+  const bool whole =
+      vectors && metadata && std::all_of(first, last, [](const PlannedChange& c) { return c.spaces == c.given; });
   ByteWriter out;
-  out.put(static_cast<std::uint8_t>(!put ? kRemove : vectors && metadata ? kUpsert : kUpdate));
+  out.put(static_cast<std::uint8_t>(!put ? kRemove : whole ? kUpsert : kUpdate));
   out.put(static_cast<std::uint8_t>((vectors ? kVectors : 0) | (metadata ? kMetadata : 0) | (norms ? kNorms : 0) |
                                     (spaces ? kSpaces : 0)));
   out.put(std::uint16_t{0});

@@ -283,6 +283,11 @@ describe('what does not fit', () => {
         'INVALID_ARGUMENT',
         /^options\.spaces: expected names/,
       ],
+      ...['constructor', 'toString', 'hasOwnProperty'].map((name): [() => unknown, string, RegExp] => [
+        () => SageDB.open({ spaces: { [name]: { dimension: 2 } } }),
+        'INVALID_ARGUMENT',
+        /^options\.spaces: expected names/,
+      ]),
       [() => SageDB.open({ spaces: { a: { dimension: 0 } } }), 'INVALID_ARGUMENT', /^options\.spaces\.a\.dimension/],
       [
         () => SageDB.open({ spaces: { a: { dimension: 2 } }, dimension: 2 } as never),
@@ -302,6 +307,11 @@ describe('what does not fit', () => {
     expect((await codeOf(() => plain.search({ vectors: { a: [1, 2] } } as never)))[1]).toMatch(
       /^query\.vectors: .*without spaces/,
     );
+    for (const space of ['a', 'toString'])
+      expect(await codeOf(() => plain.findDuplicates({ radius: 1, space } as never))).toEqual([
+        'INVALID_ARGUMENT',
+        expect.stringMatching(/^options\.space: /),
+      ]);
   });
 });
 

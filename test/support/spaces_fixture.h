@@ -107,11 +107,15 @@ inline void random_change(SageDB& db, SpacesModel& model, std::mt19937_64& rng, 
       if (found != model.items.end()) found->second.n = n;
       break;
     case 2:
-    case 3:
-      expect_ok(apply_one(db, spaces_op(WriteOp::Kind::update, {given}, {ExternalId(id)})));
-      if (found != model.items.end())
-        for (const auto& [space, v] : given) found->second.vectors[space] = v;
+    case 3: {
+      const bool both = rng() % 2 == 0;  // vectors and metadata in one
+      expect_ok(apply_one(db, spaces_op(WriteOp::Kind::update, {given}, {ExternalId(id)},
+                                        both ? std::vector<std::string>{text} : std::vector<std::string>{})));
+      if (found == model.items.end()) break;
+      for (const auto& [space, v] : given) found->second.vectors[space] = v;
+      if (both) found->second.n = n;
       break;
+    }
     default:
       expect_ok(apply_one(db, spaces_op(WriteOp::Kind::upsert, {given}, {ExternalId(id)}, {text})));
       model.items[id] = SpacesModel::Item{given, n};

@@ -82,6 +82,25 @@ TEST(SpacesStorage, AReopenGivesWhatWasThere) {
   }
 }
 
+// Property: an update of some vectors together with the metadata keeps the other vectors, also when it is read from the log.
+TEST(SpacesStorage, AnUpdateOfVectorAndMetadataKeepsTheOtherVectors) {
+  SimEnv env;
+  std::mt19937_64 rng(7);
+  auto db = SageDB::open(stored_spaces(env));
+  const std::vector<SpaceSpec>& spaces = db->options().spaces;
+  SpacesModel model;
+  model.items[1] = {random_vectors(rng, spaces, db->options().all_spaces()), 1};
+  expect_ok(apply_one(*db, spaces_op(WriteOp::Kind::upsert, {model.items[1].vectors}, {ExternalId(1)}, {"{\"n\":1}"})));
+  const SpaceVectors patch = random_vectors(rng, spaces, SpaceSet{2});
+  expect_ok(apply_one(*db, spaces_op(WriteOp::Kind::update, {patch}, {ExternalId(1)}, {"{\"n\":2}"})));
+  model.items[1].vectors[1] = patch.at(1);
+  model.items[1].n = 2;
+  EXPECT_EQ(difference(*db, model), "");
+  db.reset();
+  db = SageDB::open(stored_spaces(env));
+  EXPECT_EQ(difference(*db, model), "");
+}
+
 // Every item by id: metadata, which spaces, vectors.
 Content spaces_content(const SageDB& db) {
   Content out;
