@@ -106,19 +106,23 @@ void repair_rows(GraphData& graph, const BuildContext& context, NodeInserter<Nod
 // Counts inserted rows; when the graph has grown by an eighth every old row is to be checked again.
 inline void note_growth(GraphData& graph, Row old, std::size_t inserted) {
   graph.old.grown += static_cast<Row>(inserted);
-  if (graph.old.grown <= graph.rows / 8) return;
+  if (graph.old.grown <= graph.nodes() / 8) return;
   graph.old.grown = 0;
   graph.old.owed = old;
 }
 
-// Adds the next few of the rows below `old` in turn.
-inline void append_next_old(GraphData& graph, Row old, std::size_t count, std::vector<Row>* rows) {
-  count = std::min<std::size_t>(count, old);
-  for (std::size_t i = 0; i < count; ++i) {
+// Adds the next few of the rows below `old` in turn, `count` of those that have a vector.
+template <typename Has>
+void append_next_old(GraphData& graph, Row old, std::size_t count, Has&& has, std::vector<Row>* rows) {
+  Row passed = 0;
+  for (std::size_t taken = 0; taken < count && passed < old; ++passed) {
     if (graph.old.next >= old) graph.old.next = 0;
-    rows->push_back(graph.old.next++);
+    const Row row = graph.old.next++;
+    if (!has(row)) continue;
+    rows->push_back(row);
+    ++taken;
   }
-  graph.old.owed -= std::min(graph.old.owed, static_cast<Row>(count));
+  graph.old.owed -= std::min(graph.old.owed, passed);
 }
 
 // Takes the next few fragile rows off the list: a turn of bounded length keeps a publication short.
