@@ -11,6 +11,8 @@ constexpr const char* kMetricNames[] = {"l2", "ip", "cosine"};
 constexpr const char* kVectorNames[] = {"float32", "float16"};
 constexpr const char* kIndexNames[] = {"auto", "flat", "hnsw"};
 
+bool good_dimension(std::uint32_t dimension) noexcept { return dimension >= 1 && dimension <= 65536; }
+
 template <typename T>
 void resolve(const std::string& path, const char* field, bool given, const T& stored, const std::string& stored_text,
              const std::string& given_text, T* value) {
@@ -57,7 +59,7 @@ std::vector<SpaceSpec> decode_spaces(const std::string& text) {
     space.name = std::string(in.get_text());
     space.dimension = in.get<std::uint32_t>();
     const auto metric = in.get<std::uint8_t>();
-    if (metric > 2 || space.name.empty() || space.dimension == 0 || spaces.size() == kMaxSpaces)
+    if (metric > 2 || space.name.empty() || !good_dimension(space.dimension) || spaces.size() == kMaxSpaces)
       throw Error(ErrorCode::CORRUPTION, "the manifest's spaces are out of range");
     space.metric = static_cast<Metric>(metric);
     spaces.push_back(std::move(space));
@@ -108,6 +110,9 @@ void resolve_single(const Manifest& m, const std::string& path, Options* o) {
                                                 std::to_string(m.dimension) + ", metric " +
                                                 quoted(kMetricNames[static_cast<int>(m.metric)]) +
                                                 "), the option says " + names_of(o->spaces));
+  // Damage, not a wrong option of the caller.
+  if (!good_dimension(m.dimension))
+    throw Error(ErrorCode::CORRUPTION, path + ": the manifest's dimension is " + std::to_string(m.dimension));
   resolve(path, "dimension", o->dimension != 0, m.dimension, std::to_string(m.dimension), std::to_string(o->dimension),
           &o->dimension);
   resolve(path, "metric", !o->open_metric, m.metric, quoted(kMetricNames[static_cast<int>(m.metric)]),
@@ -135,6 +140,7 @@ void resolve_config(const Manifest& m, const std::string& path, Options* o) {
   if (static_cast<int>(kind) > 2)
     throw Error(ErrorCode::UNSUPPORTED_FORMAT, path + ": index '" + m.text("index") + "'");
   const auto M = static_cast<std::uint32_t>(m.number("M"));
+  if (M < 4 || M > 64) throw Error(ErrorCode::CORRUPTION, path + ": the manifest's M is " + std::to_string(M));
   if ((m.features & kFeatureSpaces) != 0) {
     resolve_spaces(decode_spaces(m.text("spaces")), path, o);
   } else {

@@ -24,14 +24,15 @@ std::uint32_t first_bytes(std::size_t stride) { return stride < kShortestCode ? 
 
 EarlyStop calibrate_early_stop(const GraphData& graph, const SpaceView& space, const Row* map) {
   EarlyStop stop;
-  if (space.codes == nullptr || graph.rows < kFewestRows) return stop;
+  if (space.codes == nullptr || graph.nodes() < kFewestRows) return stop;
   const std::size_t stride = space.codes->stride();
   const std::uint32_t bytes = first_bytes(stride);
   if (bytes == 0) return stop;
   const auto code = [&](Row r) { return space.codes->row(map != nullptr ? map[r] : r); };
   std::vector<float> shares;
   shares.reserve(kPairs);
-  const Row step = std::max<Row>(1, graph.rows / kPairs);
+  // Of nodes: a step over rows would meet too few of them where most have no vector.
+  const Row step = std::max<Row>(1, graph.nodes() / kPairs);
   for (Row r = 0; r < graph.rows && shares.size() < kPairs; r += step) {
     const Row* links = graph.base.links(r);
     const Row other = load_link(links + (r / step) % 4);

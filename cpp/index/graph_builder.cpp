@@ -121,15 +121,13 @@ void GraphBuilder::insert_rows(GraphData& graph, const Nodes& nodes, Row first, 
   const std::vector<Row> fragile = next_fragile(graph, 1000 + 2 * order.size());
   checked.insert(checked.end(), fragile.begin(), fragile.end());
   note_growth(graph, first, order.size());
-  const bool small = graph.rows <= kSmallGraph && !order.empty();
-  const std::size_t old_checks =
-      small ? first : std::min<std::size_t>(first, std::max(kOldPerNew * order.size(), context_.old_checks));
-  append_next_old(graph, first, old_checks, &checked);
-  if (graph.absent > 0)
-    checked.erase(std::remove_if(checked.begin(), checked.end(), [this](Row r) { return !has(r); }), checked.end());
+  const bool small = graph.nodes() <= kSmallGraph && !order.empty();
+  const std::size_t wanted = small ? first : std::max(kOldPerNew * order.size(), context_.old_checks);
+  const Row passed = append_next_old(
+      graph, first, wanted, [this](Row r) { return has(r); }, &checked);
   for (const Insertion& i : order) checked.push_back(i.row);
   sort_unique(checked);
-  note_checks(graph, first, old_checks, repair_rows(graph, context_, inserter, checked, workspaces));
+  note_checks(graph, first, passed, repair_rows(graph, context_, inserter, checked, workspaces));
 }
 
 std::shared_ptr<const GraphIndex> GraphBuilder::grow(const GraphIndex* base, Row rows, GraphData&& recycled) {

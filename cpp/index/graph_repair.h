@@ -111,33 +111,39 @@ inline void note_growth(GraphData& graph, Row old, std::size_t inserted) {
   graph.old.grown += static_cast<Row>(inserted);
   // The turn goes round a longer list now.
   if (graph.old.owed > 0) graph.old.owed = static_cast<Row>(std::min<std::size_t>(old, graph.old.owed + inserted));
-  if (graph.old.grown <= graph.rows / 8) return;
+  if (graph.old.grown <= graph.nodes() / 8) return;
   const Row next = graph.old.next;
   graph.old = OldChecks();
   graph.old.next = next;
   graph.old.owed = old;
 }
 
-// Takes `checked` rows off the turn, of which `mended` were missing. Mending changes lists on the way to rows far from both ends, so a turn that
+// Adds the next few of the rows below `old` in turn, `count` of those that have a vector. Returns how many rows the turn has passed.
+template <typename Has>
+Row append_next_old(GraphData& graph, Row old, std::size_t count, Has&& has, std::vector<Row>* rows) {
+  Row passed = 0;
+  for (std::size_t taken = 0; taken < count && passed < old; ++passed) {
+    if (graph.old.next >= old) graph.old.next = 0;
+    const Row row = graph.old.next++;
+    if (!has(row)) continue;
+    rows->push_back(row);
+    ++taken;
+  }
+  return passed;
+}
+
+// Takes the rows that were passed off the turn; `mended` were missing. Mending changes lists on the way to rows far from both ends, so a turn that
 // mended is followed by another one; each mends a small part of what the one before did.
-inline void note_checks(GraphData& graph, Row old, std::size_t checked, std::size_t mended) {
+inline void note_checks(GraphData& graph, Row old, Row passed, std::size_t mended) {
   constexpr int kMostTurns = 4;
   OldChecks& turn = graph.old;
   if (turn.owed == 0) return;
-  turn.owed -= std::min(turn.owed, static_cast<Row>(checked));
+  turn.owed -= std::min(turn.owed, passed);
   turn.mended += static_cast<Row>(mended);
   if (turn.owed > 0 || turn.mended == 0 || turn.again == kMostTurns) return;
   turn.owed = old;
   turn.mended = 0;
   ++turn.again;
-}
-
-// Adds the next few of the rows below `old` in turn.
-inline void append_next_old(GraphData& graph, Row old, std::size_t count, std::vector<Row>* rows) {
-  for (std::size_t i = 0; i < count; ++i) {
-    if (graph.old.next >= old) graph.old.next = 0;
-    rows->push_back(graph.old.next++);
-  }
 }
 
 // Takes the next few fragile rows off the list: a turn of bounded length keeps a publication short.

@@ -95,6 +95,8 @@ std::shared_ptr<const GraphIndex> read_graph(std::shared_ptr<const SegmentReader
   std::memcpy(&g.stop.share, &share, sizeof share);
   g.old.next = get_le<std::uint32_t>(counts + 32);
   if (!(g.stop.share >= 0 && g.stop.share <= 1)) corrupt(file, "the share of the early stop");
+  // Kernels measure whole cache lines: what is left of a code behind others would reach beyond its end.
+  if (g.stop.bytes % kCacheLine != 0) corrupt(file, "the bytes of the early stop");
   g.absent = get_le<std::uint32_t>(counts + 36);
   const std::uint32_t width = g.base.width();
   if (g.M < 2 || g.M > 128 || width != get_le<std::uint32_t>(counts + 12)) corrupt(file, "M");

@@ -91,5 +91,19 @@ TEST(EarlyStop, OnlyWhereItPays) {
   EXPECT_EQ(grown->verify(space.view()), "");
 }
 
+// Property: a space that most rows lack is calibrated on those that have a vector.
+TEST(EarlyStop, IsCalibratedWhereMostRowsHaveNoVector) {
+  constexpr Row kRows = 24000, kEvery = 16;
+  const TestSpace space(test::ClusteredSource(kDimension, 20, 9).rows(0, kRows), Metric::l2, true);
+  Presence present(kRows);
+  for (Row r = 0; r < kRows; r += kEvery) present.put(r, true);
+  SpaceView view = space.view();
+  view.present = present.words();
+  const auto graph = test::build_graph(view, kRows);
+  EXPECT_EQ(data_of(*graph).nodes(), kRows / kEvery);
+  EXPECT_GT(data_of(*graph).stop.bytes, 0u);
+  EXPECT_EQ(graph->verify(view), "");
+}
+
 }  // namespace
 }  // namespace sagedb

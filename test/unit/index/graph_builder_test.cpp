@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/status.h"
+#include "index/graph_repair.h"
 #include "support/failing_new.h"
 #include "support/graph_harness.h"
 
@@ -316,6 +317,35 @@ TEST(GraphAlgorithm, RefusesOptionsOutOfRange) {
       EXPECT_EQ(e.code(), ErrorCode::INVALID_ARGUMENT);
     }
   }
+}
+
+// Property: growth and turns of old rows are measured in rows that have a vector, however many have none.
+TEST(GraphBuilder, TurnsOfOldRowsCountThoseWithAVector) {
+  constexpr Row kOld = 900;
+  GraphData graph(16);
+  graph.rows = 1000;
+  graph.absent = 900;
+  const auto has = [](Row r) { return r % 10 == 0; };
+  note_growth(graph, kOld, 12);
+  EXPECT_EQ(graph.old.owed, 0u);
+  note_growth(graph, kOld, 1);
+  EXPECT_EQ(graph.old.owed, kOld);
+  std::vector<Row> rows;
+  const auto check = [&](std::size_t count, std::size_t mended) {
+    note_checks(graph, kOld, append_next_old(graph, kOld, count, has, &rows), mended);
+  };
+  check(20, 1);
+  ASSERT_EQ(rows.size(), 20u);
+  EXPECT_EQ(rows.front(), 0u);
+  EXPECT_EQ(rows.back(), 190u);
+  EXPECT_EQ(graph.old.owed, kOld - 191);
+  rows.clear();
+  check(200, 0);  // more than there are: every one once
+  sort_unique(rows);
+  EXPECT_EQ(rows.size(), kOld / 10);
+  EXPECT_EQ(graph.old.owed, kOld) << "one was mended, so another turn follows";
+  check(200, 0);
+  EXPECT_EQ(graph.old.owed, 0u) << "nothing was mended";
 }
 
 }  // namespace

@@ -75,5 +75,23 @@ TEST(GraphSegment, RefusesAShareOutOfRange) {
   }
 }
 
+// Kernels read the rest of a code in whole cache lines: from elsewhere they would read beyond its end.
+TEST(GraphSegment, RefusesAnEarlyStopWithinACacheLine) {
+  const test::ClusteredSource source(512, 20, 3);
+  const TestSpace space(source.rows(0, 2000), Metric::l2, true);
+  for (const std::uint32_t bytes : {1u, 100u, 129u}) {
+    auto graph = built(space);
+    const_cast<GraphData&>(graph->data()).stop.bytes = bytes;
+    SimEnv env{SimDisk()};
+    write(env, *graph);
+    try {
+      read(env);
+      ADD_FAILURE() << bytes;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ErrorCode::CORRUPTION);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sagedb
