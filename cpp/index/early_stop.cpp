@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kPairs = 4096;
 constexpr Row kFewestRows = 1024;
 
-// Measured on two machines: 768 bytes gain 25 to 44%, at 320 bytes the second look costs what the lines save.
+// Measured: 768 bytes gain 25 to 44%, at 320 bytes the second look costs what the lines save.
 constexpr std::size_t kShortestCode = 448;
 // Of the neighbors' shares; what lies beyond is stopped although it may belong to the result. Recall at equal ef did not change measurably
 // between this and the largest share.
