@@ -46,7 +46,7 @@ Work choose_work(const Snapshot& snapshot, const Options& options, const WorkReq
   const bool many_dead = snapshot.dead_rows >= options.rebuild_threshold &&
                          std::uint64_t{snapshot.dead_rows} * 100 > std::uint64_t{snapshot.row_count} * kDeadPercent;
   if (many_dead) return Work::compact;
-  if (snapshot.unchecked_rows() > 0) return Work::tidy;
+  if (requests.idle && snapshot.unchecked_rows() > 0) return Work::tidy;
   return calibration_due(snapshot, options, requests) < snapshot.spaces.size() ? Work::calibrate : Work::none;
 }
 

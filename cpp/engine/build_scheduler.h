@@ -14,6 +14,7 @@ enum class Work : std::uint8_t { none, build, compact, tidy, calibrate };
 struct WorkRequests {
   Sequence build_target = 0;    // index everything committed at or before it (explicit buildIndex())
   bool compact = false;         // explicit optimize()
+  bool idle = false;            // nobody searches: time for what can wait
   bool tidy = false;            // an optimize() waits for the check of old rows
   Row retry_rows = 0;           // after a failure: no automatic work before the database has this many rows
   bool writers_wait = false;    // back-pressure holds writers: nothing but work lets them go on

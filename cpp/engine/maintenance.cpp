@@ -70,10 +70,14 @@ void Maintenance::notify() noexcept {
   const std::shared_ptr<const Snapshot> snapshot = state_->publisher.current();
   WorkRequests automatic;
   automatic.sampled = state_->sampled();
-  const bool work = choose_work(*snapshot, state_->options, automatic) != Work::none;
+  automatic.idle = !state_->counters.searched_within(kSearching);
+  const Work next = choose_work(*snapshot, state_->options, automatic);
+  const bool work = next != Work::none;
   if (!work && !metadata_due(*state_) && !checkpoint_due(*state_) && !hot_due(*state_)) return;
   // Taking the mutex orders this wake-up after the thread's own check, so that it cannot be lost.
   std::lock_guard<std::mutex> lock(mutex_);
+  // A check of old rows that nobody waits for gives way to a build.
+  if (tidying_ && !requests_.tidy && next == Work::build && cancel_) cancel_->cancel();
   work_cv_.notify_one();
 }
 
@@ -119,8 +123,9 @@ void Maintenance::wait_for_text(const CancelToken* cancel) {
 bool Maintenance::satisfied(const Waiter& waiter) const {
   const std::shared_ptr<const Snapshot> now = state_->publisher.current();
   const bool built = now->indexed_sequence >= waiter.target || now->fresh_rows() == 0;
-  const bool tidy =
-      !waiter.tidy || now->unchecked_rows() == 0 || tidied_ - waiter.tidied > now->row_count / kTidyRows + 1;
+  // Under steady writes new turns begin: a whole one and those that may follow it are enough.
+  const std::uint64_t most = 5 * (now->row_count / kTidyRows + 1);
+  const bool tidy = !waiter.tidy || now->unchecked_rows() == 0 || tidied_ - waiter.tidied > most;
   return built && tidy && (!waiter.compact || compactions_done_ > waiter.compactions || now->dead_rows == 0);
 }
 
@@ -138,6 +143,7 @@ void Maintenance::collect_requests() {
   }
   requests_.writers_wait = held_back_ > 0;
   requests_.sampled = state_->sampled();
+  requests_.idle = !state_->counters.searched_within(kSearching);
   requests_.calibration_paused = Clock::now() < calibrate_after_;
 }
 
@@ -208,11 +214,14 @@ void Maintenance::loop() noexcept {
     } else if (work == Work::none) {
       if (retired > 0 || requests_.calibration_paused) {
         work_cv_.wait_for(lock, kCollectEvery);
+      } else if (state_->publisher.current()->unchecked_rows() > 0) {
+        work_cv_.wait_for(lock, kSearching);
       } else {
         work_cv_.wait(lock);
       }
     } else {
       building_ = work == Work::build || work == Work::compact;
+      tidying_ = work == Work::tidy;
       if (work == Work::compact) ++compactions_started_;
       cancel_ = std::make_shared<CancelToken>();
       working_on_ = state_->publisher.current()->generation;
@@ -292,10 +301,12 @@ void Maintenance::run_job(Work work) {
 
 void Maintenance::finish_job(Work work, const std::optional<Error>& error) {
   std::lock_guard<std::mutex> lock(mutex_);
-  building_ = false;
+  building_ = tidying_ = false;
   cancel_.reset();
   const std::shared_ptr<const Snapshot> now = state_->publisher.current();
-  if (error && error->code() == ErrorCode::ABORTED) {
+  if (error && error->code() == ErrorCode::ABORTED && work == Work::tidy) {
+    // It gave way.
+  } else if (error && error->code() == ErrorCode::ABORTED) {
     // Asked for by a caller or by stop(): not a failure. Automatic work waits for more rows; pending requests go on.
     requests_.retry_rows = now->row_count + state_->options.rebuild_threshold;
   } else if (error) {

@@ -91,6 +91,7 @@ class Maintenance {
   std::weak_ptr<const Generation> working_on_;  // what the running job began with
   std::chrono::steady_clock::time_point calibrate_after_;
   bool building_ = false;
+  bool tidying_ = false;
   std::shared_ptr<CancelToken> cancel_;
   Progress progress_;
   std::thread thread_;

@@ -103,6 +103,26 @@ TEST(Tidy, HappensByItselfAfterABuildThatNobodyAskedFor) {
   EXPECT_EQ(d.db->stats().index_rebuilds, 1u);
 }
 
+// While searches come in, nothing is checked that nobody waits for; afterwards it is.
+TEST(Tidy, WaitsUntilNobodySearches) {
+  Database d;
+  d.add(50);
+  std::atomic<bool> stop{false};
+  std::thread reader([&] {
+    while (!stop) search_one(*d.db, Vector{1, 2, 3, 4}, 3);
+  });
+  while (d.db->stats().total_searches == 0) std::this_thread::yield();
+  d.add(100);
+  for (int i = 0; i < 1500 && d.tally->builds == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(d.tally->builds, 1);
+  EXPECT_EQ(d.tally->tidyings, 0);
+  stop = true;
+  reader.join();
+  for (int i = 0; i < 1500 && d.tally->unchecked > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(d.tally->unchecked, 0);
+}
+
 // A turn that is called for again and again while rows come in does not keep optimize() from returning.
 TEST(Tidy, SteadyWritesDoNotHoldOptimize) {
   Database d;
