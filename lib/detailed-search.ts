@@ -98,11 +98,15 @@ export class DetailedSearches {
     await lane.acquire();
     try {
       return await new Promise<NativeDetails>((resolve, reject) => {
-        this.#database.searchDetailed(request, (error, ...answer) => {
-          if (error) return reject(error);
-          const [buffer, hits, version, texts, strings, errors, highlights, explain] = answer;
-          resolve([[buffer, hits, version, texts, strings, errors], highlights, explain]);
-        });
+        this.#database.searchDetailed(
+          request,
+          (error, ...answer) => {
+            if (error) return reject(error);
+            const [buffer, hits, version, texts, strings, errors, highlights, explain] = answer;
+            resolve([[buffer, hits, version, texts, strings, errors], highlights, explain]);
+          },
+          costly,
+        );
       });
     } catch (error) {
       throw fromNative(error as Error);

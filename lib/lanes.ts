@@ -5,8 +5,8 @@ export interface LaneUser {
 }
 
 /**
- * Limits how many pieces of native work one environment has on the libuv pool. Four threads serve the whole process, file reads included:
- * a few large batches use the engine as well as many small ones and leave threads for others. Who waits is served in order of arrival.
+ * Limits how many pieces of native work of one kind an environment has under way. Four threads of the libuv pool serve the whole process,
+ * file reads included. Who waits is served in order of arrival.
  */
 export class Lane {
   readonly width: number;
@@ -15,6 +15,11 @@ export class Lane {
 
   constructor(width: number) {
     this.width = width;
+  }
+
+  /** Pieces under way. */
+  get inside(): number {
+    return this.#inside;
   }
 
   request(user: LaneUser): void {
@@ -38,9 +43,12 @@ export class Lane {
   }
 }
 
-/** Coalesced searches. A second batch keeps the cores busy while the event loop delivers the first; a third gains nothing. */
-export const searchLane = new Lane(2);
-/** Batches, exact scans and huge lists: apart, so that they do not hold up cheap searches. */
-export const bulkLane = new Lane(1);
+/**
+ * Batches of coalesced searches in the addon's queue. Two run at a time there, and two wait, so that the engine goes on without a word from
+ * the event loop.
+ */
+export const searchLane = new Lane(4);
+/** Batches, exact scans and huge lists: apart, so that they do not hold up cheap searches. One runs at a time, one waits. */
+export const bulkLane = new Lane(2);
 /** get, has, count, find. */
 export const readLane = new Lane(1);

@@ -7,6 +7,8 @@ import type { SearchExplanation } from './types.js';
 
 /** What the addon gives back for work in flight; opaque. */
 export type NativeTask = { readonly __task: unique symbol };
+/** One state of a database, for searches that shall agree. */
+export type NativeView = { readonly __view: unique symbol };
 /** A walk over the items of one snapshot; freed when it is collected. */
 export type NativeCursor = { readonly __cursor: unique symbol };
 export type NativeItems = { readonly __items: unique symbol };
@@ -112,7 +114,11 @@ export interface NativeDatabase {
     filters: Filters,
     tasks: Tasks,
     callback: (error: NativeError | null, ...result: NativeSearchResult) => void,
+    costly: boolean,
+    view?: NativeView,
   ): void;
+  /** What several searches see together. Keeps replaced indexes in memory until `releaseView`. */
+  view(): NativeView;
   searchSync(
     queries: Float32Array,
     count: number,
@@ -137,6 +143,7 @@ export interface NativeDatabase {
       error: NativeError | null,
       ...answer: [...NativeSearchResult, highlights: Uint32Array, explain: SearchExplanation | undefined]
     ) => void,
+    costly: boolean,
   ): void;
   textFields(): string[];
   /** False while the words of what an open found are read in the background; `waitForText` calls back when they are. */
@@ -202,6 +209,7 @@ export interface NativeAddon {
   takeItems(items: NativeItems, piece: number): NativeItemPiece;
   /** `places`: begin and end of each word. */
   textWords(text: string): { words: string[]; places: Uint32Array };
+  releaseView(view: NativeView): void;
   createTask(): NativeTask;
   cancelTask(task: NativeTask): void;
   taskProgress(task: NativeTask): [done: number, total: number];

@@ -1,26 +1,38 @@
 import { onAbort } from './abort.js';
 import { DetailedSearches, type Details, type ExplainedRows } from './detailed-search.js';
 import { abortedError, fromNative, SageDBError } from './errors.js';
+import { hardwareThreads } from './hardware.js';
 import { bulkLane, type Lane, type LaneUser, searchLane } from './lanes.js';
-import { type NativeDatabase, type NativeSearchResult, type NativeTask, native } from './native.js';
+import { type NativeDatabase, type NativeSearchResult, type NativeTask, type NativeView, native } from './native.js';
 import { SearchReader } from './results.js';
 import { isCostly, PARAMS, type SearchSpec, writeParams } from './search-options.js';
 import { type Layout, spaceAt } from './spaces.js';
-import { atEndOfTurn, TimeSlice } from './turn.js';
+import { atEndOfTurn, TimeSlice, Wakefulness } from './turn.js';
 import { COPIED_AT_ONCE_BYTES, rowProblem, steadyVector, type VectorSource } from './vectors.js';
 
 /** Queries that go to the addon as one piece of work: bounds how long a later search waits for it. */
 const MAX_COALESCED = 256;
 /**
  * So many waiting searches are worth a batch of their own while another one is under way: the engine answers it while the event loop
- * turns the hits of the other into objects. Fewer wait for the batch to end, as small batches that overlap were measured to be slower.
+ * turns the hits of the other into objects. Fewer wait for a batch to end, as small batches that overlap were measured to be slower.
  */
 const OVERLAPPING = 8;
-/** Of one batchSearch: each piece is answered from one snapshot. */
-const MAX_PIECE = 1024;
+/** Of one batchSearch: the engine works on one piece while the hits of the one before become objects. */
+const MAX_PIECE = 256;
 const MAX_PIECE_BYTES = 4 << 20;
+/** Pieces that are answered from one snapshot. */
+const PIECES_PER_VIEW = 4;
 /** A staging area that grew beyond this is not kept. */
 const KEPT_BYTES = 4 << 20;
+
+/** So few searches, with nothing else under way, wait for nothing but the answer. */
+const LONE = 4;
+
+let awake: Wakefulness | undefined;
+function wakefulness(): Wakefulness {
+  awake ??= new Wakefulness(hardwareThreads());
+  return awake;
+}
 
 /** How the hits of one query become the value its caller gets. */
 export type Shape<T> = (reader: SearchReader, spec: SearchSpec) => T;
@@ -43,21 +55,25 @@ class Coalescer implements LaneUser {
   readonly #dimension: number;
   readonly #refuseZero: boolean;
   readonly #lane: Lane;
+  readonly #costly: boolean;
   /** Copies of the queries that wait, in order; the addon copies them again at dispatch, so the area is free afterwards. */
   #staging: Float32Array;
   #params = new Float64Array(PARAMS * 4);
   #waiting: Waiting[] = [];
   #scheduled = false;
+  /** Batches under way, and the searches in them. */
   #inFlight = 0;
+  #searching = 0;
   #idle: (() => void)[] = [];
 
-  constructor(database: NativeDatabase, layout: Layout, space: number, lane: Lane) {
+  constructor(database: NativeDatabase, layout: Layout, space: number, costly: boolean) {
     const { dimension, metric } = spaceAt(layout, space);
     this.#database = database;
     this.#layout = layout;
     this.#dimension = dimension;
     this.#refuseZero = metric === 'cosine';
-    this.#lane = lane;
+    this.#lane = costly ? bulkLane : searchLane;
+    this.#costly = costly;
     this.#staging = new Float32Array(dimension * 4);
   }
 
@@ -126,11 +142,12 @@ class Coalescer implements LaneUser {
     this.#reclaim(batch.length);
   }
 
-  /** Half of many when nothing is under way, so that there are two batches to overlap. */
+  /** As many as give each place of the lane an equal part of all that are on their way; few stay together. */
   #nextBatch(): number {
     const waiting = this.#waiting.length;
-    const halve = this.#lane.width > 1 && this.#inFlight === 0 && waiting >= 2 * OVERLAPPING;
-    return Math.min(halve ? Math.ceil(waiting / 2) : waiting, MAX_COALESCED);
+    if (this.#searching === 0 && waiting < 2 * OVERLAPPING) return waiting;
+    const part = Math.ceil((waiting + this.#searching) / this.#lane.width);
+    return Math.min(waiting, Math.max(part, OVERLAPPING), MAX_COALESCED);
   }
 
   /** The first `queries` places of the staging area are free again. */
@@ -184,14 +201,20 @@ class Coalescer implements LaneUser {
       }
     }
     this.#inFlight++;
-    try {
-      this.#database.search(queries, count, this.#params, filters, tasks, (error, ...result) => {
-        this.#settle(entries, error, result);
-        this.#done();
-      });
-    } catch (error) {
-      this.#settle(entries, error as Error, undefined);
+    this.#searching += count;
+    const lone = !this.#costly && count <= LONE && this.#lane.inside === 1;
+    const settle = (error: Error | null, result?: NativeSearchResult) => {
+      this.#searching -= count;
+      if (lone) wakefulness().end();
+      this.#settle(entries, error, result);
       this.#done();
+    };
+    const callback = (error: Error | null, ...result: NativeSearchResult) => settle(error, result);
+    try {
+      this.#database.search(queries, count, this.#params, filters, tasks, callback, this.#costly);
+      if (lone) wakefulness().begin();
+    } catch (error) {
+      settle(error as Error);
     }
   }
 
@@ -255,8 +278,8 @@ export class Searches {
     this.#database = database;
     this.#layout = layout;
     const spaces = Array.from({ length: layout.spaces?.all.length ?? 1 }, (_, space) => space);
-    this.#cheap = spaces.map((space) => new Coalescer(database, layout, space, searchLane));
-    this.#costly = spaces.map((space) => new Coalescer(database, layout, space, bulkLane));
+    this.#cheap = spaces.map((space) => new Coalescer(database, layout, space, false));
+    this.#costly = spaces.map((space) => new Coalescer(database, layout, space, true));
     this.textFields = database.textFields();
     this.#detailed = new DetailedSearches(database, layout, this.textFields);
   }
@@ -293,8 +316,9 @@ export class Searches {
 
   manySync<T>(source: VectorSource, spec: SearchSpec, shape: Shape<T>): T[] {
     const results: T[] = [];
-    for (let from = 0; from < source.rows; from += MAX_PIECE) {
-      const count = Math.min(MAX_PIECE, source.rows - from);
+    const piece = MAX_PIECE * PIECES_PER_VIEW;
+    for (let from = 0; from < source.rows; from += piece) {
+      const count = Math.min(piece, source.rows - from);
       const { params, filters } = request(count, spec);
       const answer = this.#database.searchSync(source.read(from, from + count), count, params, filters, undefined);
       const reader = new SearchReader(answer, count, this.#layout);
@@ -338,14 +362,24 @@ export class Searches {
     const copied = source.bytes <= COPIED_AT_ONCE_BYTES ? source.read(0, source.rows).slice() : undefined;
     const read = (from: number, to: number) =>
       copied ? copied.subarray(from * dimension, to * dimension) : source.read(from, to);
-    const piece = (from: number) => this.#piece(read, from, Math.min(from + rows, source.rows), spec, task);
-    let next = source.rows > 0 ? piece(0) : undefined;
-    for (let from = 0; next; from += rows) {
-      const answer = await next;
-      // The engine works on the next piece while this one becomes objects.
-      next = from + rows < source.rows && !spec.signal?.aborted ? piece(from + rows) : undefined;
-      next?.catch(() => {});
-      await this.#shapeAll(answer, Math.min(rows, source.rows - from), spec, shape, results);
+    const views = new Views(this.#database, rows * PIECES_PER_VIEW);
+    const start = (from: number): Promise<NativeSearchResult> | undefined => {
+      if (from >= source.rows || spec.signal?.aborted) return undefined;
+      const answer = this.#piece(read, from, Math.min(from + rows, source.rows), spec, task, views);
+      answer.catch(() => {});
+      return answer;
+    };
+    try {
+      // One piece is answered, one waits in the addon's queue.
+      const under = [start(0), start(rows)];
+      for (let from = 0; from < source.rows; from += rows) {
+        const answer = await under.shift();
+        if (answer === undefined) break;
+        under.push(start(from + 2 * rows));
+        await this.#shapeAll(answer, Math.min(rows, source.rows - from), spec, shape, results);
+      }
+    } finally {
+      views.close();
     }
     return results;
   }
@@ -356,16 +390,19 @@ export class Searches {
     to: number,
     spec: SearchSpec,
     task: NativeTask | undefined,
+    views: Views,
   ): Promise<NativeSearchResult> {
     await bulkLane.acquire();
     try {
       const { params, filters } = request(to - from, spec);
       const tasks = task && new Array<NativeTask>(to - from).fill(task);
       return await new Promise<NativeSearchResult>((resolve, reject) => {
-        this.#database.search(read(from, to), to - from, params, filters, tasks, (error, ...result) => {
+        const settle = (error: Error | null, ...result: NativeSearchResult) => {
           if (error) reject(fromNative(error));
           else resolve(result);
-        });
+        };
+        const count = to - from;
+        this.#database.search(read(from, to), count, params, filters, tasks, settle, true, views.at(from));
       });
     } catch (error) {
       throw fromNative(error as Error);
@@ -395,6 +432,41 @@ export class Searches {
   async drained(): Promise<void> {
     const lanes = [...this.#cheap, ...this.#costly, this.#detailed].map((user) => user.drained());
     await Promise.all([...lanes, Promise.allSettled(this.#batches)]);
+  }
+}
+
+/** The snapshots of one batchSearch, one after the other. A piece that was dispatched keeps its own. */
+class Views {
+  readonly #database: NativeDatabase;
+  readonly #rows: number;
+  #view: NativeView | undefined;
+  #end = 0;
+  #closed = false;
+
+  constructor(database: NativeDatabase, rows: number) {
+    this.#database = database;
+    this.#rows = rows;
+  }
+
+  /** For the queries from here on; asked for in rising order. None when nobody waits for the answers any more. */
+  at(from: number): NativeView | undefined {
+    if (this.#closed) return undefined;
+    if (this.#view === undefined || from >= this.#end) {
+      this.#release();
+      this.#view = this.#database.view();
+      this.#end = from + this.#rows;
+    }
+    return this.#view;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#release();
+  }
+
+  #release(): void {
+    if (this.#view !== undefined) native().releaseView(this.#view);
+    this.#view = undefined;
   }
 }
 

@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers';
+
 /**
  * Runs `work` when everything that is ready in this turn of the event loop has run: the code that runs now, and every promise
  * reaction that follows from it, however long the chain. So calls made in the same turn can be gathered.
@@ -10,6 +12,50 @@ export function atEndOfTurn(work: () => void): void {
 /** Lets the event loop turn once. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/**
+ * Keeps the event loop turning, instead of falling asleep, while an answer is expected within microseconds: waking a sleeping processor
+ * takes longer than such a search. Whatever else is ready runs as ever. Not where the only processor is needed for the work itself, and
+ * not when answers take so long that waking up does not matter.
+ */
+export class Wakefulness {
+  static readonly LONGEST_MILLISECONDS = 0.25;
+  readonly #worthwhile: boolean;
+  readonly #now: () => number;
+  readonly #nextTurn: (run: () => void) => void;
+  /** Time from question to answer, averaged over the last few. */
+  #usual = 0;
+  #asked = 0;
+  #end = 0;
+  #turning = false;
+
+  constructor(processors: number, now = () => performance.now(), turn: (run: () => void) => void = setImmediate) {
+    this.#worthwhile = processors > 1;
+    this.#now = now;
+    this.#nextTurn = turn;
+  }
+
+  /** A question was asked, and nothing else is under way. */
+  begin(): void {
+    this.#asked = this.#now();
+    if (!this.#worthwhile || this.#usual > Wakefulness.LONGEST_MILLISECONDS) return;
+    this.#end = this.#asked + Wakefulness.LONGEST_MILLISECONDS;
+    if (this.#turning) return;
+    this.#turning = true;
+    this.#nextTurn(this.#turn);
+  }
+
+  /** It was answered. */
+  end(): void {
+    this.#usual += (this.#now() - this.#asked - this.#usual) / 8;
+    this.#end = 0;
+  }
+
+  readonly #turn = (): void => {
+    this.#turning = this.#now() < this.#end;
+    if (this.#turning) this.#nextTurn(this.#turn);
+  };
 }
 
 /** Keeps long work on the JavaScript thread in slices, with turns of the event loop between them. */

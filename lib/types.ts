@@ -81,7 +81,7 @@ export interface OpenOptions {
    * Paths of the metadata, as in filters, that queries by text search: strings, or the strings of an array. Stored like `metric`.
    */
   textFields?: readonly string[];
-  /** Unindexed rows that start a background build. Default 1,000. */
+  /** Unindexed rows that start a background build; while searches come in, a quarter of them does. Default 1,000. */
   rebuildThreshold?: number;
   /** Threads for batches and builds. Default: every processor this process may use. */
   threads?: number;

@@ -8,7 +8,6 @@
 #include "binding/js_args.h"
 #include "binding/js_errors.h"
 #include "binding/read_worker.h"
-#include "binding/search_worker.h"
 #include "binding/write_job.h"
 
 namespace sagedb {
@@ -96,6 +95,7 @@ Napi::Function Database::define(Napi::Env env) {
                      {InstanceMethod<&Database::search>("search"),
                       InstanceMethod<&Database::search_sync>("searchSync"),
                       InstanceMethod<&Database::search_detailed>("searchDetailed"),
+                      InstanceMethod<&Database::view>("view"),
                       InstanceMethod<&Database::text_fields>("textFields"),
                       InstanceMethod<&Database::text_ready>("textReady"),
                       InstanceMethod<&Database::wait_for_text>("waitForText"),
@@ -125,6 +125,7 @@ void Database::export_functions(Napi::Env env, Napi::Object exports) {
   exports.Set("open", Napi::Function::New(env, open, "open"));
   exports.Set("attach", Napi::Function::New(env, attach, "attach"));
   export_text_functions(env, exports);
+  export_view_functions(env, exports);
   exports.Set("takeItems", Napi::Function::New(env, take_items, "takeItems"));
 }
 
@@ -175,8 +176,9 @@ JobThread& Database::builder() {
 Napi::Value Database::search(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::shared_ptr<SageDB>& target = engine();
-    auto worker = std::make_unique<SearchWorker>(callback_of(info[5]), target, SearchBatch(info, options_));
-    worker.release()->Queue();
+    auto job =
+        std::make_unique<BatchSearchJob>(callback_of(info[5]), target, SearchBatch(info, options_, read_view(info[7])));
+    info.Env().GetInstanceData<AddonData>()->searches(info.Env(), info[6].ToBoolean())->submit(std::move(job));
     return info.Env().Undefined();
   });
 }
@@ -184,11 +186,14 @@ Napi::Value Database::search(const Napi::CallbackInfo& info) {
 Napi::Value Database::search_detailed(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     if (!info[0].IsObject()) throw Error(ErrorCode::INVALID_ARGUMENT, "request: expected an object");
-    auto worker =
-        std::make_unique<DetailedSearch>(callback_of(info[1]), engine(), info[0].As<Napi::Object>(), options_);
-    worker.release()->Queue();
+    auto job = std::make_unique<DetailedSearch>(callback_of(info[1]), engine(), info[0].As<Napi::Object>(), options_);
+    info.Env().GetInstanceData<AddonData>()->searches(info.Env(), info[2].ToBoolean())->submit(std::move(job));
     return info.Env().Undefined();
   });
+}
+
+Napi::Value Database::view(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value { return make_view(info.Env(), engine()->view()); });
 }
 
 Napi::Value Database::text_fields(const Napi::CallbackInfo& info) {

@@ -29,10 +29,12 @@ class Database : public Napi::ObjectWrap<Database> {
   ~Database() override;
 
  private:
-  // search(queries, count, params, filters, tasks, callback); searchSync(queries, count, params, filters, tasks).
+  // search(queries, count, params, filters, tasks, callback, costly, view); searchSync(queries, count, params, filters, tasks).
   Napi::Value search(const Napi::CallbackInfo& info);
   Napi::Value search_sync(const Napi::CallbackInfo& info);
-  // searchDetailed(request, callback), see DetailedSearch; textFields() -> string[], textReady() -> boolean, waitForText(callback).
+  // view() -> what several searches see together, see make_view().
+  Napi::Value view(const Napi::CallbackInfo& info);
+  // searchDetailed(request, callback, costly), see DetailedSearch; textFields() -> string[], textReady() -> boolean, waitForText(callback).
   Napi::Value search_detailed(const Napi::CallbackInfo& info);
   Napi::Value text_fields(const Napi::CallbackInfo& info);
   Napi::Value text_ready(const Napi::CallbackInfo& info);

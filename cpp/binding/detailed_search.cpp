@@ -106,7 +106,7 @@ Napi::Value text_words(const Napi::CallbackInfo& info) {
 
 DetailedSearch::DetailedSearch(const Napi::Function& callback, std::shared_ptr<const SageDB> engine,
                                const Napi::Object& request, const Options& options)
-    : Napi::AsyncWorker(callback, "SageDB.search"), engine_(std::move(engine)) {
+    : SearchJob(callback, std::move(engine)) {
   const DoubleSpan params = read_doubles(request.Get("params"), "params");
   if (params.size < kSearchParams) throw Error(ErrorCode::INVALID_ARGUMENT, "params: fewer values than parameters");
   read_search_params(params.data, &request_);
@@ -131,37 +131,17 @@ DetailedSearch::DetailedSearch(const Napi::Function& callback, std::shared_ptr<c
   if (task_) request_.cancel = &task_->cancel;
 }
 
-void DetailedSearch::Execute() {
-  try {
-    if (!filter_.empty()) request_.filter = Filter::parse(filter_);
-    std::vector<SearchResult> results = engine_->search(&request_, 1);
-    highlights_ = std::move(results[0].highlights);
-    explain_ = std::move(results[0].explain);
-    packed_.emplace(std::move(results), std::vector<std::pair<std::uint32_t, Error>>(),
-                    std::vector<bool>{request_.include_metadata}, engine_->options().named());
-  } catch (...) {
-    error_ = current_error();
-  }
+PackedSearch DetailedSearch::run(const SageDB& engine, int) {
+  if (!filter_.empty()) request_.filter = Filter::parse(filter_);
+  std::vector<SearchResult> results = engine.search(&request_, 1);
+  highlights_ = std::move(results[0].highlights);
+  explain_ = std::move(results[0].explain);
+  return PackedSearch(std::move(results), {}, {request_.include_metadata}, engine.options().named());
 }
 
-void DetailedSearch::OnOK() {
-  const Napi::Env env = Env();
-  const Napi::HandleScope scope(env);
-  if (!error_) {
-    try {
-      std::vector<napi_value> arguments = packed_->to_js(env);
-      arguments.insert(arguments.begin(), env.Null());
-      arguments.push_back(numbers_to_js(env, highlights_));
-      arguments.push_back(explain_ ? explain_to_js(env, *explain_) : env.Undefined());
-      Callback().Call(arguments);
-      return;
-    } catch (const Napi::Error&) {
-      throw;
-    } catch (...) {
-      error_ = current_error();
-    }
-  }
-  Callback().Call({to_js_error(env, *error_).Value()});
+void DetailedSearch::more(Napi::Env env, std::vector<napi_value>* arguments) const {
+  arguments->push_back(numbers_to_js(env, highlights_));
+  arguments->push_back(explain_ ? explain_to_js(env, *explain_) : env.Undefined());
 }
 
 void export_text_functions(Napi::Env env, Napi::Object exports) {

@@ -10,12 +10,13 @@
 #include <string>
 
 #include "binding/js_results.h"
+#include "binding/search_job.h"
 #include "binding/task.h"
 #include "engine/sage_db.h"
 
 namespace sagedb {
 
-class DetailedSearch : public Napi::AsyncWorker {
+class DetailedSearch final : public SearchJob {
  public:
   // request: { vector?, parts?, fusion?, params, filter?, text?, model?, explain, task? }; params as of SearchBatch, model: k1, b, fusion
   // (0 ranks, 1 weights), weight of the vector, weight of the text, highlight (0, 1), then one weight per text field. In place of the
@@ -26,19 +27,16 @@ class DetailedSearch : public Napi::AsyncWorker {
                  const Options& options);
 
  protected:
-  void Execute() override;
-  void OnOK() override;
+  PackedSearch run(const SageDB& engine, int share) override;
+  void more(Napi::Env env, std::vector<napi_value>* arguments) const override;
 
  private:
-  const std::shared_ptr<const SageDB> engine_;
   AlignedVector<float> vector_;
   std::string filter_;
   TaskPtr task_;
   SearchRequest request_;
-  std::optional<PackedSearch> packed_;
   std::vector<std::uint32_t> highlights_;
   std::optional<Explain> explain_;
-  std::optional<Error> error_;
 };
 
 // textWords(text) -> { words: string[], places: Uint32Array of begin and end in UTF-16 units }.

@@ -3,8 +3,7 @@
 //
 // Thread safety: made, used and destroyed on the JavaScript thread of one environment; jobs run on the thread in the order of
 // submit() and complete on the JavaScript thread.
-// Invariants: no call reaches the thread-safe function after shutdown() began; the thread is joined before the environment ends;
-// the event loop stays alive while a job is pending and only then.
+// Invariants: the thread is joined before the environment ends; the event loop stays alive while a job is pending and only then.
 #pragma once
 
 #include <napi.h>
@@ -17,27 +16,9 @@
 #include <thread>
 #include <vector>
 
+#include "binding/job_channel.h"
+
 namespace sagedb {
-
-class Job {
- public:
-  explicit Job(const Napi::Function& callback) : callback_(Napi::Persistent(callback)) {}
-  virtual ~Job() = default;
-  Job(const Job&) = delete;
-  Job& operator=(const Job&) = delete;
-
-  // On the job thread.
-  virtual void execute() noexcept = 0;
-  // On the JavaScript thread; calls the callback.
-  virtual void complete(Napi::Env env) = 0;
-  // From the JavaScript thread while execute() may run.
-  virtual void cancel() noexcept = 0;
-  // The environment ends without complete(): its references go with it.
-  void abandon() noexcept { callback_.SuppressDestruct(); }
-
- protected:
-  Napi::FunctionReference callback_;
-};
 
 class JobThread {
  public:
@@ -53,20 +34,14 @@ class JobThread {
 
  private:
   void run();
-  static void deliver(napi_env env, napi_value callback, void* context, void* data);
-  static void on_environment_exit(void* self);
 
-  const Napi::Env env_;
-  napi_threadsafe_function channel_ = nullptr;
-  std::size_t pending_ = 0;  // JavaScript thread only
-  bool hooked_ = false;  // JavaScript thread only
-
+  JobChannel channel_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::unique_ptr<Job>> waiting_;  // guarded by mutex_
   Job* running_ = nullptr;  // guarded by mutex_
   bool stopped_ = false;  // guarded by mutex_
-  std::vector<std::unique_ptr<Job>> undelivered_;  // guarded by mutex_
+  std::vector<std::unique_ptr<Job>> undelivered_;  // of the thread, until it is joined
   std::thread thread_;
 };
 

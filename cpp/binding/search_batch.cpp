@@ -38,7 +38,8 @@ std::uint32_t dimension_of(const Options& options, SpaceNo space) {
   return options.spaces[space].dimension;
 }
 
-SearchBatch::SearchBatch(const Napi::CallbackInfo& info, const Options& options) {
+SearchBatch::SearchBatch(const Napi::CallbackInfo& info, const Options& options, ViewPtr view)
+    : view_(std::move(view)) {
   const Napi::Env env = info.Env();
   const std::uint64_t count = read_count(info[1], "count", kMaxBatch);
   const FloatSpan floats = read_floats(info[0], "queries");
@@ -77,11 +78,11 @@ SearchBatch::SearchBatch(const Napi::CallbackInfo& info, const Options& options)
   }
 }
 
-PackedSearch SearchBatch::run(const SageDB& engine) {
+PackedSearch SearchBatch::run(const SageDB& engine, int share) {
   std::vector<bool> with_metadata(requests_.size());
   for (std::size_t i = 0; i < requests_.size(); ++i) with_metadata[i] = requests_[i].include_metadata;
   if (filters_.empty()) {
-    return PackedSearch(engine.search(requests_.data(), requests_.size()), {}, std::move(with_metadata),
+    return PackedSearch(engine.search(requests_.data(), requests_.size(), share, view_), {}, std::move(with_metadata),
                         engine.options().named());
   }
   // Equal texts share one filter, which the engine then evaluates once.
@@ -101,8 +102,8 @@ PackedSearch SearchBatch::run(const SageDB& engine) {
       rejected.emplace_back(i, current_error());
     }
   }
-  return PackedSearch(engine.search(accepted.data(), accepted.size()), std::move(rejected), std::move(with_metadata),
-                      engine.options().named());
+  return PackedSearch(engine.search(accepted.data(), accepted.size(), share, view_), std::move(rejected),
+                      std::move(with_metadata), engine.options().named());
 }
 
 }  // namespace sagedb

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "binding/js_results.h"
+#include "binding/search_view.h"
 #include "binding/task.h"
 #include "engine/sage_db.h"
 
@@ -22,17 +23,18 @@ std::uint32_t dimension_of(const Options& options, SpaceNo space);
 class SearchBatch {
  public:
   // (queries: Float32Array, count, params: Float64Array, filters: (string | undefined)[] | undefined,
-  //  tasks: (task | undefined)[] | undefined); kSearchParams values per query. All queries are for one space.
-  SearchBatch(const Napi::CallbackInfo& info, const Options& options);
+  //  tasks: (task | undefined)[] | undefined); kSearchParams values per query. All queries are for one space. `view` may be null.
+  SearchBatch(const Napi::CallbackInfo& info, const Options& options, ViewPtr view = nullptr);
 
-  // Throws what the whole batch fails with.
-  PackedSearch run(const SageDB& engine);
+  // With the engine's threads divided by `share`. Throws what the whole batch fails with.
+  PackedSearch run(const SageDB& engine, int share = 1);
 
  private:
   AlignedVector<float> queries_;
   std::vector<SearchRequest> requests_;
   std::vector<std::string> filters_;  // empty, or one per request; an empty text is no filter
   std::vector<TaskPtr> tasks_;
+  ViewPtr view_;
 };
 
 }  // namespace sagedb

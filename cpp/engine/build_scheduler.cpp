@@ -9,7 +9,10 @@ namespace {
 
 constexpr Row kMinStep = 4096;
 constexpr Row kFreshFloor = 50000;
-constexpr Row kSearchedFloor = 2000;
+constexpr Row kSearchedFloor = 1000;
+// While searches come in, an index grows as soon as this part of the threshold is fresh: they scan what is fresh, and a step costs little
+// more than its insertions.
+constexpr Row kSearchedPart = 4;
 // Tombstones per hundred rows that start a compaction by themselves.
 constexpr std::uint64_t kDeadPercent = 20;
 constexpr std::uint64_t kSampleGrowth = 4;
@@ -23,6 +26,12 @@ bool wants_calibration(const Snapshot& snapshot, SpaceNo s, std::uint32_t dimens
   const std::uint64_t most = calibration_queries(snapshot.row_count, dimension);
   const std::uint64_t used = recall->queries();
   return used < most && sampled >= std::min(used * kSampleGrowth, most);
+}
+
+// Fresh rows that start a build.
+Row due_rows(const Snapshot& snapshot, const Options& options, bool searching) noexcept {
+  const Row threshold = options.rebuild_threshold;
+  return searching && snapshot.indexed_rows() > 0 ? std::max<Row>(1, threshold / kSearchedPart) : threshold;
 }
 
 }  // namespace
@@ -42,7 +51,7 @@ Work choose_work(const Snapshot& snapshot, const Options& options, const WorkReq
   if (requests.compact && snapshot.dead_rows > 0) return Work::compact;
   if (requests.tidy && snapshot.unchecked_rows() > 0) return Work::tidy;
   if (snapshot.row_count < requests.retry_rows && !requests.writers_wait) return Work::none;
-  if (snapshot.fresh_rows() >= options.rebuild_threshold) return Work::build;
+  if (snapshot.fresh_rows() >= due_rows(snapshot, options, !requests.idle)) return Work::build;
   const bool many_dead = snapshot.dead_rows >= options.rebuild_threshold &&
                          std::uint64_t{snapshot.dead_rows} * 100 > std::uint64_t{snapshot.row_count} * kDeadPercent;
   if (many_dead) return Work::compact;
@@ -61,7 +70,7 @@ Row build_target_rows(const Snapshot& snapshot, const Options& options, bool sea
 Row fresh_limit(const Options& options, bool searching) noexcept {
   const std::uint64_t threshold = options.rebuild_threshold;
   if (searching)
-    return static_cast<Row>(std::max<std::uint64_t>(kSearchedFloor, std::min<std::uint64_t>(threshold * 2, 1u << 30)));
+    return static_cast<Row>(std::max<std::uint64_t>(kSearchedFloor, std::min<std::uint64_t>(threshold, 1u << 30)));
   return static_cast<Row>(std::max<std::uint64_t>(kFreshFloor, std::min<std::uint64_t>(threshold * 50, 1u << 30)));
 }
 

@@ -139,15 +139,22 @@ std::vector<OpResult> SageDB::apply(std::vector<WriteOp>& ops) {
   return results;
 }
 
-std::vector<SearchResult> SageDB::search(const SearchRequest* requests, std::size_t count) const {
+std::vector<SearchResult> SageDB::search(const SearchRequest* requests, std::size_t count, int share,
+                                         const std::shared_ptr<const Snapshot>& view) const {
   CallGate::Pass pass(impl_->gate);
   const std::uint64_t before = impl_->sample_rounds();
-  std::vector<SearchResult> results = impl_->searcher.search(*impl_->snapshot_for(requests, count), requests, count);
+  const std::shared_ptr<const Snapshot> seen = view ? view : impl_->snapshot_for(requests, count);
+  std::vector<SearchResult> results = impl_->searcher.search(*seen, requests, count, share);
   // Calibration becomes due when a sample has grown: look at round numbers only, not on every call.
   if (before != impl_->sample_rounds()) impl_->maintenance.notify();
   impl_->notify_searched();
   impl_->notify_filtered();
   return results;
+}
+
+std::shared_ptr<const Snapshot> SageDB::view() const {
+  CallGate::Pass pass(impl_->gate);
+  return impl_->state->publisher.current();
 }
 
 bool SageDB::text_ready() const noexcept { return impl_->state->publisher.current()->text_index != nullptr; }

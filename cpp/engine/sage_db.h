@@ -26,6 +26,8 @@
 
 namespace sagedb {
 
+struct Snapshot;
+
 // One atomic mutation: all of its rows or none.
 struct WriteOp {
   enum class Kind : std::uint8_t { add, upsert, update, remove, remove_where, replace_where };
@@ -115,7 +117,12 @@ class SageDB {
   std::vector<OpResult> apply(std::vector<WriteOp>& ops);
 
   // Answers all requests from one snapshot, in parallel. Per-request errors are in the results. With a request by text it calls wait_for_text().
-  std::vector<SearchResult> search(const SearchRequest* requests, std::size_t count) const;
+  // `share`: callers that search at the same time, among whom this call divides the engine's threads. `view` (may be null; not for
+  // requests by text): what to search in place of the newest state.
+  std::vector<SearchResult> search(const SearchRequest* requests, std::size_t count, int share = 1,
+                                   const std::shared_ptr<const Snapshot>& view = nullptr) const;
+  // The newest state, for calls of search() that shall agree. Keeps what it shows in memory.
+  std::shared_ptr<const Snapshot> view() const;
   // Whether searches by text are answered at once. After an open and after refresh() the words of what is stored are read in the background.
   bool text_ready() const noexcept;
   // Throws ABORTED, OUT_OF_MEMORY, CORRUPTION (the metadata of a live item is no JSON). After a failure the next call tries again.

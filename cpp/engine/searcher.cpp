@@ -155,12 +155,12 @@ Searcher::FilterMap Searcher::evaluate_filters(const Snapshot& snapshot, const S
   return map;
 }
 
-std::vector<SearchResult> Searcher::search(const Snapshot& snapshot, const SearchRequest* requests,
-                                           std::size_t count) const {
+std::vector<SearchResult> Searcher::search(const Snapshot& snapshot, const SearchRequest* requests, std::size_t count,
+                                           int share) const {
   const auto start = std::chrono::steady_clock::now();
   std::vector<SearchResult> results(count);
   const FilterMap filters = evaluate_filters(snapshot, requests, count);
-  parallel_for(count, 1, state_.threads, [&](std::size_t begin, std::size_t end, int) {
+  parallel_for(count, 1, std::max(1, state_.threads / share), [&](std::size_t begin, std::size_t end, int) {
     ScratchPool::Lease scratch = state_.scratch.lease();
     for (std::size_t i = begin; i < end; ++i) {
       try {

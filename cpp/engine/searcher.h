@@ -17,7 +17,9 @@ class Searcher {
  public:
   explicit Searcher(const EngineState& state) : state_(state) {}
   // Requests by text need a snapshot with its text index.
-  std::vector<SearchResult> search(const Snapshot& snapshot, const SearchRequest* requests, std::size_t count) const;
+  // With the engine's threads divided by `share`.
+  std::vector<SearchResult> search(const Snapshot& snapshot, const SearchRequest* requests, std::size_t count,
+                                   int share = 1) const;
   // The k nearest live rows of a space with exactly this ef, by exact distance; for calibration.
   std::vector<Candidate> nearest(const Snapshot& snapshot, SpaceNo space, const Query& query, std::uint32_t k,
                                  std::uint32_t ef) const;

@@ -64,8 +64,12 @@ RowLocks::RowLocks(Row rows) {
 GraphData GraphBuilder::clone(const GraphData* base, Row rows, GraphData&& recycled) const {
   GraphData graph(config_.M);
   const Row old_rows = base != nullptr ? base->rows : 0;
+  LinkHistory older;  // of what the buffers hold
+  Row known = 0;
   if (recycled.M == config_.M && recycled.base.capacity() >= rows) {
     graph = std::move(recycled);
+    older = std::move(graph.history);
+    known = graph.rows;
     graph.upper.clear();
     graph.entry = kNoRow;
     graph.fragile.clear();
@@ -77,13 +81,20 @@ GraphData GraphBuilder::clone(const GraphData* base, Row rows, GraphData&& recyc
   }
   graph.rows = rows;
   if (base != nullptr) {
-    graph.base.copy_from(base->base, old_rows, context_.threads);
+    if (base->history.descends_from(older)) {
+      graph.base.catch_up(base->base, base->history, older, known, old_rows, context_.threads);
+    } else {
+      graph.base.copy_from(base->base, old_rows, context_.threads);
+    }
+    graph.history.follow(base->history, rows);
     graph.upper = base->upper;
     graph.entry = base->entry;
     graph.absent = base->absent;
     graph.fragile = base->fragile;
     graph.stop = base->stop;
     graph.old = base->old;
+  } else {
+    graph.history.start(rows);
   }
   graph.base.clear(old_rows, rows);
   return graph;

@@ -73,6 +73,18 @@ void LinkTable::copy_from(const LinkTable& other, Row rows, int threads) {
   });
 }
 
+void LinkTable::catch_up(const LinkTable& other, const LinkHistory& history, const LinkHistory& older, Row known,
+                         Row rows, int threads) {
+  constexpr std::size_t kGrain = 16384;
+  parallel_for(rows, kGrain, threads, [&](std::size_t begin, std::size_t end, int) {
+    for (Row r = static_cast<Row>(begin); r < end; ++r) {
+      if (r < known && !history.changed_since(older, r)) continue;
+      std::memcpy(links(r), other.links(r), width_ * sizeof(Row));
+      *parent(r) = *other.parent(r);
+    }
+  });
+}
+
 void LinkTable::clear(Row first, Row last) noexcept {
   if (first >= last) return;
   std::memset(links(first), 0xff, std::size_t{last - first} * width_ * sizeof(Row));
@@ -80,7 +92,7 @@ void LinkTable::clear(Row first, Row last) noexcept {
 }
 
 std::size_t GraphData::bytes() const noexcept {
-  std::size_t total = base.bytes(rows) + fragile.capacity() * sizeof(Row);
+  std::size_t total = base.bytes(rows) + history.bytes() + fragile.capacity() * sizeof(Row);
   for (const UpperLevel& u : upper)
     total += (u.row.capacity() + u.down.capacity() + u.links.capacity()) * sizeof(std::uint32_t);
   return total;

@@ -18,6 +18,7 @@
 
 #include "base/memory.h"
 #include "base/types.h"
+#include "index/link_history.h"
 #include "index/measure.h"
 #include "kernels/prefetch.h"
 
@@ -45,6 +46,9 @@ class LinkTable {
   void reset(Row rows);
   // Copies rows [0, rows) of `other`, which has the same width; needs the capacity.
   void copy_from(const LinkTable& other, Row rows, int threads);
+  // The same for a table that holds the first `known` rows of an older graph: copies only what changed since, as `history` of the other says.
+  void catch_up(const LinkTable& other, const LinkHistory& history, const LinkHistory& older, Row known, Row rows,
+                int threads);
   // Makes the lists of rows [first, last) empty and their parents kNoRow.
   void clear(Row first, Row last) noexcept;
 
@@ -88,6 +92,7 @@ struct GraphData {
   Row absent = 0;  // rows without a vector: no links, no parent, on no upper level, and nobody links to them
   Row entry = kNoRow;
   LinkTable base;
+  LinkHistory history;  // of base; empty where the graph did not grow here
   std::vector<UpperLevel> upper;  // upper[0] is level 1
   EarlyStop stop;  // of the codes of these rows; see index/early_stop.h
   OldChecks old;

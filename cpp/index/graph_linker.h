@@ -56,6 +56,7 @@ class GraphLinker {
   // First list of a row that nobody links to yet.
   void write_base(Row row, const Row* list, std::size_t count) {
     const RowLocks::Hold hold(locks_, row);
+    graph_.history.note(row);
     write(graph_.base.links(row), graph_.max_links(), list, count);
   }
   void write_upper(UpperLevel& level, std::uint32_t node, const std::uint32_t* list, std::size_t count) {
@@ -87,9 +88,13 @@ class GraphLinker {
       children += is_child(parent, r) ? 1 : 0;
     }
     if (children >= graph_.max_children()) return false;
-    store_link(graph_.base.parent(child), parent);
+    set_parent(child, parent);
     add_base(parent, child, work);
     return true;
+  }
+  void set_parent(Row child, Row parent) noexcept {
+    graph_.history.note(child);
+    store_link(graph_.base.parent(child), parent);
   }
   // Any child of a row that has one.
   Row first_child(Row parent) const {
@@ -108,6 +113,7 @@ class GraphLinker {
     for (std::uint32_t i = 0; i < width; ++i) store_link(slots + i, i < count ? list[i] : kNoRow);
   }
   void add_base(Row from, Row to, LinkWork& work) {
+    graph_.history.note(from);
     add(
         graph_.base.links(from), graph_.max_links(), from, to, [&](Row r) { return is_child(from, r); },
         [](Row r) { return r; }, watched_, work);

@@ -111,7 +111,7 @@ class NodeInserter {
       const Row old = graph_.entry;
       if (std::find(list, list + count, old) == list + count) list[count++] = old;
       linker.write_base(row, list, count);
-      store_link(graph_.base.parent(old), row);
+      linker.set_parent(old, row);
     } else {
       linker.write_base(row, list, count);
       find_parent(row, list, count, ws);

@@ -124,14 +124,15 @@ async function spied() {
   const calls = { search: [] as number[], apply: 0, running: 0, most: 0 };
   const spy: Pick<NativeDatabase, 'search' | 'apply' | 'textFields'> = {
     textFields: () => database.textFields(),
-    search: (queries, count, params, filters, tasks, callback) => {
+    search: (queries, count, params, filters, tasks, callback, costly, view) => {
       calls.search.push(count);
       calls.running++;
       calls.most = Math.max(calls.most, calls.running);
-      database.search(queries, count, params, filters, tasks, (...answer) => {
+      const settle = (...answer: Parameters<typeof callback>) => {
         calls.running--;
         callback(...answer);
-      });
+      };
+      database.search(queries, count, params, filters, tasks, settle, costly, view);
     },
     apply: (groups, callback) => {
       calls.apply++;
@@ -147,7 +148,7 @@ describe('coalescing', () => {
   const ids = (reader: { rows: (s: typeof spec) => { id: unknown }[] }, s: typeof spec) =>
     reader.rows(s).map((row) => row.id);
 
-  test('searches of one turn go together, however deep in promise chains they are made; many as two batches', async () => {
+  test('searches of one turn go together, however deep in promise chains they are made; many as four batches', async () => {
     const { database, spy, calls } = await spied();
     const searches = new Searches(spy, layout);
     const later = async (depth: number): Promise<unknown> => {
@@ -157,14 +158,14 @@ describe('coalescing', () => {
     await Promise.all(Array.from({ length: 15 }, (_, i) => later(i)));
     expect(calls.search).toEqual([15]);
     await Promise.all(Array.from({ length: 64 }, (_, i) => later(i)));
-    expect(calls.search).toEqual([15, 32, 32]);
-    expect(calls.most).toBe(2);
+    expect(calls.search).toEqual([15, 16, 16, 16, 16]);
+    expect(calls.most).toBe(4);
     database.close(() => {});
   });
 
   test.each([
     ['few', 7, 1, 1],
-    ['many', 50, 20, 2],
+    ['many', 50, 20, 4],
   ])('while a batch is under way, later searches gather: %s', async (_, turns, perTurn, most) => {
     const { database, spy, calls } = await spied();
     const searches = new Searches(spy, layout);
@@ -195,8 +196,8 @@ describe('coalescing', () => {
     const searches = new Searches(spy, layout);
     const answers = await Promise.all(Array.from({ length: 900 }, (_, i) => searches.one([i, 0], spec, ids)));
     for (const [i, answer] of answers.entries()) expect(answer[0]).toBe(i);
-    expect(calls.search).toEqual([256, 256, 256, 132]);
-    expect(calls.most).toBe(2);
+    expect(calls.search).toEqual([225, 225, 225, 225]);
+    expect(calls.most).toBe(4);
     database.close(() => {});
   });
 

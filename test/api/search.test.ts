@@ -179,3 +179,24 @@ describe('shapes and order', () => {
     await Promise.all([...writes, ...seen]);
   });
 });
+
+test('a batch of 1,000 is answered from one snapshot while rows are written', async () => {
+  const db = await SageDB.open({ dimension: 2, metric: 'l2' });
+  await db.addBatch([[1000, 0]]);
+  const queries = new Float32Array(2 * 1000);
+  let running = true;
+  const writer = (async () => {
+    for (let x = 999; running; x *= 0.999) await db.add([x, 0]); // each nearer than all before
+  })();
+  const nearest = new Set<Id>();
+  for (let round = 0; round < 20; round++) {
+    const hits = await db.batchSearch(queries, { k: 1 });
+    const ids = new Set(hits.map(([first]) => first?.id as Id));
+    expect(ids.size).toBe(1);
+    for (const id of ids) nearest.add(id);
+  }
+  running = false;
+  await writer;
+  await db.close();
+  expect(nearest.size).toBeGreaterThan(10); // rows were written meanwhile
+});

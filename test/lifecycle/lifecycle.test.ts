@@ -53,6 +53,10 @@ test('ten threads terminated with writes, searches and builds in flight', () => 
   expect(run('tenTerminated')).toEqual({ consistent: true, found: true });
 });
 
+test('threads terminated amid lone searches', () => {
+  expect(run('loneTerminated')).toBe(3);
+});
+
 test('threads share one copy of the data', () => {
   expect(run('workersShare')).toEqual({ scores: [0, 0, 0, 0], size: 800 });
 });
@@ -98,6 +102,6 @@ test('native memory is reported to V8 and taken back', () => {
   expect(closed).toBeLessThan(2);
 });
 
-test.each(['idleInMain', 'idleInWorker'])('idle engine threads sleep: %s', (name) => {
+test.each(['idleInMain', 'idleInWorker', 'idleAfterLone'])('idle engine threads sleep: %s', (name) => {
   expect(run(name)).toBeLessThan(0.2); // a spinning team would use a whole processor
 });

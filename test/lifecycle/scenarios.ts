@@ -56,6 +56,14 @@ const roles: Record<string, (handle: string) => Promise<void>> = {
       }
     }
   },
+  /** One search at once after the other, without end: a worker of the pool stays for the next one. */
+  async lone(handle) {
+    const db = SageDB.attach(handle);
+    for (let i = 0; ; i++) {
+      await db.search(query);
+      if (i === 100) parentPort?.postMessage('searching');
+    }
+  },
   async creator() {
     const db = await open();
     await db.addBatch(data(3000));
@@ -136,6 +144,38 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     const attach = () => code((async () => SageDB.attach(handle))());
     for (let i = 0; i < 100 && (await attach()) === 'ok'; i++) await wait(50);
     return { enough: before >= 3000, hit, attach: await attach() };
+  },
+
+  async loneTerminated() {
+    const db = await open();
+    await db.addBatch(data(1000));
+    for (let round = 0; round < 15; round++) {
+      const workers = Array.from({ length: 2 }, () => spawn('lone', db.handle));
+      await Promise.all(workers.map(message));
+      await wait(round);
+      await Promise.all(workers.map((worker) => worker.terminate()));
+    }
+    const found = await db.search(query, { k: 3 });
+    await db.close();
+    return found.length;
+  },
+
+  /** As idleShare, after lone searches, for which threads stay awake for a moment. */
+  async idleAfterLone() {
+    const db = await open();
+    await db.addBatch(data(1000));
+    await db.buildIndex();
+    const shares: number[] = [];
+    for (let round = 0; round < 5; round++) {
+      for (let i = 0; i < 200; i++) await db.search(query);
+      const before = process.cpuUsage();
+      const start = performance.now();
+      await wait(50);
+      const used = process.cpuUsage(before);
+      shares.push((used.user + used.system) / 1000 / (performance.now() - start));
+    }
+    await db.close();
+    return Math.min(...shares);
   },
 
   async tenTerminated() {

@@ -80,6 +80,47 @@ TEST(GraphBuilder, GrowthEqualsOneBuild) {
   }
 }
 
+// Property: buffers of an older graph give exactly the graph that a full copy gives: of the last but one, of one long ago, of a graph that was
+// thrown away, of another history, and beyond the length of a history.
+TEST(GraphBuilder, BuffersOfOlderGraphsAreBroughtUpToDate) {
+  const VectorSet base = test::gaussian_set(1000, 8, 7);
+  const TestSpace space(base, Metric::l2, true);
+  const GraphAlgorithm algorithm{IndexConfig{}};
+  const BuildContext context;
+  const auto grow = [&](const std::shared_ptr<const Index>& from, Row rows, std::shared_ptr<const Index> buffers) {
+    return algorithm.grow(space.view(), from, rows, std::move(buffers), context);
+  };
+  const auto first = [&] { return grow(nullptr, 300, nullptr); };
+  // The same graph twice: buffers must belong to nobody.
+  const auto rehearse = [&](std::vector<Row> steps, std::size_t used) {
+    std::vector<std::shared_ptr<const Index>> graphs{first()};
+    for (const Row rows : steps) graphs.push_back(grow(graphs.back(), rows, nullptr));
+    return std::make_pair(std::move(graphs[used]), std::move(graphs.back()));
+  };
+  for (const std::size_t used : {std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
+    auto [buffers, last] = rehearse({340, 380, 420}, used);
+    const auto copied = grow(last, 460, nullptr);
+    const auto caught_up = grow(last, 460, std::move(buffers));
+    EXPECT_TRUE(same_graph(data_of(copied), data_of(caught_up))) << "buffers of graph " << used;
+  }
+  {
+    auto [begun, last] = rehearse({340}, 0);
+    auto thrown_away = grow(begun, 400, nullptr);
+    const auto copied = grow(last, 420, nullptr);
+    EXPECT_TRUE(same_graph(data_of(copied), data_of(grow(last, 420, std::move(thrown_away)))));
+    EXPECT_TRUE(same_graph(data_of(copied), data_of(grow(last, 420, grow(nullptr, 500, nullptr)))));
+  }
+  std::shared_ptr<const Index> with, without, previous;
+  with = without = first();
+  for (Row rows = 302; rows <= 900; rows += 2) {
+    auto next = grow(with, rows, std::move(previous));
+    without = grow(without, rows, nullptr);
+    ASSERT_TRUE(same_graph(data_of(next), data_of(without))) << rows;
+    previous = std::move(with);
+    with = std::move(next);
+  }
+}
+
 // Property: while an index grows, its base answers as before and is not written.
 TEST(GraphBuilder, BaseIsUntouchedWhileGrowing) {
   const VectorSet base = test::gaussian_set(6000, 32, 3);

@@ -1,0 +1,47 @@
+// Hands finished jobs from any thread to the JavaScript thread of one environment, through a thread-safe function.
+//
+// Thread safety: made, expect() and close() on the JavaScript thread; deliver() anywhere.
+// Invariants: no call reaches the thread-safe function after close() began; the event loop stays alive while a job is expected and only then.
+#pragma once
+
+#include <napi.h>
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "binding/job.h"
+
+namespace sagedb {
+
+class JobChannel {
+ public:
+  // `on_exit` runs when the environment ends, while the channel still works. Throws Napi::Error.
+  JobChannel(Napi::Env env, const std::string& name, std::function<void()> on_exit);
+  ~JobChannel();
+  JobChannel(const JobChannel&) = delete;
+  JobChannel& operator=(const JobChannel&) = delete;
+
+  // One more job is on its way.
+  void expect();
+  // An expected job came another way.
+  void arrived();
+  // Completes the job on the JavaScript thread. When the channel is closed, the job comes back.
+  std::unique_ptr<Job> deliver(std::unique_ptr<Job> job);
+  // Idempotent. What was delivered and not completed yet is abandoned.
+  void close() noexcept;
+
+ private:
+  static void complete(napi_env env, napi_value callback, void* context, void* data);
+  static void on_environment_exit(void* self);
+
+  const Napi::Env env_;
+  const std::function<void()> on_exit_;
+  std::size_t expected_ = 0;  // JavaScript thread only
+  bool hooked_ = false;  // JavaScript thread only
+  std::mutex mutex_;
+  napi_threadsafe_function function_ = nullptr;  // guarded by mutex_; null when closed
+};
+
+}  // namespace sagedb

@@ -1,0 +1,59 @@
+// The event loop that stays awake for answers due within microseconds.
+// Invariants: it turns until the answer is there; for a bounded time; never where there is one processor; not when answers take long, and again
+// when they no longer do.
+import { expect, test } from 'vitest';
+import { Wakefulness } from '../../lib/turn.js';
+
+/** A clock that moves by 10 µs per turn of the loop. */
+function loop(processors: number) {
+  const pending: (() => void)[] = [];
+  const state = { time: 0, turns: 0 };
+  const wakefulness = new Wakefulness(
+    processors,
+    () => state.time,
+    (run) => pending.push(run),
+  );
+  const turn = (count: number) => {
+    for (let i = 0; i < count; i++) {
+      state.time += 0.01;
+      const ready = pending.splice(0);
+      state.turns += ready.length;
+      for (const run of ready) run();
+    }
+  };
+  const ask = (turnsToAnswer: number) => {
+    const before = state.turns;
+    wakefulness.begin();
+    turn(turnsToAnswer);
+    wakefulness.end();
+    const during = state.turns - before;
+    turn(50);
+    return { during, after: state.turns - before - during };
+  };
+  return { ask };
+}
+
+test('the loop turns until the answer is there, and one question after the other does not add up', () => {
+  const { ask } = loop(2);
+  for (let i = 0; i < 5; i++) expect(ask(3)).toEqual({ during: 3, after: 1 });
+});
+
+test('for a bounded time', () => {
+  const { ask } = loop(2);
+  const { during, after } = ask(1000);
+  expect(during).toBeGreaterThan(20);
+  expect(during).toBeLessThan(30);
+  expect(after).toBe(0);
+});
+
+test('not on one processor', () => {
+  expect(loop(1).ask(3)).toEqual({ during: 0, after: 0 });
+});
+
+test('not when answers take long, and again when they are quick', () => {
+  const { ask } = loop(4);
+  for (let i = 0; i < 20; i++) ask(100);
+  expect(ask(100)).toEqual({ during: 0, after: 0 });
+  for (let i = 0; i < 40; i++) ask(3);
+  expect(ask(3).during).toBe(3);
+});
