@@ -96,6 +96,8 @@ export class DetailedSearches {
     if (request.text !== undefined && !this.#database.textReady()) await this.#textRead();
     const lane = costly ? bulkLane : searchLane;
     await lane.acquire();
+    const lone = !costly && lane.inside === 1;
+    if (lone) lane.wakefulness.begin();
     try {
       return await new Promise<NativeDetails>((resolve, reject) => {
         this.#database.searchDetailed(
@@ -111,6 +113,7 @@ export class DetailedSearches {
     } catch (error) {
       throw fromNative(error as Error);
     } finally {
+      if (lone) lane.wakefulness.end();
       lane.leave();
     }
   }

@@ -1,3 +1,6 @@
+import { hardwareThreads } from './hardware.js';
+import { Wakefulness } from './turn.js';
+
 /** Something that waits for a place in a lane and then runs. */
 export interface LaneUser {
   /** Starts one piece of work, and calls `lane.leave()` when it is done. */
@@ -10,11 +13,21 @@ export interface LaneUser {
  */
 export class Lane {
   readonly width: number;
+  readonly #short: boolean;
+  #wakefulness: Wakefulness | undefined;
   #inside = 0;
   readonly #waiting: LaneUser[] = [];
 
-  constructor(width: number) {
+  /** `short`: the event loop stays awake for a piece that is alone. */
+  constructor(width: number, short = false) {
     this.width = width;
+    this.#short = short;
+  }
+
+  /** For pieces that are done within microseconds. */
+  get wakefulness(): Wakefulness {
+    this.#wakefulness ??= new Wakefulness(hardwareThreads());
+    return this.#wakefulness;
   }
 
   /** Pieces under way. */
@@ -26,6 +39,7 @@ export class Lane {
     if (this.#inside < this.width) {
       this.#inside++;
       user.enter();
+      if (this.#short && this.#inside === 1) this.wakefulness.begin();
     } else {
       this.#waiting.push(user);
     }
@@ -33,8 +47,12 @@ export class Lane {
 
   leave(): void {
     const next = this.#waiting.shift();
-    if (next === undefined) this.#inside--;
-    else next.enter();
+    if (next !== undefined) {
+      next.enter();
+      return;
+    }
+    this.#inside--;
+    if (this.#short && this.#inside === 0) this.wakefulness.end();
   }
 
   /** The same as a promise. */
@@ -50,5 +68,5 @@ export class Lane {
 export const searchLane = new Lane(4);
 /** Batches, exact scans and huge lists: apart, so that they do not hold up cheap searches. One runs at a time, one waits. */
 export const bulkLane = new Lane(2);
-/** get, has, count, find. */
-export const readLane = new Lane(1);
+/** get, has, count, find: one runs at a time. */
+export const readLane = new Lane(1, true);

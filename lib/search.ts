@@ -1,13 +1,12 @@
 import { onAbort } from './abort.js';
 import { DetailedSearches, type Details, type ExplainedRows } from './detailed-search.js';
 import { abortedError, fromNative, SageDBError } from './errors.js';
-import { hardwareThreads } from './hardware.js';
 import { bulkLane, type Lane, type LaneUser, searchLane } from './lanes.js';
 import { type NativeDatabase, type NativeSearchResult, type NativeTask, type NativeView, native } from './native.js';
 import { SearchReader } from './results.js';
 import { isCostly, PARAMS, type SearchSpec, writeParams } from './search-options.js';
 import { type Layout, spaceAt } from './spaces.js';
-import { atEndOfTurn, TimeSlice, Wakefulness } from './turn.js';
+import { atEndOfTurn, TimeSlice } from './turn.js';
 import { COPIED_AT_ONCE_BYTES, rowProblem, steadyVector, type VectorSource } from './vectors.js';
 
 /** Queries that go to the addon as one piece of work: bounds how long a later search waits for it. */
@@ -27,12 +26,6 @@ const KEPT_BYTES = 4 << 20;
 
 /** So few searches, with nothing else under way, wait for nothing but the answer. */
 const LONE = 4;
-
-let awake: Wakefulness | undefined;
-function wakefulness(): Wakefulness {
-  awake ??= new Wakefulness(hardwareThreads());
-  return awake;
-}
 
 /** How the hits of one query become the value its caller gets. */
 export type Shape<T> = (reader: SearchReader, spec: SearchSpec) => T;
@@ -205,14 +198,14 @@ class Coalescer implements LaneUser {
     const lone = !this.#costly && count <= LONE && this.#lane.inside === 1;
     const settle = (error: Error | null, result?: NativeSearchResult) => {
       this.#searching -= count;
-      if (lone) wakefulness().end();
+      if (lone) this.#lane.wakefulness.end();
       this.#settle(entries, error, result);
       this.#done();
     };
     const callback = (error: Error | null, ...result: NativeSearchResult) => settle(error, result);
     try {
       this.#database.search(queries, count, this.#params, filters, tasks, callback, this.#costly);
-      if (lone) wakefulness().begin();
+      if (lone) this.#lane.wakefulness.begin();
     } catch (error) {
       settle(error as Error);
     }

@@ -1,7 +1,8 @@
 import { onAbort } from './abort.js';
 import { abortedError, fromNative, type SageDBError } from './errors.js';
+import { hardwareThreads } from './hardware.js';
 import { type NativeDatabase, type NativeError, type NativeTask, type NativeWriteGroup, native } from './native.js';
-import { atEndOfTurn } from './turn.js';
+import { atEndOfTurn, Wakefulness } from './turn.js';
 
 /** The values of WriteOp::Kind in cpp/engine/sage_db.h. */
 export const WRITE = { add: 0, upsert: 1, update: 2, remove: 3, removeWhere: 4, replaceWhere: 5 } as const;
@@ -50,6 +51,7 @@ export class WriteQueue {
   #scheduled = false;
   #busy = false;
   #idle: (() => void)[] = [];
+  readonly #wakefulness = new Wakefulness(hardwareThreads());
 
   constructor(database: NativeDatabase) {
     this.#database = database;
@@ -153,15 +155,18 @@ export class WriteQueue {
       return;
     }
     this.#busy = true;
+    const lone = ops.length === 1 && this.#segments.length === 0;
     try {
       this.#database.apply(
         segments.map((segment) => segment.group),
         (error, rows, hits, errors) => {
           this.#busy = false;
+          if (lone) this.#wakefulness.end();
           this.#settle(ops, error, rows, hits, errors);
           this.#pump();
         },
       );
+      if (lone) this.#wakefulness.begin();
     } catch (error) {
       this.#busy = false;
       for (const op of ops) op.fail(fromNative(error as Error));

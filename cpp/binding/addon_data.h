@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "binding/search_queue.h"
+#include "binding/job_queue.h"
 #include "binding/spare_buffer.h"
 
 namespace sagedb {
@@ -20,14 +20,19 @@ struct AddonData {
   Napi::FunctionReference write_group;
   const std::shared_ptr<SpareBuffer> spare = std::make_shared<SpareBuffer>();
   std::shared_ptr<EnvironmentState> state = std::make_shared<EnvironmentState>();
-  // Made by the first search. Coalesced searches: the second worker keeps the cores busy through the gaps of the first. Batches, exact scans
-  // and huge lists apart, so that they do not hold up the others.
-  std::shared_ptr<SearchQueue> cheap_searches;
-  std::shared_ptr<SearchQueue> costly_searches;
-  const std::shared_ptr<SearchQueue>& searches(Napi::Env env, bool costly) {
-    std::shared_ptr<SearchQueue>& queue = costly ? costly_searches : cheap_searches;
-    if (!queue) queue = SearchQueue::make(env, costly ? 1 : 2);
-    return queue;
+  // Made when first used. Coalesced searches: the second worker keeps the cores busy through the gaps of the first. Batches, exact scans and
+  // huge lists apart, so that they do not hold up the others.
+  std::shared_ptr<JobQueue> cheap_searches, costly_searches, reads;
+
+  JobQueue& searches(Napi::Env env, bool costly) {
+    return costly ? made(env, costly_searches, "SageDB.search", 1) : made(env, cheap_searches, "SageDB.search", 2);
+  }
+  JobQueue& read_queue(Napi::Env env) { return made(env, reads, "SageDB.read", 1); }
+
+ private:
+  static JobQueue& made(Napi::Env env, std::shared_ptr<JobQueue>& queue, const char* name, int workers) {
+    if (!queue) queue = JobQueue::make(env, name, workers);
+    return *queue;
   }
 };
 

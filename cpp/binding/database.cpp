@@ -7,7 +7,7 @@
 #include "binding/engine_registry.h"
 #include "binding/js_args.h"
 #include "binding/js_errors.h"
-#include "binding/read_worker.h"
+#include "binding/read_job.h"
 #include "binding/write_job.h"
 
 namespace sagedb {
@@ -178,7 +178,7 @@ Napi::Value Database::search(const Napi::CallbackInfo& info) {
     const std::shared_ptr<SageDB>& target = engine();
     auto job =
         std::make_unique<BatchSearchJob>(callback_of(info[5]), target, SearchBatch(info, options_, read_view(info[7])));
-    info.Env().GetInstanceData<AddonData>()->searches(info.Env(), info[6].ToBoolean())->submit(std::move(job));
+    info.Env().GetInstanceData<AddonData>()->searches(info.Env(), info[6].ToBoolean()).submit(std::move(job));
     return info.Env().Undefined();
   });
 }
@@ -187,7 +187,7 @@ Napi::Value Database::search_detailed(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     if (!info[0].IsObject()) throw Error(ErrorCode::INVALID_ARGUMENT, "request: expected an object");
     auto job = std::make_unique<DetailedSearch>(callback_of(info[1]), engine(), info[0].As<Napi::Object>(), options_);
-    info.Env().GetInstanceData<AddonData>()->searches(info.Env(), info[2].ToBoolean())->submit(std::move(job));
+    info.Env().GetInstanceData<AddonData>()->searches(info.Env(), info[2].ToBoolean()).submit(std::move(job));
     return info.Env().Undefined();
   });
 }
@@ -227,13 +227,18 @@ Napi::Value Database::search_sync(const Napi::CallbackInfo& info) {
   });
 }
 
+void Database::read(const Napi::Function& callback, ReadRequest request) {
+  Env().GetInstanceData<AddonData>()->read_queue(Env()).submit(
+      std::make_unique<ReadJob>(callback, engine(), std::move(request)));
+}
+
 Napi::Value Database::get(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     ReadRequest request;
     request.kind = ReadRequest::Kind::get;
     read_ids(info[0], request.ids);
     request.include_vector = info[1].ToBoolean();
-    (new ReadWorker(callback_of(info[2]), engine(), std::move(request)))->Queue();
+    read(callback_of(info[2]), std::move(request));
     return info.Env().Undefined();
   });
 }
@@ -243,7 +248,7 @@ Napi::Value Database::has(const Napi::CallbackInfo& info) {
     ReadRequest request;
     request.kind = ReadRequest::Kind::has;
     read_ids(info[0], request.ids);
-    (new ReadWorker(callback_of(info[1]), engine(), std::move(request)))->Queue();
+    read(callback_of(info[1]), std::move(request));
     return info.Env().Undefined();
   });
 }
@@ -253,7 +258,7 @@ Napi::Value Database::count(const Napi::CallbackInfo& info) {
     ReadRequest request;
     request.kind = ReadRequest::Kind::count;
     request.filter = filter_of(info[0]);
-    (new ReadWorker(callback_of(info[1]), engine(), std::move(request)))->Queue();
+    read(callback_of(info[1]), std::move(request));
     return info.Env().Undefined();
   });
 }
@@ -288,7 +293,7 @@ void Database::start_find(const Napi::CallbackInfo& info, ReadRequest request, c
     const Napi::Value descending = info[4].IsObject() ? info[4].As<Napi::Object>().Get(i) : info.Env().Undefined();
     request.find.order.push_back({std::move(paths[i]), descending.ToBoolean()});
   }
-  (new ReadWorker(callback, engine(), std::move(request)))->Queue();
+  read(callback, std::move(request));
 }
 
 Napi::Value Database::next(const Napi::CallbackInfo& info) {
@@ -298,7 +303,7 @@ Napi::Value Database::next(const Napi::CallbackInfo& info) {
     request.cursor = read_cursor(info[0]);
     request.limit = read_count(info[1], "count", kMaxSafeInteger);
     request.include_vector = info[2].ToBoolean();
-    (new ReadWorker(callback_of(info[3]), engine(), std::move(request)))->Queue();
+    read(callback_of(info[3]), std::move(request));
     return info.Env().Undefined();
   });
 }

@@ -12,7 +12,7 @@
 #include "binding/addon_data.h"
 #include "binding/job_thread.h"
 #include "binding/memory_report.h"
-#include "binding/read_worker.h"
+#include "binding/read_job.h"
 #include "engine/sage_db.h"
 
 namespace sagedb {
@@ -48,6 +48,7 @@ class Database : public Napi::ObjectWrap<Database> {
   Napi::Value find(const Napi::CallbackInfo& info);
   Napi::Value open_cursor(const Napi::CallbackInfo& info);
   Napi::Value next(const Napi::CallbackInfo& info);
+  void read(const Napi::Function& callback, ReadRequest request);
   void start_find(const Napi::CallbackInfo& info, ReadRequest request, const Napi::Function& callback);
   // apply(groups, callback).
   Napi::Value apply(const Napi::CallbackInfo& info);

@@ -16,6 +16,8 @@ class Job {
   virtual void execute() noexcept = 0;
   // On the JavaScript thread; calls the callback.
   virtual void complete(Napi::Env env) = 0;
+  // This many jobs run beside each other and divide the engine's threads among them. Before execute().
+  virtual void share_threads(int) noexcept {}
   // From the JavaScript thread while execute() may run.
   virtual void cancel() noexcept = 0;
   // The environment ends without complete(): its references go with it.

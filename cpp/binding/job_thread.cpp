@@ -16,6 +16,7 @@ void JobThread::submit(std::unique_ptr<Job> job) {
     std::lock_guard<std::mutex> lock(mutex_);
     if (stopped_) throw Error(ErrorCode::CLOSED, "the database is closed");
     waiting_.push_back(std::move(job));
+    moment_.called();
   }
   wake_.notify_one();
   channel_.expect();
@@ -24,6 +25,11 @@ void JobThread::submit(std::unique_ptr<Job> job) {
 void JobThread::run() {
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
+    if (!stopped_ && waiting_.empty() && moment_.expected()) {
+      lock.unlock();
+      moment_.wait();
+      lock.lock();
+    }
     wake_.wait(lock, [this] { return stopped_ || !waiting_.empty(); });
     if (stopped_) return;
     std::unique_ptr<Job> job = std::move(waiting_.front());
@@ -33,6 +39,7 @@ void JobThread::run() {
     job->execute();
     lock.lock();
     running_ = nullptr;
+    moment_.finished();
     if (!stopped_) job = channel_.deliver(std::move(job));
     if (job) undelivered_.push_back(std::move(job));
   }
@@ -42,6 +49,7 @@ void JobThread::shutdown() noexcept {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     stopped_ = true;
+    moment_.wake();
     if (running_ != nullptr) running_->cancel();
   }
   wake_.notify_one();

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "binding/job_channel.h"
+#include "binding/moment.h"
 
 namespace sagedb {
 
@@ -39,6 +40,7 @@ class JobThread {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::unique_ptr<Job>> waiting_;  // guarded by mutex_
+  Moment moment_;  // guarded by mutex_, but for wait()
   Job* running_ = nullptr;  // guarded by mutex_
   bool stopped_ = false;  // guarded by mutex_
   std::vector<std::unique_ptr<Job>> undelivered_;  // of the thread, until it is joined

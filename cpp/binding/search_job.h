@@ -16,9 +16,7 @@ class SearchJob : public Job {
  public:
   // callback(error, …PackedSearch::to_js, …more()).
   SearchJob(const Napi::Function& callback, std::shared_ptr<const SageDB> engine);
-  // Jobs that run beside each other divide the engine's threads among them. Before execute().
-  void share_threads(int jobs) noexcept { share_ = jobs; }
-
+  void share_threads(int jobs) noexcept final { share_ = jobs; }
   void execute() noexcept final;
   void complete(Napi::Env env) final;
   void cancel() noexcept final {}  // by the token of each search

@@ -1,4 +1,4 @@
-#include "binding/read_worker.h"
+#include "binding/read_job.h"
 
 #include <utility>
 
@@ -16,10 +16,10 @@ using SharedCursor = std::shared_ptr<Cursor>;
 
 }  // namespace
 
-ReadWorker::ReadWorker(const Napi::Function& callback, std::shared_ptr<const SageDB> engine, ReadRequest request)
-    : Napi::AsyncWorker(callback, "SageDB.read"), engine_(std::move(engine)), request_(std::move(request)) {}
+ReadJob::ReadJob(const Napi::Function& callback, std::shared_ptr<const SageDB> engine, ReadRequest request)
+    : Job(callback), engine_(std::move(engine)), request_(std::move(request)) {}
 
-void ReadWorker::Execute() {
+void ReadJob::execute() noexcept {
   try {
     read();
   } catch (...) {
@@ -27,7 +27,7 @@ void ReadWorker::Execute() {
   }
 }
 
-void ReadWorker::read() {
+void ReadJob::read() {
   const bool named = engine_->options().named();
   std::shared_ptr<const Filter> filter;
   if (!request_.filter.empty()) filter = Filter::parse(request_.filter);
@@ -65,11 +65,9 @@ void ReadWorker::read() {
   }
 }
 
-void ReadWorker::OnOK() {
-  const Napi::Env env = Env();
-  const Napi::HandleScope scope(env);
+void ReadJob::complete(Napi::Env env) {
   if (error_) {
-    Callback().Call({to_js_error(env, *error_).Value()});
+    callback_.Call({to_js_error(env, *error_).Value()});
     return;
   }
   const Napi::Value value = request_.kind == ReadRequest::Kind::count
@@ -79,18 +77,18 @@ void ReadWorker::OnOK() {
     auto* held = new SharedCursor(std::move(request_.cursor));
     auto cursor = Napi::External<SharedCursor>::New(env, held, [](Napi::Env, SharedCursor* p) { delete p; });
     cursor.TypeTag(&kCursorTag);
-    Callback().Call({env.Null(), value, cursor});
+    callback_.Call({env.Null(), value, cursor});
     return;
   }
   if (!items_) {
-    Callback().Call({env.Null(), value});
+    callback_.Call({env.Null(), value});
     return;
   }
   const auto pieces = static_cast<double>(items_->pieces());
   auto external = Napi::External<PackedItems>::New(env, items_.get(), [](Napi::Env, PackedItems* p) { delete p; });
   items_.release();
   external.TypeTag(&kItemsTag);
-  Callback().Call({env.Null(), value, external, Napi::Number::New(env, pieces)});
+  callback_.Call({env.Null(), value, external, Napi::Number::New(env, pieces)});
 }
 
 std::shared_ptr<Cursor> read_cursor(const Napi::Value& value) {

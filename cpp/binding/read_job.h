@@ -1,4 +1,4 @@
-// Runs one read (get, has, count, find) on the libuv pool.
+// One read (get, has, count, find), off the JavaScript thread.
 #pragma once
 
 #include <napi.h>
@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "binding/job.h"
 #include "binding/js_results.h"
 #include "engine/sage_db.h"
 
@@ -25,15 +26,15 @@ struct ReadRequest {
   bool include_vector = false;  // get, find, next
 };
 
-class ReadWorker : public Napi::AsyncWorker {
+class ReadJob final : public Job {
  public:
   // callback(error, value, items, pieces). value: Uint8Array per id (get, has) or the number of items (count);
   // items: External of PackedItems (get, find, next) or of a cursor (open_cursor).
-  ReadWorker(const Napi::Function& callback, std::shared_ptr<const SageDB> engine, ReadRequest request);
+  ReadJob(const Napi::Function& callback, std::shared_ptr<const SageDB> engine, ReadRequest request);
 
- protected:
-  void Execute() override;
-  void OnOK() override;
+  void execute() noexcept override;
+  void complete(Napi::Env env) override;
+  void cancel() noexcept override {}  // its callers wait
 
  private:
   void read();

@@ -1,0 +1,115 @@
+#include "binding/job_queue.h"
+
+#include <utility>
+
+#include "base/status.h"
+
+namespace sagedb {
+// Runs jobs until none waits. All but the last, which comes back with the worker, are delivered through the channel.
+class JobQueue::Worker : public Napi::AsyncWorker {
+ public:
+  explicit Worker(std::shared_ptr<JobQueue> queue)
+      : Napi::AsyncWorker(queue->env_, queue->name_), queue_(std::move(queue)) {}
+
+ protected:
+  void Execute() override {
+    while (std::unique_ptr<Job> job = queue_->next(&last_)) {
+      job->execute();
+      last_ = std::move(job);
+    }
+  }
+  void OnOK() override {
+    if (last_) queue_->complete(last_.get());
+  }
+
+ private:
+  const std::shared_ptr<JobQueue> queue_;
+  std::unique_ptr<Job> last_;
+};
+
+std::shared_ptr<JobQueue> JobQueue::make(Napi::Env env, const char* name, int workers) {
+  return std::shared_ptr<JobQueue>(new JobQueue(env, name, workers));
+}
+
+JobQueue::JobQueue(Napi::Env env, const char* name, int workers)
+    : env_(env), name_(name), workers_(workers), channel_(env, name, [this] { close(); }) {}
+
+void JobQueue::submit(std::unique_ptr<Job> job) {
+  bool start = false;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (closed_) throw Error(ErrorCode::CLOSED, "the environment is ending");
+    waiting_.push_back(std::move(job));
+    // A worker that waits takes it.
+    start = active_ < workers_ && !(expecting_ && waiting_.size() == 1);
+    if (start) ++active_;
+    moment_.called();
+  }
+  channel_.expect();
+  if (start) start_worker();
+}
+
+void JobQueue::start_worker() {
+  try {
+    std::make_unique<Worker>(shared_from_this()).release()->Queue();
+  } catch (...) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    // Another worker takes the job in time, or has taken it.
+    if (--active_ > 0 || waiting_.empty()) return;
+    waiting_.pop_back();
+    channel_.arrived();
+    throw;
+  }
+}
+
+std::unique_ptr<Job> JobQueue::next(std::unique_ptr<Job>* last) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (*last) moment_.finished();
+  if (*last && waiting_.empty() && !closed_ && active_ == 1 && moment_.expected()) {
+    expecting_ = true;
+    lock.unlock();
+    deliver(std::move(*last));
+    moment_.wait();
+    lock.lock();
+    expecting_ = false;
+  }
+  if (closed_ || waiting_.empty()) {
+    --active_;
+    return nullptr;
+  }
+  std::unique_ptr<Job> job = std::move(waiting_.front());
+  waiting_.pop_front();
+  // One job has all threads of the engine; several divide them, which costs no waiting for each other inside a job.
+  if (active_ > 1 || !waiting_.empty()) job->share_threads(workers_);
+  lock.unlock();
+  if (*last) deliver(std::move(*last));
+  return job;
+}
+
+void JobQueue::deliver(std::unique_ptr<Job> job) {
+  job = channel_.deliver(std::move(job));
+  if (!job) return;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  undelivered_.push_back(std::move(job));
+}
+
+void JobQueue::complete(Job* job) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (closed_) return job->abandon();
+  }
+  channel_.arrived();
+  complete_job(env_, job);
+}
+
+void JobQueue::close() noexcept {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  closed_ = true;
+  moment_.wake();
+  for (auto& job : waiting_) job->abandon();
+  for (auto& job : undelivered_) job->abandon();
+  waiting_.clear();
+  undelivered_.clear();
+}
+
+}  // namespace sagedb

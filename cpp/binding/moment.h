@@ -1,0 +1,48 @@
+// A thread that has run a job stays for a moment when the jobs come one at once after the other: waking a thread takes longer than many jobs.
+//
+// Thread safety: called(), finished() and expected() under the owner's mutex; wait() by the thread, without it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "base/executor.h"
+
+namespace sagedb {
+
+class Moment {
+ public:
+  // A job has come.
+  void called() noexcept {
+    in_turn_ = Clock::now() - finished_ < kLength;
+    wake();
+  }
+  // The thread has something else to see to.
+  void wake() noexcept { called_.store(true, std::memory_order_release); }
+  // A job is done.
+  void finished() noexcept { finished_ = Clock::now(); }
+  // Whether the next job is likely to come within a moment; then wait() waits for called() or wake() from here on.
+  bool expected() noexcept {
+    static const bool several = hardware_threads() > 1;
+    if (!several || !in_turn_) return false;
+    called_.store(false, std::memory_order_relaxed);
+    return true;
+  }
+  // Not on a processor that somebody else could use.
+  void wait() const {
+    const Clock::time_point end = Clock::now() + kLength;
+    while (!called_.load(std::memory_order_acquire) && Clock::now() < end) std::this_thread::yield();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  // About what it costs to put a thread to sleep and to wake it.
+  static constexpr std::chrono::microseconds kLength{50};
+
+  bool in_turn_ = false;  // the last job came at once after the one before
+  Clock::time_point finished_;
+  std::atomic<bool> called_{false};
+};
+
+}  // namespace sagedb
