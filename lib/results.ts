@@ -25,6 +25,9 @@ function parseList(text: string): object[] {
   }
 }
 
+const NONE = new Uint32Array(0);
+const NO_VECTORS = new Float32Array(0);
+
 /** Walks the answer of the addon query by query, in order. */
 export class SearchReader {
   readonly indexVersion: number;
@@ -49,8 +52,11 @@ export class SearchReader {
     this.#scores = new Float32Array(buffer, hits * 8, hits);
     this.#counts = new Uint32Array(buffer, hits * 12, queries);
     const named = layout.spaces === undefined ? 0 : hits;
-    this.#given = new Uint32Array(buffer, hits * 12 + queries * 4, named);
-    this.#vectors = new Float32Array(buffer, hits * 12 + (queries + named) * 4);
+    const end = hits * 12 + queries * 4;
+    // Most answers have neither, and a view costs as much as several hits.
+    this.#given = named === 0 ? NONE : new Uint32Array(buffer, end, named);
+    const vectors = end + named * 4;
+    this.#vectors = buffer.byteLength === vectors ? NO_VECTORS : new Float32Array(buffer, vectors);
     this.#texts = texts;
     this.#strings = strings;
     this.indexVersion = version;

@@ -264,6 +264,8 @@ export class Searches {
   readonly #costly: readonly Coalescer[];
   readonly #detailed: DetailedSearches;
   readonly #batches = new Set<Promise<unknown>>();
+  /** Of one search; read before the addon returns. */
+  readonly #params = new Float64Array(PARAMS);
   /** What queries by text search. */
   readonly textFields: readonly string[];
 
@@ -299,8 +301,9 @@ export class Searches {
   }
 
   oneSync<T>(query: Float32Array, spec: SearchSpec, shape: Shape<T>): T {
-    const { params, filters } = request(1, spec);
-    const answer = this.#database.searchSync(query, 1, params, filters, undefined);
+    writeParams(spec, this.#params, 0);
+    const filters = spec.filter === undefined ? undefined : [spec.filter];
+    const answer = this.#database.searchSync(query, 1, this.#params, filters, undefined);
     const reader = new SearchReader(answer, 1, this.#layout);
     const failure = reader.takeError(spec);
     if (failure) throw failure;

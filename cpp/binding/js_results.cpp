@@ -76,6 +76,10 @@ PackedSearch::PackedSearch(std::vector<SearchResult> results, std::vector<std::p
   std::vector<bool> skip(queries);
   for (const auto& error : errors_) skip[error.first] = true;
   counts_.assign(queries, 0);
+  std::size_t hits = 0;
+  for (const SearchResult& result : results) hits += result.hits.size();
+  ids_.numbers.reserve(hits);
+  scores_.reserve(hits);
   std::size_t next = 0;
   for (std::uint32_t q = 0; q < queries; ++q) {
     if (skip[q]) continue;
