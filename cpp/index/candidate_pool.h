@@ -45,6 +45,8 @@ class CandidatePool {
   CandidateKey operator[](std::uint32_t i) const noexcept { return keys_[i]; }
   const CandidateKey* begin() const noexcept { return keys_.data(); }
   const CandidateKey* end() const noexcept { return keys_.data() + size_; }
+  // So many of the nearest are checked.
+  std::uint32_t checked() const noexcept { return cursor_; }
   // Only distances below this enter.
   DistanceKey bound() const noexcept { return bound_; }
 

@@ -112,6 +112,24 @@ inline void collect_accepted(SearchScratch& s, const RowSelector& selector, std:
   }
 }
 
+// Counts the accepted rows among the nearest candidates that are all checked, step by step.
+class AcceptedAhead {
+ public:
+  AcceptedAhead(const SearchScratch& s, const RowSelector& selector) noexcept : s_(s), selector_(selector) {}
+  // After each step of a beam: what came before the cursor then has not changed unless the cursor went back.
+  std::uint32_t count() noexcept {
+    const std::uint32_t checked = s_.pool.checked();
+    if (checked < counted_) counted_ = found_ = 0;
+    for (; counted_ < checked; ++counted_) found_ += selector_.accepts(node_of(s_.pool[counted_])) ? 1 : 0;
+    return found_;
+  }
+
+ private:
+  const SearchScratch& s_;
+  const RowSelector& selector_;
+  std::uint32_t counted_ = 0, found_ = 0;
+};
+
 // Leaves the nearest accepted candidates in s.accepted.
 template <typename Measure>
 void search_restricted(const Measure& measure, const GraphData& graph, std::uint32_t start, const FilterChoice& choice,
@@ -131,17 +149,20 @@ void search_restricted(const Measure& measure, const GraphData& graph, std::uint
     const std::size_t budget = s.seen_count() + matching + 512;
     CandidateKey farthest = 0;
     bool hole = false;
+    AcceptedAhead ahead(s, selector);
     for (;;) {
       if (two_hop) {
         run_two_hop(measure, level, selector, s, counters);
       } else {
-        run_beam<Overflow::keep>(measure, level, EarlyStop(), s, breadth, counters);
+        // Everything nearer than the ef-th accepted row was looked at: what a search without a filter and with this ef would do.
+        run_beam_until<Overflow::keep>(measure, level, EarlyStop(), s, breadth, counters,
+                                       [&] { return ahead.count() >= ef; });
       }
       collect_accepted(s, selector, ef);
       if (s.accepted.size() == ef) {
-        // A search that at first found far fewer than the filter's share promised stands at the rim of a hole of rows that are not
-        // accepted, where the first ef it meets are not the nearest: it is done when widening no longer changes them.
-        if (!hole || s.accepted.back() == farthest) return;
+        // A two-hop search that at first found far too few stands at the rim of a hole of rows that are not accepted, where the first ef it
+        // meets are not the nearest: it is done when widening no longer changes them.
+        if (!two_hop || !hole || s.accepted.back() == farthest) return;
         farthest = s.accepted.back();
       }
       hole |= s.accepted.size() < ef / 2;
