@@ -96,8 +96,7 @@ export class DetailedSearches {
     if (request.text !== undefined && !this.#database.textReady()) await this.#textRead();
     const lane = costly ? bulkLane : searchLane;
     await lane.acquire();
-    const lone = !costly && lane.inside === 1;
-    if (lone) lane.wakefulness.begin();
+    const answered = lane.stayAwake();
     try {
       return await new Promise<NativeDetails>((resolve, reject) => {
         this.#database.searchDetailed(
@@ -113,7 +112,7 @@ export class DetailedSearches {
     } catch (error) {
       throw fromNative(error as Error);
     } finally {
-      if (lone) lane.wakefulness.end();
+      answered();
       lane.leave();
     }
   }

@@ -18,28 +18,25 @@ export class Lane {
   #inside = 0;
   readonly #waiting: LaneUser[] = [];
 
-  /** `short`: the event loop stays awake for a piece that is alone. */
+  /** `short`: pieces are done within microseconds, so that the event loop may stay awake for one. */
   constructor(width: number, short = false) {
     this.width = width;
     this.#short = short;
   }
 
-  /** For pieces that are done within microseconds. */
-  get wakefulness(): Wakefulness {
+  /** For a piece that has just entered: the event loop stays awake if it is alone. Call what is returned when the piece is done. */
+  stayAwake(): () => void {
+    if (!this.#short || this.#inside > 1) return () => {};
     this.#wakefulness ??= new Wakefulness(hardwareThreads());
-    return this.#wakefulness;
-  }
-
-  /** Pieces under way. */
-  get inside(): number {
-    return this.#inside;
+    const wakefulness = this.#wakefulness;
+    wakefulness.begin();
+    return () => wakefulness.end();
   }
 
   request(user: LaneUser): void {
     if (this.#inside < this.width) {
       this.#inside++;
       user.enter();
-      if (this.#short && this.#inside === 1) this.wakefulness.begin();
     } else {
       this.#waiting.push(user);
     }
@@ -47,12 +44,8 @@ export class Lane {
 
   leave(): void {
     const next = this.#waiting.shift();
-    if (next !== undefined) {
-      next.enter();
-      return;
-    }
-    this.#inside--;
-    if (this.#short && this.#inside === 0) this.wakefulness.end();
+    if (next === undefined) this.#inside--;
+    else next.enter();
   }
 
   /** The same as a promise. */
@@ -65,7 +58,7 @@ export class Lane {
  * Batches of coalesced searches in the addon's queue. Two run at a time there, and two wait, so that the engine goes on without a word from
  * the event loop.
  */
-export const searchLane = new Lane(4);
+export const searchLane = new Lane(4, true);
 /** Batches, exact scans and huge lists: apart, so that they do not hold up cheap searches. One runs at a time, one waits. */
 export const bulkLane = new Lane(2);
 /** get, has, count, find: one runs at a time. */

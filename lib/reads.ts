@@ -99,6 +99,7 @@ export class Reads implements LaneUser {
   /** One read in the lane. */
   async #alone<T>(start: (done: (error: Error | null, value: T) => void) => void): Promise<T> {
     await readLane.acquire();
+    const answered = readLane.stayAwake();
     try {
       return await new Promise<T>((resolve, reject) => {
         start((error, value) => (error ? reject(error) : resolve(value)));
@@ -106,6 +107,7 @@ export class Reads implements LaneUser {
     } catch (error) {
       throw fromNative(error as Error);
     } finally {
+      answered();
       readLane.leave();
     }
   }
@@ -138,11 +140,15 @@ export class Reads implements LaneUser {
       this.#scheduled = true;
       readLane.request(this);
     }
+    const answered = readLane.stayAwake();
     this.#run(first.kind, batch)
       .catch((error: Error) => {
         for (const entry of batch) entry.reject(fromNative(error));
       })
-      .finally(() => readLane.leave());
+      .finally(() => {
+        answered();
+        readLane.leave();
+      });
   }
 
   async #run(kind: Kind, batch: Waiting[]): Promise<void> {

@@ -195,17 +195,16 @@ class Coalescer implements LaneUser {
     }
     this.#inFlight++;
     this.#searching += count;
-    const lone = !this.#costly && count <= LONE && this.#lane.inside === 1;
+    const answered = count <= LONE ? this.#lane.stayAwake() : undefined;
     const settle = (error: Error | null, result?: NativeSearchResult) => {
       this.#searching -= count;
-      if (lone) this.#lane.wakefulness.end();
+      answered?.();
       this.#settle(entries, error, result);
       this.#done();
     };
     const callback = (error: Error | null, ...result: NativeSearchResult) => settle(error, result);
     try {
       this.#database.search(queries, count, this.#params, filters, tasks, callback, this.#costly);
-      if (lone) this.#lane.wakefulness.begin();
     } catch (error) {
       settle(error as Error);
     }

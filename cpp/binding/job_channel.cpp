@@ -3,6 +3,7 @@
 #include <utility>
 
 namespace sagedb {
+
 JobChannel::JobChannel(Napi::Env env, const std::string& name, std::function<void()> on_exit)
     : env_(env), on_exit_(std::move(on_exit)) {
   const Napi::String resource = Napi::String::New(env, name);
@@ -26,12 +27,15 @@ void JobChannel::arrived() {
   if (--expected_ == 0 && function_ != nullptr) napi_unref_threadsafe_function(env_, function_);
 }
 
-std::unique_ptr<Job> JobChannel::deliver(std::unique_ptr<Job> job) {
+void JobChannel::deliver(std::unique_ptr<Job> job) {
   // Under the lock: close() cannot release the function between the test and the call.
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (function_ != nullptr && napi_call_threadsafe_function(function_, job.get(), napi_tsfn_nonblocking) == napi_ok)
+  if (function_ != nullptr && napi_call_threadsafe_function(function_, job.get(), napi_tsfn_nonblocking) == napi_ok) {
     static_cast<void>(job.release());
-  return job;
+    return;
+  }
+  job->abandon();
+  undelivered_.push_back(std::move(job));
 }
 
 void JobChannel::complete(napi_env env, napi_value, void* channel, void* data) {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "binding/job.h"
 
@@ -27,8 +28,8 @@ class JobChannel {
   void expect();
   // An expected job came another way.
   void arrived();
-  // Completes the job on the JavaScript thread. When the channel is closed, the job comes back.
-  std::unique_ptr<Job> deliver(std::unique_ptr<Job> job);
+  // Completes the job on the JavaScript thread, or abandons it when the channel is closed.
+  void deliver(std::unique_ptr<Job> job);
   // Idempotent. What was delivered and not completed yet is abandoned.
   void close() noexcept;
 
@@ -41,7 +42,9 @@ class JobChannel {
   std::size_t expected_ = 0;  // JavaScript thread only
   bool hooked_ = false;  // JavaScript thread only
   std::mutex mutex_;
-  napi_threadsafe_function function_ = nullptr;  // guarded by mutex_; null when closed
+  napi_threadsafe_function function_ = nullptr;  // changed on the JavaScript thread, under mutex_; null when closed
+  std::vector<std::unique_ptr<Job>>
+      undelivered_;  // guarded by mutex_; freed with the channel, on the JavaScript thread
 };
 
 }  // namespace sagedb

@@ -5,6 +5,7 @@
 #include "base/status.h"
 
 namespace sagedb {
+
 // Runs jobs until none waits. All but the last, which comes back with the worker, are delivered through the channel.
 class JobQueue::Worker : public Napi::AsyncWorker {
  public:
@@ -68,7 +69,7 @@ std::unique_ptr<Job> JobQueue::next(std::unique_ptr<Job>* last) {
   if (*last && waiting_.empty() && !closed_ && active_ == 1 && moment_.expected()) {
     expecting_ = true;
     lock.unlock();
-    deliver(std::move(*last));
+    channel_.deliver(std::move(*last));
     moment_.wait();
     lock.lock();
     expecting_ = false;
@@ -82,15 +83,8 @@ std::unique_ptr<Job> JobQueue::next(std::unique_ptr<Job>* last) {
   // One job has all threads of the engine; several divide them, which costs no waiting for each other inside a job.
   if (active_ > 1 || !waiting_.empty()) job->share_threads(workers_);
   lock.unlock();
-  if (*last) deliver(std::move(*last));
+  if (*last) channel_.deliver(std::move(*last));
   return job;
-}
-
-void JobQueue::deliver(std::unique_ptr<Job> job) {
-  job = channel_.deliver(std::move(job));
-  if (!job) return;
-  const std::lock_guard<std::mutex> lock(mutex_);
-  undelivered_.push_back(std::move(job));
 }
 
 void JobQueue::complete(Job* job) {
@@ -107,9 +101,7 @@ void JobQueue::close() noexcept {
   closed_ = true;
   moment_.wake();
   for (auto& job : waiting_) job->abandon();
-  for (auto& job : undelivered_) job->abandon();
   waiting_.clear();
-  undelivered_.clear();
 }
 
 }  // namespace sagedb

@@ -10,7 +10,6 @@
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <vector>
 
 #include "binding/job.h"
 #include "binding/job_channel.h"
@@ -32,7 +31,6 @@ class JobQueue : public std::enable_shared_from_this<JobQueue> {
   // The next job for a worker that has finished `last` (may be null), which goes out while the worker goes on. Null: nothing waits, and the
   // worker is no longer counted.
   std::unique_ptr<Job> next(std::unique_ptr<Job>* last);
-  void deliver(std::unique_ptr<Job> job);
   // Completes the job that came back with its worker.
   void complete(Job* job);
   void close() noexcept;
@@ -47,7 +45,6 @@ class JobQueue : public std::enable_shared_from_this<JobQueue> {
   bool expecting_ = false;  // a worker waits for a moment; guarded by mutex_
   Moment moment_;  // guarded by mutex_, but for wait()
   bool closed_ = false;  // guarded by mutex_
-  std::vector<std::unique_ptr<Job>> undelivered_;  // guarded by mutex_; the environment ended first
 };
 
 }  // namespace sagedb

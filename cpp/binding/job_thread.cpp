@@ -40,8 +40,7 @@ void JobThread::run() {
     lock.lock();
     running_ = nullptr;
     moment_.finished();
-    if (!stopped_) job = channel_.deliver(std::move(job));
-    if (job) undelivered_.push_back(std::move(job));
+    channel_.deliver(std::move(job));
   }
 }
 
@@ -56,9 +55,7 @@ void JobThread::shutdown() noexcept {
   if (thread_.joinable()) thread_.join();
   channel_.close();
   for (auto& job : waiting_) job->abandon();
-  for (auto& job : undelivered_) job->abandon();
   waiting_.clear();
-  undelivered_.clear();
 }
 
 }  // namespace sagedb

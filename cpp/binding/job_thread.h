@@ -14,7 +14,6 @@
 #include <mutex>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "binding/job_channel.h"
 #include "binding/moment.h"
@@ -43,7 +42,6 @@ class JobThread {
   Moment moment_;  // guarded by mutex_, but for wait()
   Job* running_ = nullptr;  // guarded by mutex_
   bool stopped_ = false;  // guarded by mutex_
-  std::vector<std::unique_ptr<Job>> undelivered_;  // of the thread, until it is joined
   std::thread thread_;
 };
 

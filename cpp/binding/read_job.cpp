@@ -4,6 +4,7 @@
 
 #include "binding/js_args.h"
 #include "binding/js_errors.h"
+#include "binding/tagged_external.h"
 
 namespace sagedb {
 namespace {
@@ -74,10 +75,8 @@ void ReadJob::complete(Napi::Env env) {
                                 ? Napi::Value(Napi::Number::New(env, static_cast<double>(count_)))
                                 : bytes_to_js(env, found_);
   if (request_.kind == ReadRequest::Kind::open_cursor) {
-    auto* held = new SharedCursor(std::move(request_.cursor));
-    auto cursor = Napi::External<SharedCursor>::New(env, held, [](Napi::Env, SharedCursor* p) { delete p; });
-    cursor.TypeTag(&kCursorTag);
-    callback_.Call({env.Null(), value, cursor});
+    auto held = std::make_unique<SharedCursor>(std::move(request_.cursor));
+    callback_.Call({env.Null(), value, make_external(env, kCursorTag, std::move(held))});
     return;
   }
   if (!items_) {
@@ -85,27 +84,19 @@ void ReadJob::complete(Napi::Env env) {
     return;
   }
   const auto pieces = static_cast<double>(items_->pieces());
-  auto external = Napi::External<PackedItems>::New(env, items_.get(), [](Napi::Env, PackedItems* p) { delete p; });
-  items_.release();
-  external.TypeTag(&kItemsTag);
-  callback_.Call({env.Null(), value, external, Napi::Number::New(env, pieces)});
+  const auto items = make_external(env, kItemsTag, std::move(items_));
+  callback_.Call({env.Null(), value, items, Napi::Number::New(env, pieces)});
 }
 
 std::shared_ptr<Cursor> read_cursor(const Napi::Value& value) {
-  if (!value.IsExternal()) throw Error(ErrorCode::INVALID_ARGUMENT, "cursor: expected a cursor");
-  const auto external = value.As<Napi::External<SharedCursor>>();
-  if (!external.CheckTypeTag(&kCursorTag)) throw Error(ErrorCode::INVALID_ARGUMENT, "cursor: expected a cursor");
-  return *external.Data();
+  return read_external<SharedCursor>(value, kCursorTag, "cursor: expected a cursor");
 }
 
 Napi::Value take_items(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    if (!info[0].IsExternal()) throw Error(ErrorCode::INVALID_ARGUMENT, "items: expected the items of a read");
-    const auto external = info[0].As<Napi::External<PackedItems>>();
-    if (!external.CheckTypeTag(&kItemsTag))
-      throw Error(ErrorCode::INVALID_ARGUMENT, "items: expected the items of a read");
-    return external.Data()->piece(env, read_count(info[1], "piece", 0xFFFFFFFFu));
+    const auto& items = read_external<PackedItems>(info[0], kItemsTag, "items: expected the items of a read");
+    return items.piece(env, read_count(info[1], "piece", 0xFFFFFFFFu));
   });
 }
 

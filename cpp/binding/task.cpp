@@ -1,21 +1,17 @@
 #include "binding/task.h"
 
 #include "binding/js_errors.h"
+#include "binding/tagged_external.h"
 
 namespace sagedb {
 namespace {
 
-// Tells our Externals from those of other addons before the pointer is believed.
 constexpr napi_type_tag kTaskTag = {0x5a6edb7a5c0de001ULL, 0x9d1f2c44b7e83a60ULL};
 
 Napi::Value create_task(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    auto holder = std::make_unique<TaskPtr>(std::make_shared<Task>());
-    auto external = Napi::External<TaskPtr>::New(env, holder.get(), [](Napi::Env, TaskPtr* p) { delete p; });
-    holder.release();
-    external.TypeTag(&kTaskTag);
-    return external;
+    return make_external(env, kTaskTag, std::make_unique<TaskPtr>(std::make_shared<Task>()));
   });
 }
 
@@ -41,11 +37,7 @@ Napi::Value task_progress(const Napi::CallbackInfo& info) {
 
 TaskPtr read_task(const Napi::Value& value) {
   if (value.IsUndefined()) return nullptr;
-  if (!value.IsExternal()) throw Error(ErrorCode::INVALID_ARGUMENT, "task: expected a value of createTask()");
-  const auto external = value.As<Napi::External<TaskPtr>>();
-  if (!external.CheckTypeTag(&kTaskTag))
-    throw Error(ErrorCode::INVALID_ARGUMENT, "task: expected a value of createTask()");
-  return *external.Data();
+  return read_external<TaskPtr>(value, kTaskTag, "task: expected a value of createTask()");
 }
 
 void export_task_functions(Napi::Env env, Napi::Object exports) {

@@ -65,11 +65,9 @@ GraphData GraphBuilder::clone(const GraphData* base, Row rows, GraphData&& recyc
   GraphData graph(config_.M);
   const Row old_rows = base != nullptr ? base->rows : 0;
   LinkHistory older;  // of what the buffers hold
-  Row known = 0;
   if (recycled.M == config_.M && recycled.base.capacity() >= rows) {
     graph = std::move(recycled);
     older = std::move(graph.history);
-    known = graph.rows;
     graph.upper.clear();
     graph.entry = kNoRow;
     graph.fragile.clear();
@@ -82,7 +80,7 @@ GraphData GraphBuilder::clone(const GraphData* base, Row rows, GraphData&& recyc
   graph.rows = rows;
   if (base != nullptr) {
     if (base->history.descends_from(older)) {
-      graph.base.catch_up(base->base, base->history, older, known, old_rows, context_.threads);
+      graph.base.catch_up(base->base, base->history, older, old_rows, context_.threads);
     } else {
       graph.base.copy_from(base->base, old_rows, context_.threads);
     }

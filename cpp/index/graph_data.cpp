@@ -8,6 +8,11 @@
 #include "base/executor.h"
 
 namespace sagedb {
+namespace {
+
+constexpr std::size_t kGrain = 16384;  // rows that one thread copies: a 2 MB page of links at M = 16
+
+}  // namespace
 
 LinkTable::~LinkTable() { release(); }
 
@@ -65,7 +70,6 @@ void LinkTable::reset(Row rows) {
 }
 
 void LinkTable::copy_from(const LinkTable& other, Row rows, int threads) {
-  constexpr std::size_t kGrain = 16384;  // rows: a 2 MB page of links at M = 16
   parallel_for(rows, kGrain, threads, [&](std::size_t begin, std::size_t end, int) {
     const Row first = static_cast<Row>(begin);
     std::memcpy(links(first), other.links(first), (end - begin) * width_ * sizeof(Row));
@@ -73,12 +77,11 @@ void LinkTable::copy_from(const LinkTable& other, Row rows, int threads) {
   });
 }
 
-void LinkTable::catch_up(const LinkTable& other, const LinkHistory& history, const LinkHistory& older, Row known,
-                         Row rows, int threads) {
-  constexpr std::size_t kGrain = 16384;
+void LinkTable::catch_up(const LinkTable& other, const LinkHistory& history, const LinkHistory& older, Row rows,
+                         int threads) {
   parallel_for(rows, kGrain, threads, [&](std::size_t begin, std::size_t end, int) {
     for (Row r = static_cast<Row>(begin); r < end; ++r) {
-      if (r < known && !history.changed_since(older, r)) continue;
+      if (!history.changed_since(older, r)) continue;
       std::memcpy(links(r), other.links(r), width_ * sizeof(Row));
       *parent(r) = *other.parent(r);
     }

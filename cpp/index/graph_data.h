@@ -46,9 +46,8 @@ class LinkTable {
   void reset(Row rows);
   // Copies rows [0, rows) of `other`, which has the same width; needs the capacity.
   void copy_from(const LinkTable& other, Row rows, int threads);
-  // The same for a table that holds the first `known` rows of an older graph: copies only what changed since, as `history` of the other says.
-  void catch_up(const LinkTable& other, const LinkHistory& history, const LinkHistory& older, Row known, Row rows,
-                int threads);
+  // The same for a table that holds an older graph: copies only what changed since, as `history` of the other says.
+  void catch_up(const LinkTable& other, const LinkHistory& history, const LinkHistory& older, Row rows, int threads);
   // Makes the lists of rows [first, last) empty and their parents kNoRow.
   void clear(Row first, Row last) noexcept;
 

@@ -22,8 +22,10 @@ class LinkHistory {
     if (r < changed_.size()) __atomic_store_n(&changed_[r], static_cast<std::uint8_t>(step()), __ATOMIC_RELAXED);
   }
   bool descends_from(const LinkHistory& older) const noexcept;
-  // Whether the row differs from what it was in an older graph of this history that had it.
-  bool changed_since(const LinkHistory& older, Row r) const noexcept { return changed_[r] > older.step(); }
+  // Whether the row is another, or not there, in an older graph of this history.
+  bool changed_since(const LinkHistory& older, Row r) const noexcept {
+    return r >= older.changed_.size() || changed_[r] > older.step();
+  }
   std::size_t bytes() const noexcept { return changed_.capacity() + graphs_.capacity() * sizeof(std::uint64_t); }
 
  private:

@@ -94,19 +94,18 @@ const roles: Record<string, (handle: string) => Promise<void>> = {
     await db.close();
   },
   async idleAfterBatch() {
-    parentPort?.postMessage(await idleShare());
+    parentPort?.postMessage(await idleAfterBatch());
   },
 };
 
-/** Share of a processor that this process uses in the quarter second after a parallel batch. */
-async function idleShare(): Promise<number> {
+/** Share of a processor that this process uses in the 50 ms after `work`; the least of five rounds. */
+async function idleShare(rows: number, work: (db: SageDB) => Promise<void>): Promise<number> {
   const db = await open();
-  await db.addBatch(data(5000));
+  await db.addBatch(data(rows));
   await db.buildIndex(); // a build in the background is not idling
-  const queries = data(500, 3);
   const shares: number[] = [];
   for (let round = 0; round < 5; round++) {
-    db.batchSearchSync(queries, { exact: true });
+    await work(db);
     const before = process.cpuUsage();
     const start = performance.now();
     await wait(50);
@@ -116,6 +115,10 @@ async function idleShare(): Promise<number> {
   await db.close();
   return Math.min(...shares);
 }
+
+const queries = data(500, 3);
+/** After a batch on all threads. */
+const idleAfterBatch = () => idleShare(5000, async (db) => void db.batchSearchSync(queries, { exact: true }));
 
 const scenarios: Record<string, () => Promise<unknown>> = {
   async ownerClosesFirst() {
@@ -160,22 +163,11 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     return found.length;
   },
 
-  /** As idleShare, after lone searches, for which threads stay awake for a moment. */
+  /** Threads stay awake for a moment after lone searches. */
   async idleAfterLone() {
-    const db = await open();
-    await db.addBatch(data(1000));
-    await db.buildIndex();
-    const shares: number[] = [];
-    for (let round = 0; round < 5; round++) {
+    return idleShare(1000, async (db) => {
       for (let i = 0; i < 200; i++) await db.search(query);
-      const before = process.cpuUsage();
-      const start = performance.now();
-      await wait(50);
-      const used = process.cpuUsage(before);
-      shares.push((used.user + used.system) / 1000 / (performance.now() - start));
-    }
-    await db.close();
-    return Math.min(...shares);
+    });
   },
 
   async tenTerminated() {
@@ -321,7 +313,7 @@ const scenarios: Record<string, () => Promise<unknown>> = {
   },
 
   async idleInMain() {
-    return idleShare();
+    return idleAfterBatch();
   },
 
   async idleInWorker() {
