@@ -39,6 +39,31 @@ TEST(Snapshot, MetadataOfItemsUpdatedTogetherIsSeenTogether) {
   EXPECT_GT(seen, 0);
 }
 
+// Invariant 5: a search of a view shows vectors, metadata and deletes of its moment, whatever was written since; the next one shows that.
+TEST(Snapshot, AViewShowsOneState) {
+  auto db = SageDB::open(options_for(4, Metric::l2, IndexKind::automatic, 100000));
+  const std::vector<ExternalId> ids{ExternalId(std::int64_t{1}), ExternalId(std::int64_t{2}),
+                                    ExternalId(std::int64_t{3})};
+  const std::vector<std::string> texts{"{\"n\":1}", "{\"n\":2}", "{\"n\":3}"};
+  expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, {Vector(4, 1.0f), Vector(4, 2.0f), Vector(4, 3.0f)}, ids,
+                                 {texts[0], texts[1], texts[2]})));
+  const std::shared_ptr<const Snapshot> view = db->view();
+  const auto search = [&](const std::shared_ptr<const Snapshot>& of) {
+    const Vector q(4, 0.0f);
+    SearchRequest request;
+    request.vector = q.data();
+    const SearchResult r = db->search(&request, 1, 1, of).at(0);
+    EXPECT_FALSE(r.error.has_value());
+    return r.metadata;
+  };
+  expect_ok(apply_one(*db, op_of(WriteOp::Kind::update, {}, {ids[0]}, {"{\"n\":10}"})));
+  expect_ok(apply_one(*db, op_of(WriteOp::Kind::update, {Vector(4, 9.0f)}, {ids[1]}, {"{\"n\":20}"})));
+  expect_ok(apply_one(*db, op_of(WriteOp::Kind::remove, {}, {ids[2]})));
+  expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, {Vector(4, 0.0f)}, {}, {"{\"n\":4}"})));
+  EXPECT_EQ(search(view), "[{\"n\":1},{\"n\":2},{\"n\":3}]");
+  EXPECT_EQ(search(nullptr), "[{\"n\":4},{\"n\":10},{\"n\":20}]");
+}
+
 // Invariant 11: a search that outlives the snapshot it reads does not pay for freeing it.
 TEST(Snapshot, ReplacedIndexesAreNotFreedByTheLastReader) {
   auto controls = std::make_shared<TraceControls>();
