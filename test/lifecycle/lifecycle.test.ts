@@ -23,12 +23,17 @@ beforeAll(() =>
   }),
 );
 
+type OpenCloseCycles = { grownMiB: number[]; externalMiB: number; threads: number };
+
+// A sanitizer keeps freed memory aside, 256 MiB unless told otherwise; tests of growth would measure that.
+const sanitizer = [process.env.ASAN_OPTIONS, 'quarantine_size_mb=1'].filter(Boolean).join(':');
+
 /** Runs a scenario in a process of its own; fails on a crash, an exit code or output that is no JSON. */
 function run(name: string): unknown {
   const child = spawnSync(process.execPath, ['--expose-gc', script, name], {
     encoding: 'utf8',
     timeout: 280_000,
-    env: { ...process.env, NODE_OPTIONS: '' },
+    env: { ...process.env, NODE_OPTIONS: '', ASAN_OPTIONS: sanitizer },
   });
   expect({ name, status: child.status, signal: child.signal, stderr: child.stderr }).toMatchObject({
     status: 0,
@@ -89,9 +94,10 @@ test('the last reference dropped in mid build', () => {
   expect(run('droppedInMidBuild')).toEqual({ leakedThreads: 0 });
 });
 
-test('100 open and close cycles leak neither memory nor threads', () => {
-  const { grownMiB, externalMiB, threads } = run('openCloseCycles') as Record<string, number>;
-  expect(grownMiB).toBeLessThan(30);
+test('600 open and close cycles leak neither memory nor threads', () => {
+  const { grownMiB, externalMiB, threads } = run('openCloseCycles') as OpenCloseCycles;
+  // A leak grows in every round; an allocator that takes its time to settle does not. A sanitizer's allocator scatters more.
+  expect(Math.min(...grownMiB)).toBeLessThan(process.env.ASAN_OPTIONS === undefined ? 2 : 10);
   expect(externalMiB).toBeLessThan(2);
   expect(threads).toBeLessThanOrEqual(4);
 });

@@ -285,17 +285,24 @@ const scenarios: Record<string, () => Promise<unknown>> = {
       await Promise.all([db.search(query), db.buildIndex(), db.remove(1)]);
       await db.close();
     };
-    for (let i = 0; i < 20; i++) await cycle();
-    gc();
-    const memory = process.memoryUsage();
+    const round = async () => {
+      for (let i = 0; i < 100; i++) await cycle();
+      gc();
+      await wait(50);
+      return process.memoryUsage();
+    };
+    let memory = await round();
+    const external = memory.external;
     const tasks = readdirSync('/proc/self/task').length;
-    for (let i = 0; i < 100; i++) await cycle();
-    gc();
-    await wait(50);
-    const after = process.memoryUsage();
+    const grownMiB: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      const after = await round();
+      grownMiB.push((after.rss - memory.rss) / 2 ** 20);
+      memory = after;
+    }
     return {
-      grownMiB: (after.rss - memory.rss) / 2 ** 20,
-      externalMiB: (after.external - memory.external) / 2 ** 20,
+      grownMiB,
+      externalMiB: (memory.external - external) / 2 ** 20,
       threads: readdirSync('/proc/self/task').length - tasks,
     };
   },
