@@ -20,7 +20,7 @@ export function nextTurn(): Promise<void> {
  * not when answers take so long that waking up does not matter.
  */
 export class Wakefulness {
-  static readonly LONGEST_MILLISECONDS = 0.25;
+  static readonly LONGEST_MILLISECONDS = 0.5;
   readonly #worthwhile: boolean;
   readonly #now: () => number;
   readonly #nextTurn: (run: () => void) => void;
@@ -48,7 +48,9 @@ export class Wakefulness {
 
   /** It was answered. */
   end(): void {
-    this.#usual += (this.#now() - this.#asked - this.#usual) / 8;
+    // One answer that was held up by something else says little about the next.
+    const taken = Math.min(this.#now() - this.#asked, 2 * Wakefulness.LONGEST_MILLISECONDS);
+    this.#usual += (taken - this.#usual) / 8;
     this.#end = 0;
   }
 

@@ -99,6 +99,9 @@ void parallel_for(std::size_t count, std::size_t grain, int threads,
 
 void lower_thread_priority() noexcept {
 #if defined(__linux__)
+  // Batch threads have the same share of the processor, but do not interrupt others when they wake up.
+  sched_param none{};
+  sched_setscheduler(0, SCHED_BATCH, &none);
   // On Linux the nice value belongs to the thread.
   setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), 5);
 #elif defined(__APPLE__)

@@ -14,7 +14,9 @@ constexpr std::uint32_t kDepths[] = {1, 10, 100};
 // Multiply-adds of one calibration: a few seconds of one core.
 constexpr double kBudget = 1.5e11;
 constexpr Row kBlock = 256;
-constexpr std::size_t kQueriesPerStep = 16;
+// Multiply-adds between two looks at stop(): well below a millisecond, so that a search that has to wait for the processor waits shortly.
+constexpr double kPiece = 4e6;
+constexpr std::size_t kQueriesPerStep = 4;
 constexpr double kLadder = 1.3;
 constexpr double kGoodEnough = 0.9985;
 constexpr std::uint32_t kMaxEf = 4096;
@@ -38,12 +40,14 @@ bool exact_neighbors(const Snapshot& snapshot, const SpaceView& space, const std
   std::vector<TopCandidates> tops(queries.size(), TopCandidates(depth));
   Row rows[kBlock];
   float distances[kBlock];
+  const double block = static_cast<double>(kBlock) * space.vectors->dimension();
+  const auto queries_per_piece = static_cast<std::size_t>(std::max(1.0, kPiece / block));
   for (Row r = 0; r < snapshot.row_count;) {
-    if (stop()) return false;
     std::uint32_t n = 0;
     for (; r < snapshot.row_count && n < kBlock; ++r)
       if (selector.accepts(r)) rows[n++] = r;
     for (std::size_t q = 0; q < queries.size(); ++q) {
+      if (q % queries_per_piece == 0 && stop()) return false;
       exact_distances(space, queries[q], rows, n, distances);
       for (std::uint32_t i = 0; i < n; ++i)
         if (tops[q].improves(distances[i])) tops[q].offer({distances[i], rows[i]});
