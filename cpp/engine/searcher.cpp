@@ -292,7 +292,8 @@ std::vector<Candidate> Searcher::nearest_rows(const Snapshot& snapshot, const Ta
     const auto limit =
         static_cast<std::uint32_t>(std::min<std::uint64_t>(want, std::max<std::uint64_t>(1, snapshot.row_count)));
     plan.want = limit;
-    plan.ef = std::max(ef, limit);
+    // Room for ties costs no breadth, unless there are some.
+    plan.ef = want == std::uint64_t{k} + kTieRoom ? std::max(ef, k) : std::max(ef, limit);
     std::vector<Candidate> exact = collect(snapshot, target.query, plan, scratch, explain);
     const bool tied = exact.size() == limit && exact.size() > k && limit < snapshot.row_count &&
                       exact.back().distance == exact[k - 1].distance;
@@ -304,6 +305,7 @@ std::vector<Candidate> Searcher::collect(const Snapshot& snapshot, const Query& 
                                          SearchScratch& scratch, Explain* explain) const {
   const std::uint32_t want = plan.want;
   const std::uint32_t ef = plan.ef;
+  const std::uint32_t room = std::max(want, ef);
   const SpaceView space = snapshot.view(plan.space);
   const Index* const index = snapshot.spaces[plan.space].index.get();
   RowSelector selector;
@@ -319,7 +321,7 @@ std::vector<Candidate> Searcher::collect(const Snapshot& snapshot, const Query& 
   std::vector<Candidate> candidates;
   Stopwatch watch(explain != nullptr);
   const Row vectors = snapshot.row_count - snapshot.spaces[plan.space].absent;
-  if (plan.exact || indexed == 0 || std::uint64_t{ef} * kScanShare > vectors) {
+  if (plan.exact || indexed == 0 || std::uint64_t{room} * kScanShare > vectors) {
     exact_scan(space, query, want, selector, 0, snapshot.row_count, candidates, counters);
     watch.stop(explain, &Explain::index_us);
     note(explain, "scan", counted);
@@ -337,7 +339,7 @@ std::vector<Candidate> Searcher::collect(const Snapshot& snapshot, const Query& 
       exact_scan(space, query, want, selector, indexed, snapshot.row_count, candidates, nullptr);
     } else {
       // Behind the worst of a full pool a fresh row cannot matter.
-      TopCandidates fresh(ef, candidates.size() >= ef ? candidates.back().distance : HUGE_VALF);
+      TopCandidates fresh(room, candidates.size() >= room ? candidates.back().distance : HUGE_VALF);
       scan_codes(space, query, indexed, snapshot.row_count, selector, fresh);
       const std::vector<Candidate> found = fresh.take_sorted();
       candidates.insert(candidates.end(), found.begin(), found.end());

@@ -27,16 +27,19 @@ class CandidatePool {
   static constexpr CandidateKey kChecked = 1;
 
   // Empties the pool and sets how many candidates it keeps. Allocates only when it grows beyond every earlier size.
-  void reset(std::uint32_t capacity) {
+  void reset(std::uint32_t capacity) { reset(capacity, capacity); }
+  // Of those kept, next() gives the `breadth` nearest only.
+  void reset(std::uint32_t capacity, std::uint32_t breadth) {
     if (keys_.size() < capacity + std::size_t{1}) keys_.resize(capacity + std::size_t{1});
     capacity_ = capacity;
+    breadth_ = breadth;
     size_ = cursor_ = 0;
     bound_ = kFarthest;
   }
   // Keeps the content and raises the capacity.
   void widen(std::uint32_t capacity) {
     if (keys_.size() < capacity + std::size_t{1}) keys_.resize(capacity + std::size_t{1});
-    capacity_ = capacity;
+    capacity_ = breadth_ = capacity;
     bound_ = kFarthest;
   }
 
@@ -83,10 +86,11 @@ class CandidatePool {
     bound_ = size_ == capacity_ ? distance_of(keys_[size_ - 1]) : kFarthest;
   }
 
-  // Marks and returns the nearest unchecked candidate's node; false when all are checked.
+  // Marks and returns the nearest unchecked candidate's node; false when all within the breadth are checked.
   bool next(std::uint32_t* node) noexcept {
-    while (cursor_ < size_ && (keys_[cursor_] & kChecked) != 0) ++cursor_;
-    if (cursor_ == size_) return false;
+    const std::uint32_t end = std::min(size_, breadth_);
+    while (cursor_ < end && (keys_[cursor_] & kChecked) != 0) ++cursor_;
+    if (cursor_ >= end) return false;
     keys_[cursor_] |= kChecked;
     *node = node_of(keys_[cursor_++]);
     return true;
@@ -97,6 +101,7 @@ class CandidatePool {
  private:
   std::vector<CandidateKey> keys_;
   std::uint32_t capacity_ = 0;
+  std::uint32_t breadth_ = 0;
   std::uint32_t size_ = 0;
   std::uint32_t cursor_ = 0;
   DistanceKey bound_ = kFarthest;

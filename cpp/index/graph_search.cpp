@@ -65,6 +65,7 @@ bool search_graph(const GraphData& graph, const SpaceView& space, const Query& q
     const std::uint32_t start =
         choice.plan == FilterPlan::scan ? graph.entry : descend(measure, graph, top, 0, counters);
     if (choice.plan == FilterPlan::none) {
+      scratch.pool.reset(ef, std::max(params.ef, 1u));
       search_all(measure, graph, start, ef, scratch, counters);
       append_candidates(measure, scratch.pool.begin(), scratch.pool.end(), out);
     } else {

@@ -70,8 +70,8 @@ void exact_distances(const SpaceView& space, const Query& query, const Row* rows
 inline constexpr std::uint32_t kSelfSearchEf = 40;
 
 struct SearchParams {
-  std::uint32_t k = 10;
-  std::uint32_t ef = 0;  // >= k
+  std::uint32_t k = 10;  // candidates wanted
+  std::uint32_t ef = 0;  // breadth of the traversal; below k the rest of the candidates are met in passing
 };
 
 struct SearchCounters {

@@ -35,6 +35,32 @@ TEST(CandidatePool, KeepsTheNearestAgainstAModel) {
   }
 }
 
+// Property: with a breadth below the capacity the pool keeps as many as before and hands out the nearest `breadth` only.
+TEST(CandidatePool, HandsOutTheNearestOfABreadth) {
+  std::mt19937 random(2);
+  for (const std::uint32_t breadth : {1u, 10u, 18u, 30u}) {
+    CandidatePool pool;
+    pool.reset(18, breadth);
+    std::vector<std::pair<DistanceKey, std::uint32_t>> model;
+    for (std::uint32_t node = 0; node < 200; ++node) {
+      const DistanceKey d = 1 + random() % 1000;
+      if (d < pool.bound()) pool.insert(d, node);
+      model.push_back({d, node});
+    }
+    std::sort(model.begin(), model.end());
+    ASSERT_EQ(pool.size(), 18u);
+    for (std::uint32_t i = 0; i < pool.size(); ++i) EXPECT_EQ(distance_of(pool[i]), model[i].first);
+    std::uint32_t next, taken = 0;
+    while (pool.next(&next)) EXPECT_EQ(next, model[taken++].second);
+    EXPECT_EQ(taken, std::min(breadth, 18u));
+    // A nearer one is handed out whatever has been.
+    pool.insert(0, 999);
+    ASSERT_TRUE(pool.next(&next));
+    EXPECT_EQ(next, 999u);
+    EXPECT_FALSE(pool.next(&next));
+  }
+}
+
 // Property: marks of one search are gone in the next, whatever the sizes.
 TEST(SearchScratch, ForgetsEverySearch) {
   SearchScratch s;
