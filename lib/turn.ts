@@ -20,7 +20,7 @@ export function nextTurn(): Promise<void> {
  * not when answers take so long that waking up does not matter.
  */
 export class Wakefulness {
-  static readonly LONGEST_MILLISECONDS = 0.5;
+  static readonly LONGEST_MILLISECONDS = 1;
   readonly #worthwhile: boolean;
   readonly #now: () => number;
   readonly #nextTurn: (run: () => void) => void;
