@@ -35,7 +35,8 @@ export interface PeerResult {
   load: LoadResult;
   curve: { ef: number; recall: number; one: number; all: number }[];
   targets: AtTarget[];
-  filtered: Record<number, FilteredRate>;
+  /** By share of matching rows; `ef` is the narrowest that reaches the recall under the filter. */
+  filtered: Record<number, FilteredRate & { ef: number }>;
   mixed?: MixedRate;
   problems: string[];
 }
@@ -180,15 +181,21 @@ function medians(rates: Rate[]): Rate {
 }
 
 async function filtered(peer: Running, below: number, truth: Matrix<Int32Array>, p: MeasurePlan): Promise<void> {
-  const ef = peer.result.targets[0]?.ef ?? peer.adapter.efs.at(-1) ?? 0;
-  const few = peer.adapter.efs.length === 1 ? { ...truth, rows: EXACT_QUERIES } : truth;
-  const rate = await peer.process.call<FilteredRate | undefined>('filtered', {
-    ef,
-    seconds: p.seconds,
-    below,
-    truth: few,
-  });
-  if (rate) peer.result.filtered[below] = rate;
+  const { efs } = peer.adapter;
+  const few = efs.length === 1 ? { ...truth, rows: EXACT_QUERIES } : truth;
+  const rate = (ef: number, seconds: number) =>
+    peer.process.call<FilteredRate | undefined>('filtered', { ef, seconds, below, truth: few });
+  // The narrowest ef that reaches the recall under this filter: with a filter it is another one than without.
+  let chosen = efs.at(-1) ?? 0;
+  for (const ef of efs) {
+    const once = await rate(ef, 0);
+    if (!once) return;
+    if (once.recall < (p.targets[0] ?? 0.95)) continue;
+    chosen = ef;
+    break;
+  }
+  const measured = await rate(chosen, p.seconds);
+  if (measured) peer.result.filtered[below] = { ...measured, ef: chosen };
 }
 
 async function mixed(peer: Running, p: MeasurePlan): Promise<void> {

@@ -65,12 +65,12 @@ function buildTable(result: SetResult): string {
 
 function filterTable(result: SetResult, filters: number[]): string {
   return table(
-    ['', ...filters.map((f) => `${f}% match: searches/s (recall)`)],
+    ['', ...filters.map((f) => `${f}% match: searches/s (recall; ef)`)],
     result.peers.map((peer) => [
       peer.name,
       ...filters.map((f) => {
         const rate = peer.filtered[f];
-        return rate ? `${short(rate.perSecond)} (${rate.recall.toFixed(3)})` : '–';
+        return rate ? `${short(rate.perSecond)} (${rate.recall.toFixed(3)}; ${rate.ef})` : '–';
       }),
     ]),
   );

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -24,6 +26,12 @@
 
 namespace sagedb {
 namespace {
+
+#if defined(__linux__) || defined(_WIN32)
+constexpr bool kCanPin = true;
+#else
+constexpr bool kCanPin = false;
+#endif
 
 // Shared by both executors: hands out pieces, keeps the first exception, stops handing out after it.
 class Pieces {
@@ -57,7 +65,53 @@ class Pieces {
   std::exception_ptr error_;
 };
 
+std::atomic<bool>& pinning() noexcept {
+  static std::atomic<bool> on{[] {
+    const char* wanted = std::getenv("SAGEDB_PIN_THREADS");
+    return wanted != nullptr && std::strcmp(wanted, "1") == 0 && kCanPin;
+  }()};
+  return on;
+}
+
+// Binds the calling thread, which belongs to a team, to the next processor of those it may run on.
+void pin_this_thread() noexcept {
+  thread_local bool pinned = false;
+  if (pinned || !pinning().load(std::memory_order_relaxed)) return;
+  pinned = true;
+  static std::atomic<unsigned> turn{0};
+#if defined(__linux__)
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  const int count = CPU_COUNT(&allowed);
+  if (count < 2) return;
+  // The first processor is left to the thread that calls: a team of all processors has one thread less to bind.
+  int skip = static_cast<int>(1 + turn.fetch_add(1, std::memory_order_relaxed) % static_cast<unsigned>(count)) % count;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed) || skip-- > 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    sched_setaffinity(0, sizeof one, &one);
+    return;
+  }
+#elif defined(_WIN32)
+  DWORD_PTR allowed = 0, system = 0;
+  if (!GetProcessAffinityMask(GetCurrentProcess(), &allowed, &system) || allowed == 0) return;
+  unsigned count = 0;
+  for (DWORD_PTR bit = 1; bit != 0; bit <<= 1) count += (allowed & bit) != 0;
+  unsigned skip = (1 + turn.fetch_add(1, std::memory_order_relaxed)) % count;
+  for (DWORD_PTR bit = 1; bit != 0; bit <<= 1) {
+    if ((allowed & bit) == 0 || skip-- > 0) continue;
+    SetThreadAffinityMask(GetCurrentThread(), bit);
+    return;
+  }
+#endif
+}
+
 }  // namespace
+
+void pin_threads(bool on) noexcept { pinning().store(on && kCanPin, std::memory_order_relaxed); }
+bool threads_are_pinned() noexcept { return pinning().load(std::memory_order_relaxed); }
 
 int hardware_threads() noexcept {
 #ifdef __linux__
@@ -83,7 +137,10 @@ void parallel_for(std::size_t count, std::size_t grain, int threads,
   others.reserve(static_cast<std::size_t>(team - 1));
   for (int w = 1; w < team; ++w) {
     try {
-      others.emplace_back([&work, w] { work.work(w); });
+      others.emplace_back([&work, w] {
+        pin_this_thread();
+        work.work(w);
+      });
     } catch (...) {
       break;  // fewer threads than asked for: the rest of the team does the work
     }
@@ -92,7 +149,10 @@ void parallel_for(std::size_t count, std::size_t grain, int threads,
   for (auto& t : others) t.join();
 #else
 #pragma omp parallel for num_threads(team) schedule(static, 1)
-  for (int w = 0; w < team; ++w) work.work(w);
+  for (int w = 0; w < team; ++w) {
+    if (w > 0) pin_this_thread();
+    work.work(w);
+  }
 #endif
   work.rethrow();
 }

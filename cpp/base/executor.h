@@ -16,6 +16,11 @@ int hardware_threads() noexcept;
 void parallel_for(std::size_t count, std::size_t grain, int threads,
                   const std::function<void(std::size_t begin, std::size_t end, int worker)>& body);
 
+// Where the system can (Linux, Windows): from now on every thread of a team, but for the calling ones, is bound to a processor of its own when it
+// first gets work, in turn over those the process may use, for good. Of the whole process, because its threads serve every engine.
+void pin_threads(bool on) noexcept;
+bool threads_are_pinned() noexcept;
+
 // Lowers the scheduling priority of the calling thread and of threads it starts later (background work yields to searches).
 void lower_thread_priority() noexcept;
 

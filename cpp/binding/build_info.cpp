@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/cpu_features.h"
+#include "base/executor.h"
 #include "kernels/kernels.h"
 
 namespace sagedb {
@@ -23,10 +24,11 @@ std::string compiler() {
 
 std::string parallel() {
 #if defined(_OPENMP) && !defined(SAGEDB_EXECUTOR_THREADS)
-  return "OpenMP " + std::to_string(_OPENMP);
+  const std::string executor = "OpenMP " + std::to_string(_OPENMP);
 #else
-  return "std::thread";
+  const std::string executor = "std::thread";
 #endif
+  return threads_are_pinned() ? executor + ", pinned" : executor;
 }
 
 }  // namespace

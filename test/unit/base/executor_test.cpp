@@ -1,0 +1,75 @@
+#include "base/executor.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+namespace sagedb {
+namespace {
+
+// Runs a team whose workers all take part; each tells what `ask` gives on its thread.
+template <typename T>
+std::vector<T> of_every_worker(int threads, T (*ask)()) {
+  std::vector<T> told(static_cast<std::size_t>(threads));
+  std::atomic<int> arrived{0};
+  parallel_for(static_cast<std::size_t>(threads), 1, threads, [&](std::size_t, std::size_t, int worker) {
+    told[static_cast<std::size_t>(worker)] = ask();
+    ++arrived;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (arrived < threads && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  });
+  return told;
+}
+
+#if defined(__linux__)
+int allowed_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof set, &set);
+  return CPU_COUNT(&set);
+}
+
+// Property: bound threads have one processor each, the calling thread keeps all of its own, and nothing is bound unless asked.
+TEST(Executor, PinsTheThreadsOfATeamButNotTheCaller) {
+  const int processors = hardware_threads();
+  if (processors < 2) GTEST_SKIP() << "needs two processors";
+  // In threads of its own: bound threads stay bound, and this program has other tests.
+  std::thread([&] {
+    EXPECT_EQ(of_every_worker(2, allowed_processors), (std::vector<int>{processors, processors}));
+  }).join();
+  std::thread([&] {
+    pin_threads(true);
+    EXPECT_TRUE(threads_are_pinned());
+    EXPECT_EQ(of_every_worker(2, allowed_processors), (std::vector<int>{processors, 1}));
+    EXPECT_EQ(of_every_worker(2, allowed_processors), (std::vector<int>{processors, 1}));
+    pin_threads(false);
+  }).join();
+  EXPECT_EQ(hardware_threads(), processors);
+}
+#endif
+
+// Property: every index is handed out once, whatever the pieces; the first exception comes back.
+TEST(Executor, EveryIndexOnceAndExceptionsComeBack) {
+  for (const std::size_t grain : {1u, 7u, 1000u}) {
+    std::vector<std::atomic<int>> seen(501);
+    parallel_for(seen.size(), grain, 3, [&](std::size_t begin, std::size_t end, int) {
+      for (std::size_t i = begin; i < end; ++i) ++seen[i];
+    });
+    for (const auto& s : seen) EXPECT_EQ(s, 1);
+  }
+  EXPECT_THROW(parallel_for(100, 1, 2,
+                            [](std::size_t begin, std::size_t, int) {
+                              if (begin == 50) throw 7;
+                            }),
+               int);
+}
+
+}  // namespace
+}  // namespace sagedb
