@@ -52,6 +52,11 @@ test('plans, counts and times', async () => {
   expect(graph.microseconds.index).toBeGreaterThan(0);
   expect((await explained({ exact: true })).plans).toEqual(['scan']);
 
+  // Room for ties does not widen a search, and does not go beyond what is there.
+  const narrow = await explained({ k: 10, ef: 10 });
+  expect(narrow.visited).toBeGreaterThanOrEqual(10);
+  expect(narrow.visited).toBeLessThan((await explained({ k: 10, ef: 18 })).visited);
+
   const few = await explained({ ef: 100, filter: { share: 5 } });
   expect(few).toMatchObject({ plans: ['filtered-scan'], filterMatches: 6, distances: 6 });
   const most = await explained({ ef: 100, filter: { share: { $lt: 900 } } });
