@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -159,11 +160,21 @@ void parallel_for(std::size_t count, std::size_t grain, int threads,
 
 void lower_thread_priority() noexcept {
 #if defined(__linux__)
-  // Batch threads have the same share of the processor, but do not interrupt others when they wake up.
-  sched_param none{};
-  sched_setscheduler(0, SCHED_BATCH, &none);
-  // On Linux the nice value belongs to the thread.
-  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), 5);
+  // Batch threads have the same share of the processor, but do not interrupt others when they wake up; and who asks for long turns (Linux 6.12)
+  // is interrupted at once by those who do not. On Linux all of it belongs to the thread.
+  struct Attributes {  // struct sched_attr, which old C libraries do not declare
+    std::uint32_t size, policy;
+    std::uint64_t flags;
+    std::int32_t nice;
+    std::uint32_t priority;
+    std::uint64_t runtime, deadline, period;
+  };
+  const auto thread = static_cast<id_t>(syscall(SYS_gettid));
+  const int nice = std::max(5, getpriority(PRIO_PROCESS, thread));
+  const Attributes attributes = {sizeof(Attributes), SCHED_BATCH, 0, nice, 0, 100'000'000, 0, 0};
+  static_assert(sizeof(Attributes) == 48, "SCHED_ATTR_SIZE_VER0");
+  if (syscall(SYS_sched_setattr, 0, &attributes, 0) == 0) return;
+  setpriority(PRIO_PROCESS, thread, nice);
 #elif defined(__APPLE__)
   pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0);
 #elif defined(_WIN32)

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -9,6 +10,9 @@
 
 #if defined(__linux__)
 #include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 namespace sagedb {
@@ -52,6 +56,19 @@ TEST(Executor, PinsTheThreadsOfATeamButNotTheCaller) {
     pin_threads(false);
   }).join();
   EXPECT_EQ(hardware_threads(), processors);
+}
+
+// Property: background threads are batch threads of a lower priority, those they start, too; others stay as they were.
+TEST(Executor, BackgroundThreadsAskForLess) {
+  const int before = getpriority(PRIO_PROCESS, 0);
+  std::thread([&] {
+    lower_thread_priority();
+    EXPECT_EQ(sched_getscheduler(0), SCHED_BATCH);
+    EXPECT_EQ(getpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid))), std::max(5, before));
+    std::thread([] { EXPECT_EQ(sched_getscheduler(0), SCHED_BATCH); }).join();
+  }).join();
+  EXPECT_EQ(sched_getscheduler(0), SCHED_OTHER);
+  EXPECT_EQ(getpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid))), before);
 }
 #endif
 
