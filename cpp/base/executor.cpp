@@ -174,6 +174,8 @@ void lower_thread_priority() noexcept {
   const Attributes attributes = {sizeof(Attributes), SCHED_BATCH, 0, nice, 0, 100'000'000, 0, 0};
   static_assert(sizeof(Attributes) == 48, "SCHED_ATTR_SIZE_VER0");
   if (syscall(SYS_sched_setattr, 0, &attributes, 0) == 0) return;
+  const sched_param none{};
+  sched_setscheduler(0, SCHED_BATCH, &none);
   setpriority(PRIO_PROCESS, thread, nice);
 #elif defined(__APPLE__)
   pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0);
