@@ -83,10 +83,10 @@ void pin_this_thread() noexcept {
 #if defined(__linux__)
   cpu_set_t allowed;
   if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-  const int count = CPU_COUNT(&allowed);
+  const auto count = static_cast<unsigned>(CPU_COUNT(&allowed));
   if (count < 2) return;
   // The first processor is left to the thread that calls: a team of all processors has one thread less to bind.
-  int skip = static_cast<int>(1 + turn.fetch_add(1, std::memory_order_relaxed) % static_cast<unsigned>(count)) % count;
+  unsigned skip = (1 + turn.fetch_add(1, std::memory_order_relaxed)) % count;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (!CPU_ISSET(cpu, &allowed) || skip-- > 0) continue;
     cpu_set_t one;
@@ -161,7 +161,7 @@ void parallel_for(std::size_t count, std::size_t grain, int threads,
 void lower_thread_priority() noexcept {
 #if defined(__linux__)
   // Batch threads have the same share of the processor, but do not interrupt others when they wake up; and who asks for long turns (Linux 6.12)
-  // is interrupted at once by those who do not. On Linux all of it belongs to the thread.
+  // is interrupted at once by those who do not. On Linux all of it belongs to the thread, which 0 stands for.
   struct Attributes {  // struct sched_attr, which old C libraries do not declare
     std::uint32_t size, policy;
     std::uint64_t flags;
@@ -169,14 +169,13 @@ void lower_thread_priority() noexcept {
     std::uint32_t priority;
     std::uint64_t runtime, deadline, period;
   };
-  const auto thread = static_cast<id_t>(syscall(SYS_gettid));
-  const int nice = std::max(5, getpriority(PRIO_PROCESS, thread));
+  const int nice = std::max(5, getpriority(PRIO_PROCESS, 0));
   const Attributes attributes = {sizeof(Attributes), SCHED_BATCH, 0, nice, 0, 100'000'000, 0, 0};
   static_assert(sizeof(Attributes) == 48, "SCHED_ATTR_SIZE_VER0");
   if (syscall(SYS_sched_setattr, 0, &attributes, 0) == 0) return;
   const sched_param none{};
   sched_setscheduler(0, SCHED_BATCH, &none);
-  setpriority(PRIO_PROCESS, thread, nice);
+  setpriority(PRIO_PROCESS, 0, nice);
 #elif defined(__APPLE__)
   pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0);
 #elif defined(_WIN32)

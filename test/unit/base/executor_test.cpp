@@ -11,8 +11,6 @@
 #if defined(__linux__)
 #include <sched.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 namespace sagedb {
@@ -64,11 +62,11 @@ TEST(Executor, BackgroundThreadsAskForLess) {
   std::thread([&] {
     lower_thread_priority();
     EXPECT_EQ(sched_getscheduler(0), SCHED_BATCH);
-    EXPECT_EQ(getpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid))), std::max(5, before));
+    EXPECT_EQ(getpriority(PRIO_PROCESS, 0), std::max(5, before));
     std::thread([] { EXPECT_EQ(sched_getscheduler(0), SCHED_BATCH); }).join();
   }).join();
   EXPECT_EQ(sched_getscheduler(0), SCHED_OTHER);
-  EXPECT_EQ(getpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid))), before);
+  EXPECT_EQ(getpriority(PRIO_PROCESS, 0), before);
 }
 #endif
 
