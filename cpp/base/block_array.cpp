@@ -21,7 +21,7 @@ BlockBytes::BlockBytes(std::size_t stride, std::uint32_t first_block, const void
 }
 
 BlockBytes::~BlockBytes() {
-  for (int b = 0; b < block_count_; ++b) free_pages(blocks_[b].load(std::memory_order_relaxed), block_bytes_[b]);
+  for (int b = 0; b < block_count_; ++b) free_pages(blocks_[b], block_bytes_[b]);
 }
 
 void BlockBytes::ensure(std::uint32_t count) {
@@ -30,7 +30,10 @@ void BlockBytes::ensure(std::uint32_t count) {
       throw Error(ErrorCode::LIMIT_EXCEEDED, "more than 2^32 elements in one array");
     const std::size_t elements = std::size_t{first_block_} << block_count_;
     const std::size_t size = elements * stride_;
-    blocks_[block_count_].store(allocate_pages(size), std::memory_order_release);
+    std::byte* const block = allocate_pages(size);
+    blocks_[block_count_] = block;
+    origins_[first_shift_ + block_count_].store(reinterpret_cast<std::uintptr_t>(block) - size,
+                                                std::memory_order_release);
     block_bytes_[block_count_] = size;
     ++block_count_;
     capacity_ += elements;

@@ -36,10 +36,20 @@ class BlockBytes {
   // Requires index < a count passed to ensure() before.
   std::byte* at(std::uint32_t index) const noexcept {
     if (index < base_count_) return base_ + static_cast<std::size_t>(index) * stride_;
-    const std::uint32_t i = index - base_count_ + first_block_;
-    const int block = 31 - __builtin_clz(i);
-    return blocks_[block - first_shift_].load(std::memory_order_relaxed) +
-           static_cast<std::size_t>(i - (1u << block)) * stride_;
+    return own(index - base_count_ + first_block_, stride_);
+  }
+  // The addresses of `count` elements.
+  void at(const std::uint32_t* indexes, std::size_t count, const std::byte** out) const noexcept {
+    // Copies: the compiler cannot know that `out` is none of these members.
+    const std::size_t stride = stride_;
+    const std::uint32_t base_count = base_count_, shift = first_block_ - base_count_;
+    const std::byte* const base = base_;
+    if (base_count == 0) {
+      for (std::size_t i = 0; i < count; ++i) out[i] = own(indexes[i] + shift, stride);
+      return;
+    }
+    for (std::size_t i = 0; i < count; ++i)
+      out[i] = indexes[i] < base_count ? base + indexes[i] * stride : own(indexes[i] + shift, stride);
   }
   // Number of elements from `index` on that lie contiguously in memory; for sequential scans.
   std::uint32_t run(std::uint32_t index) const noexcept {
@@ -53,13 +63,20 @@ class BlockBytes {
   std::size_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
 
  private:
+  // Element i - first_block of the own ones. Block b holds i from 2^b on; its origin is where i = 0 would be.
+  std::byte* own(std::uint32_t i, std::size_t stride) const noexcept {
+    const int block = 31 - __builtin_clz(i);
+    return reinterpret_cast<std::byte*>(origins_[block].load(std::memory_order_relaxed) + i * stride);
+  }
+
   const std::size_t stride_;
   const std::uint32_t first_block_;
   const int first_shift_;
   std::byte* const base_ = nullptr;
   const std::uint32_t base_count_ = 0;
   const std::shared_ptr<const void> owner_;
-  std::atomic<std::byte*> blocks_[32] = {};
+  std::byte* blocks_[32] = {};
+  std::atomic<std::uintptr_t> origins_[32] = {};
   std::size_t block_bytes_[32] = {};
   int block_count_ = 0;
   std::uint64_t capacity_ = 0;

@@ -38,10 +38,12 @@ std::vector<ScoredRecord> rank(const Snapshot& snapshot, Metric metric, const st
   const RecordStore& records = snapshot.generation->records;
   std::vector<ScoredRecord> ranked;
   ranked.reserve(exact.size());
+  for (const Candidate& c : exact) records.prefetch_newest(c.row);
   for (const Candidate& c : exact) {
     const float score = score_of(c.distance, metric);
     if (radius && !within_radius(score, *radius, metric)) continue;
     ranked.push_back({score, records.record_of(c.row, snapshot.record_count)});
+    if (ranked.back().record != kNoRecord) records.prefetch(ranked.back().record);
   }
   const bool ascending = metric == Metric::l2;
   std::sort(ranked.begin(), ranked.end(), [&](const ScoredRecord& a, const ScoredRecord& b) {

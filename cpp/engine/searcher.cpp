@@ -132,7 +132,7 @@ std::vector<Candidate> Searcher::nearest(const Snapshot& snapshot, SpaceNo space
   ScratchPool::Lease scratch = state_.scratch.lease();
   Plan plan;
   plan.space = space;
-  plan.want = k;
+  plan.nearest = plan.want = k;
   plan.ef = std::max(k, ef);
   return collect(snapshot, query, plan, *scratch, nullptr);
 }
@@ -292,6 +292,7 @@ std::vector<Candidate> Searcher::nearest_rows(const Snapshot& snapshot, const Ta
     const auto limit =
         static_cast<std::uint32_t>(std::min<std::uint64_t>(want, std::max<std::uint64_t>(1, snapshot.row_count)));
     plan.want = limit;
+    plan.nearest = std::min(k, limit);
     // Room for ties costs no breadth, unless there are some.
     plan.ef = want == std::uint64_t{k} + kTieRoom ? std::max(ef, k) : std::max(ef, limit);
     std::vector<Candidate> exact = collect(snapshot, target.query, plan, scratch, explain);
@@ -349,7 +350,7 @@ std::vector<Candidate> Searcher::collect(const Snapshot& snapshot, const Query& 
   }
   if (!exact) {
     watch = Stopwatch(explain != nullptr);
-    const std::size_t measured = rerank(space, query, want, candidates);
+    const std::size_t measured = rerank(space, query, plan.nearest, candidates, want - plan.nearest);
     watch.stop(explain, &Explain::rerank_us);
     if (explain != nullptr) explain->reranked += measured;
     return candidates;

@@ -47,7 +47,8 @@ class Searcher {
   };
   struct Plan {
     SpaceNo space = 0;
-    std::uint32_t want = 0;  // candidates to return
+    std::uint32_t nearest = 0;  // results that are asked for
+    std::uint32_t want = 0;  // candidates to return: room for those that tie with the last of them
     std::uint32_t ef = 0;
     bool exact = false;
     const RowSet* allowed = nullptr;

@@ -18,17 +18,16 @@ namespace sagedb {
 // What happens to measured candidates that the pool does not keep.
 enum class Overflow : std::uint8_t { drop, keep };
 
-template <Overflow kOverflow>
-inline void offer(SearchScratch& s, DistanceKey distance, std::uint32_t node, bool* entered) {
-  *entered = distance < s.pool.bound();
-  if (*entered) {
-    const CandidateKey dropped = s.pool.insert(distance, node);
-    if constexpr (kOverflow == Overflow::keep) {
-      if (dropped != 0) s.overflow.push_back(dropped);
-    }
-  } else if constexpr (kOverflow == Overflow::keep) {
-    s.overflow.push_back(candidate_key(distance, node));
+// Offers nodes whose distances stand in the scratch to its pool, and requests the lists of those that enter.
+template <Overflow kOverflow, typename Level>
+inline void offer(const Level& level, SearchScratch& s, const std::uint32_t* nodes, std::size_t count) {
+  std::size_t entered;
+  if constexpr (kOverflow == Overflow::keep) {
+    entered = s.pool.offer(s.distances(), nodes, count, s.entered(), s.overflow);
+  } else {
+    entered = s.pool.offer(s.distances(), nodes, count, s.entered());
   }
+  for (std::size_t i = 0; i < entered; ++i) level.prefetch(s.entered()[i]);
 }
 
 // Measures rows, those beyond `bound` only as far as it takes to see it where the measure can stop early.
@@ -80,12 +79,7 @@ void measure_seen(const Measure& measure, const Level& level, const EarlyStop& s
   } else {
     measure.many(rows, count, s.distances());
   }
-  const DistanceKey* distances = s.distances();
-  bool entered;
-  for (std::size_t i = 0; i < count; ++i) {
-    offer<kOverflow>(s, distances[i], nodes[i], &entered);
-    if (entered) level.prefetch(nodes[i]);
-  }
+  offer<kOverflow>(level, s, nodes, count);
 }
 
 // Puts a start node into the pool.

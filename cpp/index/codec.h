@@ -69,6 +69,9 @@ class CodeStore {
   // Encodes rows [first, last) from `vectors`. Requires ensure(last). Cannot throw. Safe to call on disjoint ranges in parallel.
   void encode(const VectorStore& vectors, Row first, Row last) noexcept;
   const std::uint8_t* row(Row r) const noexcept { return reinterpret_cast<const std::uint8_t*>(rows_.at(r)); }
+  void rows(const Row* rows, std::size_t count, const std::uint8_t** out) const noexcept {
+    rows_.at(rows, count, reinterpret_cast<const std::byte**>(out));
+  }
   std::uint32_t run(Row r) const noexcept { return rows_.run(r); }
   // Upper bound of row r's error in steps of Codec::error_unit(), 1..254; 0 and 255: no bound is known (rows far outside the trained range).
   std::uint8_t error(Row r) const noexcept { return errors_[r]; }

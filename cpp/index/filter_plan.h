@@ -28,7 +28,7 @@ struct FilterInputs {
 
 struct FilterChoice {
   FilterPlan plan = FilterPlan::none;
-  // Estimated nanoseconds of each way, for explain.
+  // Estimated nanoseconds of each way, at equal recall.
   float scan_ns = 0;
   float two_hop_ns = 0;
   float traverse_ns = 0;

@@ -6,6 +6,7 @@
 
 #include "index/beam.h"
 #include "index/filter_plan.h"
+#include "index/neighbor_selection.h"
 
 namespace sagedb {
 
@@ -24,8 +25,7 @@ void scan_accepted(const Measure& measure, Row rows, const RowSelector& selector
   std::uint64_t measured = 0;
   const auto flush = [&] {
     measure.many(batch, count, s.distances());
-    for (std::size_t i = 0; i < count; ++i)
-      if (s.distances()[i] < s.pool.bound()) s.pool.insert(s.distances()[i], batch[i]);
+    s.pool.offer(s.distances(), batch, count, s.entered());
     measured += count;
     count = 0;
   };
@@ -50,11 +50,12 @@ void run_two_hop(const Measure& measure, const BaseLevelView& level, const RowSe
                  SearchCounters* counters) {
   const std::uint32_t width = level.width();
   const Row rows = level.rows;
+  Row allowed[kMaxLinks + 16];
   std::uint64_t expanded = 0;
   std::uint64_t measured = 0;
   for (std::uint32_t node; s.pool.next(&node); ++expanded) {
     s.reserve(std::size_t{width} * (width + 1));
-    if (s.rows.size() < std::size_t{width} * (width + 1)) s.rows.resize(std::size_t{width} * (width + 1));
+    if (s.rows.size() <= std::size_t{width} * (width + 1)) s.rows.resize(std::size_t{width} * (width + 1) + 1);
     const std::size_t first = s.seen_count();
     std::size_t count = 0;
     const Row* links = level.links(node);
@@ -71,23 +72,18 @@ void run_two_hop(const Measure& measure, const BaseLevelView& level, const RowSe
         s.rows[count++] = n;
         continue;
       }
-      const Row* hop = level.links(n);
-      for (std::uint32_t j = 0; j < width; ++j) {
-        const Row m = load_link(hop + j);
-        if (m >= rows) break;
-        if (!filter_allows(selector, m)) continue;
+      // The graph is frozen, so its lists may be read as a whole.
+      const std::size_t chosen = kernels().select_nodes(level.links(n), width, rows, selector.allowed, allowed);
+      for (std::size_t j = 0; j < chosen; ++j) {
         const std::size_t before = s.seen_count();
-        s.gather(m);
-        if (s.seen_count() != before) s.rows[count++] = m;
+        s.gather(allowed[j]);
+        s.rows[count] = allowed[j];
+        count += s.seen_count() - before;
       }
     }
     measure.many(s.rows.data(), count, s.distances());
     measured += count;
-    bool entered;
-    for (std::size_t i = 0; i < count; ++i) {
-      offer<Overflow::keep>(s, s.distances()[i], s.rows[i], &entered);
-      if (entered) level.prefetch(s.rows[i]);
-    }
+    offer<Overflow::keep>(level, s, s.rows.data(), count);
   }
   if (counters != nullptr) counters->visited += expanded, counters->distances += measured;
 }

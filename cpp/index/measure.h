@@ -51,7 +51,7 @@ class CodeL2 {
     const std::uint8_t* at[kMeasureBatch];
     while (count > 0) {
       const std::size_t n = std::min(count, kMeasureBatch);
-      for (std::size_t i = 0; i < n; ++i) at[i] = codes_->row(rows[i]);
+      codes_->rows(rows, n, at);
       // The raw sum is never negative, so its bits are the key.
       many_(query_, at, n, codes_->stride(), reinterpret_cast<std::int32_t*>(out));
       rows += n, out += n, count -= n;
@@ -60,7 +60,7 @@ class CodeL2 {
   // What the first `bytes` of at most kMeasureBatch rows contribute.
   void first(const Row* rows, std::size_t count, std::uint32_t bytes, DistanceKey* out) const noexcept {
     const std::uint8_t* at[kMeasureBatch] = {};
-    for (std::size_t i = 0; i < count; ++i) at[i] = codes_->row(rows[i]);
+    codes_->rows(rows, count, at);
     many_(query_, at, count, std::min<std::size_t>(bytes, codes_->stride()), reinterpret_cast<std::int32_t*>(out));
   }
   // As many(), but rows that `stop` finds beyond `bound` get kFarthest: most rows that a traversal meets are, and a long code costs a cache
@@ -72,7 +72,7 @@ class CodeL2 {
     const std::uint8_t* at[kMeasureBatch];
     while (count > 0) {
       const std::size_t n = std::min(count, kMeasureBatch);
-      for (std::size_t i = 0; i < n; ++i) at[i] = codes_->row(rows[i]);
+      codes_->rows(rows, n, at);
       within_(query_, at, n, codes_->stride(), stop.bytes, most, reinterpret_cast<std::int32_t*>(out));
       rows += n, out += n, count -= n;
     }
@@ -99,7 +99,7 @@ class CodeDot {
     std::int32_t raw[kMeasureBatch];
     while (count > 0) {
       const std::size_t n = std::min(count, kMeasureBatch);
-      for (std::size_t i = 0; i < n; ++i) at[i] = codes_->row(rows[i]);
+      codes_->rows(rows, n, at);
       many_(query_->signed_code.data(), at, n, codes_->stride(), raw);
       for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<DistanceKey>(-raw[i]) ^ 0x80000000u;
       rows += n, out += n, count -= n;

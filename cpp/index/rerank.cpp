@@ -47,7 +47,8 @@ class ErrorEstimate {
 
 }  // namespace
 
-std::size_t rerank(const SpaceView& space, const Query& query, std::size_t k, std::vector<Candidate>& candidates) {
+std::size_t rerank(const SpaceView& space, const Query& query, std::size_t k, std::vector<Candidate>& candidates,
+                   std::size_t ties) {
   if (!std::is_sorted(candidates.begin(), candidates.end(), nearer))
     std::sort(candidates.begin(), candidates.end(), nearer);
   k = std::min(k, candidates.size());
@@ -68,6 +69,8 @@ std::size_t rerank(const SpaceView& space, const Query& query, std::size_t k, st
       const std::size_t n = std::min(kStep, step - done);
       Candidate* batch = candidates.data() + measured;
       for (std::size_t i = 0; i < n; ++i) rows[i] = batch[i].row;
+      // The next ones are on their way while these are measured.
+      for (std::size_t i = n; i < std::min(n + kStep, step - done); ++i) prefetch_vector(space, batch[i].row);
       exact_distances(space, query, rows, n, exact);
       for (std::size_t i = 0; i < n; ++i) {
         const float code = cosine ? batch[i].distance * 0.5f - 1.0f : batch[i].distance;
@@ -81,13 +84,18 @@ std::size_t rerank(const SpaceView& space, const Query& query, std::size_t k, st
     if (measured == candidates.size()) break;
     const float kth = candidates[k - 1].distance;
     const float next = candidates[measured].distance;
-    // Candidates are sorted by code distance: when the next cannot make it, none behind it can.
-    step =
-        (cosine ? next * 0.5f - 1.0f : next) + errors.lower() > kth ? 0 : std::min(kStep, candidates.size() - measured);
+    // Candidates are sorted by code distance: when the next cannot make it, none behind it can. Room for rounding, so that equals are
+    // not told apart.
+    const float best = (cosine ? next * 0.5f - 1.0f : next) + errors.lower();
+    step = best > kth + std::fabs(kth) * 0x1p-20f ? 0 : std::min(kStep, candidates.size() - measured);
   }
   candidates.resize(measured);
-  std::partial_sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(k), candidates.end(), nearer);
-  candidates.resize(k);
+  const auto last = candidates.begin() + static_cast<std::ptrdiff_t>(k);
+  // The k best come first, see above.
+  const float kth = std::max_element(candidates.begin(), last, nearer)->distance;
+  const auto tied = std::partition(last, candidates.end(), [&](const Candidate& c) { return c.distance == kth; });
+  std::sort(candidates.begin(), tied, nearer);
+  candidates.resize(std::min(static_cast<std::size_t>(tied - candidates.begin()), k + ties));
   return measured;
 }
 

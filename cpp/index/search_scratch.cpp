@@ -29,8 +29,9 @@ void SearchScratch::grow_seen(std::size_t count) { seen_.resize(std::max(count +
 
 std::size_t SearchScratch::bytes() const noexcept {
   return sizeof *this + visited_.capacity() * sizeof(std::uint64_t) + seen_.capacity() * sizeof(std::uint32_t) +
-         distances_.capacity() * sizeof(DistanceKey) + rows.capacity() * sizeof(Row) +
-         (overflow.capacity() + accepted.capacity()) * sizeof(CandidateKey) + pool.bytes();
+         distances_.capacity() * sizeof(DistanceKey) + entered_.capacity() * sizeof(std::uint32_t) +
+         rows.capacity() * sizeof(Row) + (overflow.capacity() + accepted.capacity()) * sizeof(CandidateKey) +
+         pool.bytes();
 }
 
 // A fixed set of slots exchanged atomically: a lease takes no lock. More searches at once than slots simply allocate.

@@ -23,7 +23,7 @@ class SearchScratch {
   // nodes doubles as the list of marks to clear, so clearing costs what the search cost, not what the graph holds.
   void reserve(std::size_t more) {
     if (seen_.size() < seen_count_ + more) grow_seen(seen_count_ + more);
-    if (distances_.size() < more) distances_.resize(more);
+    if (distances_.size() < more) distances_.resize(more), entered_.resize(more);
   }
   void gather(std::uint32_t node) noexcept {
     std::uint64_t& word = visited_[node >> 6];
@@ -36,6 +36,7 @@ class SearchScratch {
   std::size_t seen_count() const noexcept { return seen_count_; }
   const std::uint32_t* seen() const noexcept { return seen_.data(); }
   DistanceKey* distances() noexcept { return distances_.data(); }
+  std::uint32_t* entered() noexcept { return entered_.data(); }  // as long as distances()
 
   CandidatePool pool;
   std::vector<Row> rows;  // gather list of a filtered or upper-level step
@@ -51,6 +52,7 @@ class SearchScratch {
   std::vector<std::uint32_t> seen_;
   std::size_t seen_count_ = 0;
   std::vector<DistanceKey> distances_;
+  std::vector<std::uint32_t> entered_;
 };
 
 }  // namespace sagedb

@@ -11,6 +11,7 @@
 
 #include "kernels/batch.h"
 #include "kernels/kernels.h"
+#include "kernels/offer_keys.h"
 
 namespace sagedb {
 namespace {
@@ -254,6 +255,52 @@ std::uint32_t encode_u7(const float* in, std::size_t n, float offset, float scal
   return static_cast<std::uint32_t>(_mm512_reduce_add_epi32(encoder.outside));
 }
 
+// ---- Pools of candidates ----
+
+// Every key becomes the larger of its left neighbor and the smaller of itself and the new key: no search, no move, no branch.
+struct Keys {
+  static constexpr std::size_t kWidth = 16;
+
+  static inline std::uint32_t below(const std::uint32_t* d, std::size_t n, std::uint32_t bound) {
+    const __mmask16 used = first_lanes(n);
+    return _mm512_mask_cmplt_epu32_mask(used, _mm512_maskz_loadu_epi32(used, d),
+                                        _mm512_set1_epi32(static_cast<int>(bound)));
+  }
+
+  static inline std::uint32_t insert(std::uint64_t* keys, std::uint32_t size, std::uint64_t key) {
+    const __m512i k = _mm512_set1_epi64(static_cast<long long>(key));
+    std::uint32_t place = 0;
+    for (std::uint32_t i = size / 8 * 8;; i -= 8) {
+      const __m512i own = _mm512_load_si512(keys + i), left = _mm512_loadu_si512(keys + i - 1);
+      const __mmask8 own_less = _mm512_cmplt_epu64_mask(own, k), left_less = _mm512_cmplt_epu64_mask(left, k);
+      _mm512_store_si512(keys + i, _mm512_mask_mov_epi64(_mm512_mask_mov_epi64(left, left_less, k), own_less, own));
+      place += static_cast<std::uint32_t>(__builtin_popcount(own_less));
+      if (own_less == 255) return place + i;  // what lies before is less, too
+      if (i == 0) return place;
+    }
+  }
+};
+
+// ---- Lists of nodes ----
+
+std::size_t select_nodes(const std::uint32_t* list, std::size_t width, std::uint32_t nodes, const std::uint64_t* bits,
+                         std::uint32_t* out) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < width; i += 16) {
+    const __m512i node = _mm512_loadu_si512(list + i);
+    const std::uint32_t below = _mm512_cmplt_epu32_mask(node, _mm512_set1_epi32(static_cast<int>(nodes)));
+    const auto used = static_cast<__mmask16>(below & ~(below + 1));  // up to the first that is none
+    const __m512i words =
+        _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), used, _mm512_srli_epi32(node, 5), bits, 4);
+    const __m512i bit = _mm512_sllv_epi32(_mm512_set1_epi32(1), _mm512_and_epi32(node, _mm512_set1_epi32(31)));
+    const __mmask16 chosen = _mm512_mask_test_epi32_mask(used, words, bit);
+    _mm512_storeu_si512(out + count, _mm512_maskz_compress_epi32(chosen, node));
+    count += static_cast<std::size_t>(__builtin_popcount(chosen));
+    if (used != 0xffff) break;
+  }
+  return count;
+}
+
 constexpr KernelTable avx512_table(const char* name) {
   return {
       name,
@@ -275,6 +322,8 @@ constexpr KernelTable avx512_table(const char* name) {
       measure_within<L2Codes>,
       scan_groups<L2Codes, std::uint8_t, std::uint8_t, std::int32_t>,
       scan_groups<DotCodes, std::int8_t, std::uint8_t, std::int32_t>,
+      offer_keys<Keys>,
+      select_nodes,
   };
 }
 

@@ -15,6 +15,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/sorted_keys.h"
+
 namespace sagedb {
 
 // Rows of one call of l2_u7_within.
@@ -64,6 +66,16 @@ struct KernelTable {
                      std::size_t n, std::int32_t* out);
   void (*dot_u7_scan)(const std::int8_t* q, const std::uint8_t* base, std::size_t stride, std::size_t count,
                       std::size_t n, std::int32_t* out);
+
+  // Offers `count` candidates to a pool: those nearer than its bound at their turn are inserted and their nodes written to `entered` (room for
+  // `count`). Returns how many. `dropped` (may be null) receives the keys that were refused or pushed out.
+  std::size_t (*offer_keys)(SortedKeys& pool, const std::uint32_t* distances, const std::uint32_t* nodes,
+                            std::size_t count, std::uint32_t* entered, DroppedKeys* dropped);
+
+  // Of a list of at most `width` nodes (a multiple of 16) that ends at the first number not below `nodes`: copies those whose bits are set to `out`,
+  // in order, and returns how many. Writes up to 16 numbers more than it returns.
+  std::size_t (*select_nodes)(const std::uint32_t* list, std::size_t width, std::uint32_t nodes,
+                              const std::uint64_t* bits, std::uint32_t* out);
 };
 
 // The best table this machine supports. Never throws.

@@ -2,6 +2,7 @@
 
 #include "kernels/batch.h"
 #include "kernels/kernel_tables.h"
+#include "kernels/offer_keys.h"
 
 namespace sagedb {
 namespace {
@@ -226,6 +227,66 @@ std::uint32_t encode_u7(const float* in, std::size_t n, float offset, float scal
   return static_cast<std::uint32_t>(sum_lanes(encoder.outside));
 }
 
+// ---- Pools of candidates ----
+
+// Every key becomes the larger of its left neighbor and the smaller of itself and the new key: no search, no move, no branch.
+struct Keys {
+  static constexpr std::size_t kWidth = 8;
+
+  static inline std::uint32_t below(const std::uint32_t* d, std::size_t n, std::uint32_t bound) {
+    // There is no unsigned comparison: flipping the highest bit makes the signed one agree.
+    const __m256i flip = _mm256_set1_epi32(INT32_MIN);
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i used = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lane);
+    const __m256i values = _mm256_maskload_epi32(reinterpret_cast<const int*>(d), used);
+    const __m256i limit = _mm256_xor_si256(_mm256_set1_epi32(static_cast<int>(bound)), flip);
+    const __m256i less = _mm256_and_si256(_mm256_cmpgt_epi32(limit, _mm256_xor_si256(values, flip)), used);
+    return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(less)));
+  }
+
+  static inline std::uint32_t insert(std::uint64_t* keys, std::uint32_t size, std::uint64_t key) {
+    const __m256i flip = _mm256_set1_epi64x(INT64_MIN);
+    const __m256i k = _mm256_set1_epi64x(static_cast<long long>(key));
+    const __m256i limit = _mm256_xor_si256(k, flip);
+    std::uint32_t place = 0;
+    for (std::uint32_t i = size / 4 * 4;; i -= 4) {
+      const __m256i own = _mm256_load_si256(reinterpret_cast<const __m256i*>(keys + i));
+      const __m256i left = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(keys + i - 1));
+      const __m256i own_less = _mm256_cmpgt_epi64(limit, _mm256_xor_si256(own, flip));
+      const __m256i left_less = _mm256_cmpgt_epi64(limit, _mm256_xor_si256(left, flip));
+      const __m256i moved = _mm256_blendv_epi8(left, k, left_less);
+      _mm256_store_si256(reinterpret_cast<__m256i*>(keys + i), _mm256_blendv_epi8(moved, own, own_less));
+      const auto less = static_cast<std::uint32_t>(_mm256_movemask_pd(_mm256_castsi256_pd(own_less)));
+      place += static_cast<std::uint32_t>(__builtin_popcount(less));
+      if (less == 15) return place + i;  // what lies before is less, too
+      if (i == 0) return place;
+    }
+  }
+};
+
+// ---- Lists of nodes ----
+
+std::size_t select_nodes(const std::uint32_t* list, std::size_t width, std::uint32_t nodes, const std::uint64_t* bits,
+                         std::uint32_t* out) {
+  const __m256i last = _mm256_set1_epi32(static_cast<int>(nodes - 1));
+  std::size_t count = 0;
+  if (nodes == 0) return 0;
+  for (std::size_t i = 0; i < width; i += 8) {
+    const __m256i node = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(list + i));
+    const __m256i is_below = _mm256_cmpeq_epi32(_mm256_max_epu32(node, last), last);
+    const auto below = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(is_below)));
+    const __m256i words = _mm256_mask_i32gather_epi32(_mm256_setzero_si256(), reinterpret_cast<const int*>(bits),
+                                                      _mm256_srli_epi32(node, 5), is_below, 4);
+    // The bit in question becomes the sign.
+    const __m256i up = _mm256_andnot_si256(node, _mm256_set1_epi32(31));
+    const auto set = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_sllv_epi32(words, up))));
+    for (std::uint32_t chosen = set & below & ~(below + 1); chosen != 0; chosen &= chosen - 1)
+      out[count++] = list[i + static_cast<std::size_t>(__builtin_ctz(chosen))];
+    if (below != 255) break;
+  }
+  return count;
+}
+
 }  // namespace
 
 const KernelTable kAvx2Kernels = {
@@ -248,6 +309,8 @@ const KernelTable kAvx2Kernels = {
     measure_within<L2Codes>,
     scan_groups<L2Codes, std::uint8_t, std::uint8_t, std::int32_t>,
     scan_groups<DotCodes, std::int8_t, std::uint8_t, std::int32_t>,
+    offer_keys<Keys>,
+    select_nodes,
 };
 
 }  // namespace sagedb

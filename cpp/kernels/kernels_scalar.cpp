@@ -2,6 +2,8 @@
 // sixteen independent accumulators so that the compiler may use whatever vectors the baseline has.
 #include "kernels/batch.h"
 #include "kernels/kernel_tables.h"
+#include "kernels/node_lists.h"
+#include "kernels/offer_keys.h"
 
 namespace sagedb {
 namespace {
@@ -170,6 +172,8 @@ const KernelTable kScalarKernels = {
     measure_within<SingleCode<l2_u7>>,
     measure_scan<std::uint8_t, std::uint8_t, std::int32_t, l2_u7>,
     measure_scan<std::int8_t, std::uint8_t, std::int32_t, row_dot_u7>,
+    offer_keys<PlainKeys>,
+    select_nodes_plain,
 };
 
 }  // namespace sagedb

@@ -6,6 +6,8 @@
 
 #include "kernels/batch.h"
 #include "kernels/kernels.h"
+#include "kernels/node_lists.h"
+#include "kernels/offer_keys.h"
 
 namespace sagedb {
 namespace {
@@ -219,6 +221,8 @@ constexpr KernelTable neon_table(const char* name) {
       measure_within<L2Codes>,
       scan_groups<L2Codes, std::uint8_t, std::uint8_t, std::int32_t>,
       scan_groups<DotCodes, std::int8_t, std::uint8_t, std::int32_t>,
+      offer_keys<PlainKeys>,
+      select_nodes_plain,
   };
 }
 

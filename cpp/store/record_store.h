@@ -16,6 +16,7 @@
 
 #include "base/block_array.h"
 #include "base/types.h"
+#include "kernels/prefetch.h"
 #include "store/external_id.h"
 #include "store/text_store.h"
 
@@ -68,6 +69,12 @@ class RecordStore {
     return row;
   }
   IdView id(RecordNo r) const noexcept;
+  // A hit costs a cache miss for the newest record of its row and one for the record: those of several hits are asked for at once.
+  void prefetch_newest(Row row) const noexcept {
+    prefetch_line(&heads_[row]);
+    if (row < base_rows_) prefetch_line(base_heads_ + row);
+  }
+  void prefetch(RecordNo r) const noexcept { prefetch_line(&records_[r]); }
   std::string_view metadata(RecordNo r) const noexcept {
     return text_.at(records_[r].metadata, records_[r].metadata_size);
   }

@@ -59,7 +59,7 @@ test('plans, counts and times', async () => {
 
   const few = await explained({ ef: 100, filter: { share: 5 } });
   expect(few).toMatchObject({ plans: ['filtered-scan'], filterMatches: 6, distances: 6 });
-  const most = await explained({ ef: 100, filter: { share: { $lt: 900 } } });
+  const most = await explained({ ef: 20, filter: { share: { $lt: 900 } } });
   expect(most.plans).toEqual([expect.stringMatching(/^(traverse|two-hop)$/)]);
   expect(most.filterMatches).toBe(5400);
   expect(most.visited).toBeGreaterThan(10);

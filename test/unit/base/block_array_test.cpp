@@ -38,5 +38,19 @@ TEST(BlockBytes, RunsTileTheArrayBehindAForeignBase) {
   }
 }
 
+// Property: addresses asked for together are those asked for one by one, with and without a base.
+TEST(BlockBytes, ManyAddressesAtOnce) {
+  std::vector<std::uint64_t> base(13);
+  for (const std::uint32_t base_count : {0u, 13u}) {
+    BlockBytes b(8, 4, base.data(), base_count, nullptr);
+    b.ensure(3000);
+    std::vector<std::uint32_t> indexes;
+    for (std::uint32_t i = 0; i < 3000; ++i) indexes.push_back(i * 7 % 3000);
+    std::vector<const std::byte*> out(indexes.size());
+    b.at(indexes.data(), indexes.size(), out.data());
+    for (std::size_t i = 0; i < indexes.size(); ++i) ASSERT_EQ(out[i], b.at(indexes[i])) << "base " << base_count;
+  }
+}
+
 }  // namespace
 }  // namespace sagedb

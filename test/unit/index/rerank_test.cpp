@@ -75,5 +75,24 @@ TEST(Rerank, TiesByRow) {
   for (Row r = 0; r < 40; ++r) EXPECT_EQ(found[r].row, r);
 }
 
+// Property: what is as near as the k-th comes along, as far as there is room, and nothing else.
+TEST(Rerank, KeepsTies) {
+  VectorSet base = test::gaussian_set(60, 16, 4);
+  for (std::size_t r = 10; r < 30; ++r) std::copy_n(base.row(10), 16, base.row(r));
+  for (const Metric metric : {Metric::l2, Metric::cosine, Metric::ip}) {
+    const TestSpace space(base, metric, true);
+    const Query query(base.row(10), space.view());
+    const std::vector<Candidate> exact = space.exact(base.row(10), 60);
+    const std::size_t before = static_cast<std::size_t>(
+        std::find_if(exact.begin(), exact.end(), [](const Candidate& c) { return c.row == 10; }) - exact.begin());
+    for (const std::size_t room : {0u, 1u, 8u, 100u}) {
+      std::vector<Candidate> found = by_code(space, query);
+      rerank(space.view(), query, before + 5, found, room);
+      ASSERT_EQ(found.size(), before + std::min<std::size_t>(5 + room, 20));
+      for (std::size_t i = 0; i < found.size(); ++i) EXPECT_EQ(found[i].row, exact[i].row);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sagedb

@@ -11,6 +11,11 @@
 namespace sagedb {
 namespace {
 
+std::size_t offer_one(CandidatePool& pool, DistanceKey distance, std::uint32_t node) {
+  std::uint32_t entered;
+  return pool.offer(&distance, &node, 1, &entered);
+}
+
 // Property: the pool keeps the nearest candidates in order and hands each out once, nearest unchecked first.
 TEST(CandidatePool, KeepsTheNearestAgainstAModel) {
   std::mt19937 random(1);
@@ -21,7 +26,8 @@ TEST(CandidatePool, KeepsTheNearestAgainstAModel) {
     std::set<std::uint32_t> taken;
     for (std::uint32_t node = 0; node < 500; ++node) {
       const DistanceKey d = random() % 1000;
-      if (d < pool.bound()) pool.insert(d, node);
+      const bool near = d < pool.bound();
+      EXPECT_EQ(offer_one(pool, d, node), near ? 1u : 0u);
       model.push_back({d, node});
       std::uint32_t next;
       if (node % 3 == 0 && pool.next(&next)) EXPECT_TRUE(taken.insert(next).second);
@@ -35,6 +41,39 @@ TEST(CandidatePool, KeepsTheNearestAgainstAModel) {
   }
 }
 
+// Property: widening loses nothing: what was dropped comes back, in order, and everything is there once.
+TEST(CandidatePool, WidensWithWhatItDropped) {
+  std::mt19937 random(3);
+  for (const std::uint32_t capacity : {1u, 5u, 8u, 31u}) {
+    CandidatePool pool;
+    pool.reset(capacity);
+    std::vector<CandidateKey> dropped, all;
+    std::uint32_t node = 0;
+    for (int call = 0; call < 20; ++call) {
+      std::vector<DistanceKey> distances(random() % 40);
+      std::vector<std::uint32_t> nodes(distances.size()), entered(distances.size());
+      for (std::size_t i = 0; i < distances.size(); ++i) {
+        distances[i] = 1 + random() % 500;
+        nodes[i] = node++;
+        all.push_back(candidate_key(distances[i], nodes[i]));
+      }
+      pool.offer(distances.data(), nodes.data(), distances.size(), entered.data(), dropped);
+    }
+    std::sort(all.begin(), all.end());
+    EXPECT_EQ(dropped.size() + pool.size(), all.size());
+    const std::uint32_t more = capacity * 2 + 3;
+    pool.widen(more);
+    std::sort(dropped.begin(), dropped.end());
+    for (std::size_t i = 0; pool.size() < more; ++i) pool.append(dropped[i]);
+    pool.sort();
+    EXPECT_TRUE(std::equal(pool.begin(), pool.end(), all.begin()));
+    EXPECT_EQ(offer_one(pool, 0, node), 1u);
+    EXPECT_EQ(node_of(pool[0]), node);
+    EXPECT_TRUE(std::is_sorted(pool.begin(), pool.end()));
+    EXPECT_EQ(pool.size(), more);
+  }
+}
+
 // Property: with a breadth below the capacity the pool keeps as many as before and hands out the nearest `breadth` only.
 TEST(CandidatePool, HandsOutTheNearestOfABreadth) {
   std::mt19937 random(2);
@@ -44,7 +83,8 @@ TEST(CandidatePool, HandsOutTheNearestOfABreadth) {
     std::vector<std::pair<DistanceKey, std::uint32_t>> model;
     for (std::uint32_t node = 0; node < 200; ++node) {
       const DistanceKey d = 1 + random() % 1000;
-      if (d < pool.bound()) pool.insert(d, node);
+      const bool near = d < pool.bound();
+      EXPECT_EQ(offer_one(pool, d, node), near ? 1u : 0u);
       model.push_back({d, node});
     }
     std::sort(model.begin(), model.end());
@@ -54,7 +94,7 @@ TEST(CandidatePool, HandsOutTheNearestOfABreadth) {
     while (pool.next(&next)) EXPECT_EQ(next, model[taken++].second);
     EXPECT_EQ(taken, std::min(breadth, 18u));
     // A nearer one is handed out whatever has been.
-    pool.insert(0, 999);
+    EXPECT_EQ(offer_one(pool, 0, 999), 1u);
     ASSERT_TRUE(pool.next(&next));
     EXPECT_EQ(next, 999u);
     EXPECT_FALSE(pool.next(&next));

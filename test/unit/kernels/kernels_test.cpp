@@ -297,6 +297,100 @@ TEST_P(KernelsTest, EncodingNaNIsZeroNotUndefined) {
   for (const auto c : out) EXPECT_EQ(c, 0);
 }
 
+// A pool as kernels want it, beside a plain model of it.
+struct Pool {
+  explicit Pool(std::uint32_t capacity) : storage(8 + round_up(capacity + std::size_t{1}, 8), SortedKeys::kNone) {
+    keys.keys = storage.data() + 8;
+    keys.keys[-1] = 0;
+    keys.capacity = capacity;
+  }
+  AlignedVector<std::uint64_t> storage;
+  SortedKeys keys;
+  std::vector<std::uint64_t> model;
+
+  // What offering one candidate should do. Returns whether it enters.
+  bool offer(std::uint64_t key, std::uint32_t* cursor, std::vector<std::uint64_t>* dropped) {
+    const bool full = model.size() == keys.capacity;
+    if (full && key >> 32 >= model.back() >> 32) {
+      dropped->push_back(key);
+      return false;
+    }
+    const auto at = model.insert(std::lower_bound(model.begin(), model.end(), key), key);
+    *cursor = std::min(*cursor, static_cast<std::uint32_t>(at - model.begin()));
+    if (full) dropped->push_back(model.back()), model.pop_back();
+    return true;
+  }
+};
+
+// Property: a pool holds the nearest candidates in order, says which entered and which did not, and moves its cursor back to what came before
+// it; whatever the distances (ties, zero, the largest), with bits that the caller set.
+TEST_P(KernelsTest, PoolsKeepTheNearest) {
+  std::mt19937 rng(kSeed + 5);
+  for (const std::uint32_t capacity : {1u, 2u, 3u, 7u, 8u, 9u, 15u, 16u, 33u, 64u, 200u}) {
+    for (const std::uint32_t range : {3u, 100u, 0xffffffffu}) {
+      Pool pool(capacity);
+      std::uint32_t node = 0;
+      for (int call = 0; call < 60; ++call) {
+        const std::size_t count = rng() % 70;
+        std::vector<std::uint32_t> distances(count), nodes(count), entered(count + 1, 77), want;
+        for (std::size_t i = 0; i < count; ++i) distances[i] = rng() % range, nodes[i] = node++;
+        std::vector<std::uint64_t> room(count + 1, 77), dropped;
+        DroppedKeys out{room.data(), 0};
+        std::uint32_t cursor = pool.keys.cursor = pool.keys.size / 2;
+        for (std::size_t i = 0; i < count; ++i) {
+          if (pool.offer(std::uint64_t{distances[i]} << 32 | nodes[i] << 1, &cursor, &dropped))
+            want.push_back(nodes[i]);
+        }
+        const bool keep = call % 2 == 0;
+        const std::size_t in = GetParam()->offer_keys(pool.keys, distances.data(), nodes.data(), count, entered.data(),
+                                                      keep ? &out : nullptr);
+        ASSERT_EQ(pool.keys.size, pool.model.size());
+        ASSERT_TRUE(std::equal(pool.model.begin(), pool.model.end(), pool.keys.keys)) << "capacity " << capacity;
+        ASSERT_EQ(std::vector<std::uint32_t>(entered.begin(), entered.begin() + static_cast<std::ptrdiff_t>(in)), want);
+        EXPECT_EQ(entered.back(), 77u);
+        EXPECT_EQ(pool.keys.cursor, cursor);
+        EXPECT_EQ(pool.keys.bound, pool.model.size() == capacity ? pool.model.back() >> 32 : 0xffffffffu);
+        if (keep) {
+          room.resize(out.count);
+          std::sort(room.begin(), room.end());
+          std::sort(dropped.begin(), dropped.end());
+          ASSERT_EQ(room, dropped);
+        }
+        for (std::size_t i = 0; i < pool.model.size(); ++i)
+          if (rng() % 4 == 0) pool.model[i] |= 1, pool.keys.keys[i] |= 1;
+      }
+    }
+  }
+}
+
+// Property: of a list up to its end exactly the nodes with a bit are copied, in order, at most sixteen numbers beyond them written.
+TEST_P(KernelsTest, SelectsNodesByBits) {
+  std::mt19937 rng(kSeed + 6);
+  for (const std::uint32_t nodes : {0u, 1u, 63u, 64u, 65u, 1000u, 100000u}) {
+    std::vector<std::uint64_t> bits(nodes / 64 + 1);
+    for (const unsigned percent : {0u, 10u, 50u, 100u}) {
+      for (auto& word : bits) {
+        word = 0;
+        for (int b = 0; b < 64; ++b) word |= std::uint64_t{rng() % 100 < percent} << b;
+      }
+      for (const std::size_t width : {16, 32, 48, 128}) {
+        for (int round = 0; round < 40; ++round) {
+          std::vector<std::uint32_t> list(width), out(width + 17, 77), want;
+          for (auto& n : list) n = nodes == 0 ? 5 : rng() % nodes;
+          const std::size_t end = rng() % (width + 1);
+          if (end < width) list[end] = round % 2 ? 0xffffffffu : nodes;
+          for (std::size_t i = 0; i < end && list[i] < nodes; ++i)
+            if (bits[list[i] / 64] >> (list[i] % 64) & 1) want.push_back(list[i]);
+          const std::size_t got = GetParam()->select_nodes(list.data(), width, nodes, bits.data(), out.data());
+          EXPECT_EQ(out.back(), 77u);
+          out.resize(got);
+          ASSERT_EQ(out, want) << "nodes " << nodes << " width " << width;
+        }
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Tables, KernelsTest, ::testing::ValuesIn(tables()),
                          [](const auto& info) { return std::string(info.param->name); });
 
