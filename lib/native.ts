@@ -54,7 +54,8 @@ export type NativeError = Error & { code: string };
  * errors: query, error, query, error, …
  */
 export type NativeSearchResult = [
-  buffer: ArrayBuffer,
+  /** undefined: the numbers stand in the answer buffer. */
+  buffer: ArrayBuffer | undefined,
   hits: number,
   version: number,
   texts: (string | undefined)[] | undefined,
@@ -113,8 +114,10 @@ export interface NativeDatabase {
     params: Float64Array,
     filters: Filters,
     tasks: Tasks,
-    callback: (error: NativeError | null, ...result: NativeSearchResult) => void,
+    callback: (error: NativeError | null, ...result: NativeSearchResult | []) => void,
     costly: boolean,
+    /** The callback reads the answer before it returns: the numbers may come in the answer buffer. */
+    atOnce: boolean,
     view?: NativeView,
   ): void;
   /** What several searches see together. Keeps replaced indexes in memory until `releaseView`. */
@@ -125,7 +128,7 @@ export interface NativeDatabase {
     params: Float64Array,
     filters: Filters,
     tasks: Tasks,
-  ): NativeSearchResult;
+  ): NativeSearchResult | undefined;
   searchDetailed(
     request: {
       vector: Float32Array | undefined;
@@ -210,6 +213,11 @@ export interface NativeAddon {
   /** `places`: begin and end of each word. */
   textWords(text: string): { words: string[]; places: Uint32Array };
   releaseView(view: NativeView): void;
+  /**
+   * Where small answers stand until the next one: hits and version (f64), ids (f64 × 4096), scores (f32 × 4096), counts (u32 × 256). An answer
+   * that has nothing else is an empty list or undefined.
+   */
+  answerBuffer(): ArrayBuffer;
   createTask(): NativeTask;
   cancelTask(task: NativeTask): void;
   taskProgress(task: NativeTask): [done: number, total: number];

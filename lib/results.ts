@@ -1,5 +1,5 @@
 import { fromNative, SageDBError } from './errors.js';
-import type { NativeItemPiece, NativeSearchResult } from './native.js';
+import { type NativeItemPiece, type NativeSearchResult, native } from './native.js';
 import type { SearchSpec } from './search-options.js';
 import { type Layout, type SpaceList, spaceAt } from './spaces.js';
 import type { Highlight, Id, RawBatchSearchResult, RawSearchResult } from './types.js';
@@ -28,6 +28,34 @@ function parseList(text: string): object[] {
 const NONE = new Uint32Array(0);
 const NO_VECTORS = new Float32Array(0);
 
+/** Views of the answer buffer, whose layout cpp/binding/answer_buffer.h gives. */
+class Answers {
+  static readonly HITS = 4096;
+  static #made: Answers | undefined;
+  readonly head: Float64Array;
+  readonly ids: Float64Array;
+  readonly scores: Float32Array;
+  readonly counts: Uint32Array;
+
+  private constructor(buffer: ArrayBuffer) {
+    const { HITS } = Answers;
+    this.head = new Float64Array(buffer, 0, 2);
+    this.ids = new Float64Array(buffer, 16, HITS);
+    this.scores = new Float32Array(buffer, 16 + HITS * 8, HITS);
+    this.counts = new Uint32Array(buffer, 16 + HITS * 12);
+  }
+
+  static get shared(): Answers {
+    Answers.#made ??= new Answers(native().answerBuffer());
+    return Answers.#made;
+  }
+}
+
+/** To be called before the first search: without it answers come in buffers of their own. */
+export function shareAnswers(): void {
+  Answers.shared;
+}
+
 /** Walks the answer of the addon query by query, in order. */
 export class SearchReader {
   readonly indexVersion: number;
@@ -46,20 +74,31 @@ export class SearchReader {
   #string = 0;
   #vector = 0;
 
-  constructor(result: NativeSearchResult, queries: number, layout: Layout) {
-    const [buffer, hits, version, texts, strings, errors] = result;
-    this.#ids = new Float64Array(buffer, 0, hits);
-    this.#scores = new Float32Array(buffer, hits * 8, hits);
-    this.#counts = new Uint32Array(buffer, hits * 12, queries);
-    const named = layout.spaces === undefined ? 0 : hits;
-    const end = hits * 12 + queries * 4;
-    // Most answers have neither, and a view costs as much as several hits.
-    this.#given = named === 0 ? NONE : new Uint32Array(buffer, end, named);
-    const vectors = end + named * 4;
-    this.#vectors = buffer.byteLength === vectors ? NO_VECTORS : new Float32Array(buffer, vectors);
+  /** An answer without a buffer stands in the shared one: it is to be read before the addon is called again. */
+  constructor(result: NativeSearchResult | [] | undefined, queries: number, layout: Layout) {
+    const [buffer, hits = 0, version, texts, strings, errors] = result ?? [];
+    if (buffer === undefined) {
+      const { head, ids, scores, counts } = Answers.shared;
+      this.#ids = ids;
+      this.#scores = scores;
+      this.#counts = counts;
+      this.#given = NONE;
+      this.#vectors = NO_VECTORS;
+      this.indexVersion = head[1] as number;
+    } else {
+      this.#ids = new Float64Array(buffer, 0, hits);
+      this.#scores = new Float32Array(buffer, hits * 8, hits);
+      this.#counts = new Uint32Array(buffer, hits * 12, queries);
+      const named = layout.spaces === undefined ? 0 : hits;
+      const end = hits * 12 + queries * 4;
+      // Most answers have neither, and a view costs as much as several hits.
+      this.#given = named === 0 ? NONE : new Uint32Array(buffer, end, named);
+      const vectors = end + named * 4;
+      this.#vectors = buffer.byteLength === vectors ? NO_VECTORS : new Float32Array(buffer, vectors);
+      this.indexVersion = version as number;
+    }
     this.#texts = texts;
     this.#strings = strings;
-    this.indexVersion = version;
     this.#layout = layout;
     if (errors) {
       this.#errors = new Map();

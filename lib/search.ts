@@ -3,7 +3,7 @@ import { DetailedSearches, type Details, type ExplainedRows } from './detailed-s
 import { abortedError, fromNative, SageDBError } from './errors.js';
 import { bulkLane, type Lane, type LaneUser, searchLane } from './lanes.js';
 import { type NativeDatabase, type NativeSearchResult, type NativeTask, type NativeView, native } from './native.js';
-import { SearchReader } from './results.js';
+import { SearchReader, shareAnswers } from './results.js';
 import { isCostly, PARAMS, type SearchSpec, writeParams } from './search-options.js';
 import { type Layout, spaceAt } from './spaces.js';
 import { atEndOfTurn, TimeSlice } from './turn.js';
@@ -196,15 +196,15 @@ class Coalescer implements LaneUser {
     this.#inFlight++;
     this.#searching += count;
     const answered = count <= LONE ? this.#lane.stayAwake() : undefined;
-    const settle = (error: Error | null, result?: NativeSearchResult) => {
+    const settle = (error: Error | null, result?: NativeSearchResult | []) => {
       this.#searching -= count;
       answered?.();
       this.#settle(entries, error, result);
       this.#done();
     };
-    const callback = (error: Error | null, ...result: NativeSearchResult) => settle(error, result);
+    const callback = (error: Error | null, ...result: NativeSearchResult | []) => settle(error, result);
     try {
-      this.#database.search(queries, count, this.#params, filters, tasks, callback, this.#costly);
+      this.#database.search(queries, count, this.#params, filters, tasks, callback, this.#costly, true);
     } catch (error) {
       settle(error as Error);
     }
@@ -217,7 +217,7 @@ class Coalescer implements LaneUser {
     this.#notifyIdle();
   }
 
-  #settle(entries: Waiting[], error: Error | null, result: NativeSearchResult | undefined): void {
+  #settle(entries: Waiting[], error: Error | null, result: NativeSearchResult | [] | undefined): void {
     if (error || !result) {
       for (const entry of entries) if (!entry.settled) entry.reject(fromNative(error as Error));
       return;
@@ -275,6 +275,7 @@ export class Searches {
     this.#cheap = spaces.map((space) => new Coalescer(database, layout, space, false));
     this.#costly = spaces.map((space) => new Coalescer(database, layout, space, true));
     this.textFields = database.textFields();
+    shareAnswers();
     this.#detailed = new DetailedSearches(database, layout, this.textFields);
   }
 
@@ -392,12 +393,12 @@ export class Searches {
       const { params, filters } = request(to - from, spec);
       const tasks = task && new Array<NativeTask>(to - from).fill(task);
       return await new Promise<NativeSearchResult>((resolve, reject) => {
-        const settle = (error: Error | null, ...result: NativeSearchResult) => {
+        const settle = (error: Error | null, ...result: NativeSearchResult | []) => {
           if (error) reject(fromNative(error));
-          else resolve(result);
+          else resolve(result as NativeSearchResult);
         };
         const count = to - from;
-        this.#database.search(read(from, to), count, params, filters, tasks, settle, true, views.at(from));
+        this.#database.search(read(from, to), count, params, filters, tasks, settle, true, false, views.at(from));
       });
     } catch (error) {
       throw fromNative(error as Error);

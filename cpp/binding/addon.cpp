@@ -61,6 +61,12 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_task_functions(env, exports);
   exports.Set("errorCodes", Napi::Function::New(env, error_codes, "errorCodes"));
   exports.Set("checkRows", Napi::Function::New(env, js_check_rows, "checkRows"));
+  exports.Set("answerBuffer", Napi::Function::New(
+                                  env,
+                                  [](const Napi::CallbackInfo& info) -> Napi::Value {
+                                    return info.Env().GetInstanceData<AddonData>()->answers.to_js(info.Env());
+                                  },
+                                  "answerBuffer"));
   exports.Set("createWriteGroup", Napi::Function::New(env, create_write_group, "createWriteGroup"));
   exports.Set("buildInfo", Napi::Function::New(env, build_info, "buildInfo"));
   exports.Set("reportedMemory", Napi::Function::New(

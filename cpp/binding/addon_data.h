@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "binding/answer_buffer.h"
 #include "binding/job_queue.h"
 #include "binding/spare_buffer.h"
 
@@ -18,6 +19,7 @@ struct EnvironmentState {
 struct AddonData {
   Napi::FunctionReference database;
   Napi::FunctionReference write_group;
+  AnswerBuffer answers;
   const std::shared_ptr<SpareBuffer> spare = std::make_shared<SpareBuffer>();
   std::shared_ptr<EnvironmentState> state = std::make_shared<EnvironmentState>();
   // Made when first used. Coalesced searches: the second worker keeps the cores busy through the gaps of the first. Batches, exact scans and

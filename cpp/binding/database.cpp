@@ -176,8 +176,8 @@ JobThread& Database::builder() {
 Napi::Value Database::search(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::shared_ptr<SageDB>& target = engine();
-    auto job =
-        std::make_unique<BatchSearchJob>(callback_of(info[5]), target, SearchBatch(info, options_, read_view(info[7])));
+    auto job = std::make_unique<BatchSearchJob>(callback_of(info[5]), target,
+                                                SearchBatch(info, options_, read_view(info[8])), info[7].ToBoolean());
     info.Env().GetInstanceData<AddonData>()->searches(info.Env(), info[6].ToBoolean()).submit(std::move(job));
     return info.Env().Undefined();
   });
@@ -220,7 +220,9 @@ Napi::Value Database::wait_for_text(const Napi::CallbackInfo& info) {
 Napi::Value Database::search_sync(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    const std::vector<napi_value> values = SearchBatch(info, options_).run(*engine()).to_js(env);
+    const std::vector<napi_value> values =
+        SearchBatch(info, options_).run(*engine()).to_js(env, env.GetInstanceData<AddonData>()->answers);
+    if (values.empty()) return env.Undefined();
     Napi::Array array = Napi::Array::New(env, values.size());
     for (std::uint32_t i = 0; i < values.size(); ++i) array.Set(i, values[i]);
     return array;

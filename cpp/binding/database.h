@@ -29,7 +29,7 @@ class Database : public Napi::ObjectWrap<Database> {
   ~Database() override;
 
  private:
-  // search(queries, count, params, filters, tasks, callback, costly, view); searchSync(queries, count, params, filters, tasks).
+  // search(queries, count, params, filters, tasks, callback, costly, atOnce, view); searchSync(queries, count, params, filters, tasks).
   Napi::Value search(const Napi::CallbackInfo& info);
   Napi::Value search_sync(const Napi::CallbackInfo& info);
   // view() -> what several searches see together, see make_view().

@@ -113,7 +113,17 @@ std::vector<napi_value> PackedSearch::to_js(Napi::Env env) const {
   at = append(at, counts_);
   at = append(at, spaces_);
   append(at, vectors_);
+  return with_buffer(env, buffer);
+}
 
+std::vector<napi_value> PackedSearch::to_js(Napi::Env env, AnswerBuffer& shared) const {
+  if (!spaces_.empty() || !vectors_.empty() || !shared.write(ids_.numbers, scores_, counts_, version_))
+    return to_js(env);
+  if (texts_.empty() && ids_.strings.empty() && errors_.empty()) return {};
+  return with_buffer(env, env.Undefined());
+}
+
+std::vector<napi_value> PackedSearch::with_buffer(Napi::Env env, const Napi::Value& buffer) const {
   std::vector<std::pair<std::uint32_t, Error>> errors = errors_;
   Napi::Value texts = env.Undefined();
   if (!texts_.empty()) {
@@ -139,7 +149,7 @@ std::vector<napi_value> PackedSearch::to_js(Napi::Env env) const {
     error_list = array;
   }
   return {buffer,
-          Napi::Number::New(env, static_cast<double>(hits)),
+          Napi::Number::New(env, static_cast<double>(scores_.size())),
           Napi::Number::New(env, static_cast<double>(version_)),
           texts,
           ids_.strings_to_js(env),

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "binding/answer_buffer.h"
 #include "engine/sage_db.h"
 
 namespace sagedb {
@@ -41,8 +42,12 @@ class PackedSearch {
   // with named spaces which of them have a vector (u32 x hits, 0 where it was not asked for), vectors (f32, of the queries that asked for them); texts: a JSON array text per query or undefined;
   // errors: [query, error, query, error, ...] or undefined.
   std::vector<napi_value> to_js(Napi::Env env) const;
+  // The same with the numbers in `shared` where they fit: then the buffer is undefined, and where there are only numbers, the list is empty.
+  std::vector<napi_value> to_js(Napi::Env env, AnswerBuffer& shared) const;
 
  private:
+  std::vector<napi_value> with_buffer(Napi::Env env, const Napi::Value& buffer) const;
+
   PackedIds ids_;
   std::vector<float> scores_;
   std::vector<std::uint32_t> counts_;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "binding/addon_data.h"
 #include "binding/js_errors.h"
 
 namespace sagedb {
@@ -19,10 +20,14 @@ void SearchJob::execute() noexcept {
 
 void SearchJob::more(Napi::Env, std::vector<napi_value>*) const {}
 
+std::vector<napi_value> BatchSearchJob::answer(Napi::Env env, const PackedSearch& packed) const {
+  return at_once_ ? packed.to_js(env, env.GetInstanceData<AddonData>()->answers) : packed.to_js(env);
+}
+
 void SearchJob::complete(Napi::Env env) {
   if (!error_) {
     try {
-      std::vector<napi_value> arguments = packed_->to_js(env);
+      std::vector<napi_value> arguments = answer(env, *packed_);
       arguments.insert(arguments.begin(), env.Null());
       more(env, &arguments);
       callback_.Call(arguments);

@@ -26,6 +26,7 @@ class SearchJob : public Job {
   virtual PackedSearch run(const SageDB& engine, int share) = 0;
   // Further arguments of the callback.
   virtual void more(Napi::Env env, std::vector<napi_value>* arguments) const;
+  virtual std::vector<napi_value> answer(Napi::Env env, const PackedSearch& packed) const { return packed.to_js(env); }
 
  private:
   const std::shared_ptr<const SageDB> engine_;
@@ -36,14 +37,17 @@ class SearchJob : public Job {
 
 class BatchSearchJob final : public SearchJob {
  public:
-  BatchSearchJob(const Napi::Function& callback, std::shared_ptr<const SageDB> engine, SearchBatch batch)
-      : SearchJob(callback, std::move(engine)), batch_(std::move(batch)) {}
+  // `at_once`: the callback reads its answer before it returns, so that it may stand in the environment's answer buffer.
+  BatchSearchJob(const Napi::Function& callback, std::shared_ptr<const SageDB> engine, SearchBatch batch, bool at_once)
+      : SearchJob(callback, std::move(engine)), batch_(std::move(batch)), at_once_(at_once) {}
 
  protected:
   PackedSearch run(const SageDB& engine, int share) override { return batch_.run(engine, share); }
+  std::vector<napi_value> answer(Napi::Env env, const PackedSearch& packed) const override;
 
  private:
   SearchBatch batch_;
+  const bool at_once_;
 };
 
 }  // namespace sagedb

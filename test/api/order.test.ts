@@ -124,15 +124,15 @@ async function spied() {
   const calls = { search: [] as number[], apply: 0, running: 0, most: 0 };
   const spy: Pick<NativeDatabase, 'search' | 'apply' | 'textFields'> = {
     textFields: () => database.textFields(),
-    search: (queries, count, params, filters, tasks, callback, costly, view) => {
+    search: (queries, count, params, filters, tasks, callback, ...rest) => {
       calls.search.push(count);
       calls.running++;
       calls.most = Math.max(calls.most, calls.running);
-      const settle = (...answer: Parameters<typeof callback>) => {
+      const settle: typeof callback = (error, ...answer) => {
         calls.running--;
-        callback(...answer);
+        callback(error, ...answer);
       };
-      database.search(queries, count, params, filters, tasks, settle, costly, view);
+      database.search(queries, count, params, filters, tasks, settle, ...rest);
     },
     apply: (groups, callback) => {
       calls.apply++;
