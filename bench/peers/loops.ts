@@ -109,6 +109,8 @@ export interface FilteredRate {
   recall: number;
   /** Mean share of k that came back. */
   returned: number;
+  /** Of synchronous calls: the same where a package has no others, undefined where it has none. */
+  syncPerSecond?: number;
 }
 
 /** One caller; labels below `below` only. `truth` is exact among the matching rows. */
@@ -132,7 +134,19 @@ export async function filteredRate(
   }
   const perSecond = (count * 1000) / (performance.now() - start);
   const returned = found.reduce((sum, rows) => sum + rows.length, 0) / (found.length * q.k);
-  return { perSecond, recall: recallAt(q.k, truth, found), returned };
+  const rate: FilteredRate = { perSecond, recall: recallAt(q.k, truth, found), returned };
+  const sync = index.filteredSync?.bind(index);
+  if (sync) {
+    const begin = performance.now();
+    let done = 0;
+    for (; done < truth.rows || performance.now() - begin < seconds * 1000; done++) {
+      sync(query(q, done % truth.rows), q.k, below);
+    }
+    rate.syncPerSecond = (done * 1000) / (performance.now() - begin);
+  } else if (!(search(query(q, 0), q.k, below) instanceof Promise)) {
+    rate.syncPerSecond = perSecond;
+  }
+  return rate;
 }
 
 export interface MixedRate {

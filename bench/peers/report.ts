@@ -65,12 +65,14 @@ function buildTable(result: SetResult): string {
 
 function filterTable(result: SetResult, filters: number[]): string {
   return table(
-    ['', ...filters.map((f) => `${f}% match: searches/s (recall; ef)`)],
+    ['', ...filters.map((f) => `${f}% match: searches/s, synchronous (recall; ef)`)],
     result.peers.map((peer) => [
       peer.name,
       ...filters.map((f) => {
         const rate = peer.filtered[f];
-        return rate ? `${short(rate.perSecond)} (${rate.recall.toFixed(3)}; ${rate.ef})` : '–';
+        if (!rate) return '–';
+        const sync = rate.syncPerSecond === undefined ? '–' : short(rate.syncPerSecond);
+        return `${short(rate.perSecond)}, ${sync} (${rate.recall.toFixed(3)}; ${rate.ef})`;
       }),
     ]),
   );

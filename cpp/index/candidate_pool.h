@@ -25,6 +25,10 @@ class CandidatePool {
  public:
   static constexpr CandidateKey kChecked = 1;
 
+  CandidatePool() = default;
+  CandidatePool(CandidatePool&&) noexcept = default;
+  CandidatePool& operator=(CandidatePool&&) noexcept = default;
+
   // Empties the pool and sets how many candidates it keeps. Allocates only when it grows beyond every earlier size.
   void reset(std::uint32_t capacity) { reset(capacity, capacity); }
   // Of those kept, next() gives the `breadth` nearest only.

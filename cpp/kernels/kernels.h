@@ -1,4 +1,4 @@
-// Distance kernels behind a function table, chosen once at run time by CPU features.
+// Distance kernels, and what else runs once per candidate, behind a function table chosen once at run time by CPU features.
 //
 // One file per instruction set (kernels_scalar.cpp, kernels_avx2.cpp, kernels_avx512.cpp, kernels_avx512vnni.cpp,
 // kernels_neon.cpp, kernels_neondot.cpp), each compiled with its own flags; the scalar file is the reference that tests compare with. Nothing else in the

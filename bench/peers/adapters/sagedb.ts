@@ -40,6 +40,11 @@ class SageIndex implements PeerIndex {
       await this.#db.search(query, { k, ef: this.#ef, includeMetadata: false, filter: { label: { $lt: below } } }),
     );
   }
+  filteredSync(query: Float32Array, k: number, below: number): number[] {
+    return ids(
+      this.#db.searchSync(query, { k, ef: this.#ef, includeMetadata: false, filter: { label: { $lt: below } } }),
+    );
+  }
   async insert(vector: Float32Array, id: number): Promise<void> {
     await this.#db.add(vector, { label: labelOf(id) }, { id });
   }

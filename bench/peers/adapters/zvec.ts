@@ -82,6 +82,10 @@ class ZvecIndex implements PeerIndex {
     const found = await this.#collection.query(this.#query(query, k, `label < ${below}`));
     return found.map((doc) => Number(doc.id));
   }
+  filteredSync(query: Float32Array, k: number, below: number): number[] {
+    const found = this.#collection.querySync(this.#query(query, k, `label < ${below}`));
+    return found.map((doc) => Number(doc.id));
+  }
   insert(vector: Float32Array, id: number): void {
     this.#insert([this.#doc(id, vector, labelOf(id))]);
   }
