@@ -94,7 +94,7 @@ fact('indexed', `${short((rows * 1000) / (built - start))} rows/s, ${duration((b
 fact('optimize(): old rows checked', duration((tidied - built) * 1000));
 fact('memory after the build', megabytes(memory().resident));
 
-for (const ef of [10, 20, undefined, 100, 200, 600]) {
+for (const ef of [10, 20, 28, undefined, 100, 200, 600]) {
   const found = await db.batchSearch(queries.values, { k: K, ef, includeMetadata: false });
   const recall = recallAt(
     K,
