@@ -214,7 +214,7 @@ export interface NativeAddon {
   textWords(text: string): { words: string[]; places: Uint32Array };
   releaseView(view: NativeView): void;
   /**
-   * Where small answers stand until the next one: hits and version (f64), ids (f64 × 4096), scores (f32 × 4096), counts (u32 × 256). An answer
+   * Where small answers stand until the next one: version (f64), ids (f64 × 4096), scores (f32 × 4096), counts (u32 × 256). An answer
    * that has nothing else is an empty list or undefined.
    */
   answerBuffer(): ArrayBuffer;

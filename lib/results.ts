@@ -32,17 +32,17 @@ const NO_VECTORS = new Float32Array(0);
 class Answers {
   static readonly HITS = 4096;
   static #made: Answers | undefined;
-  readonly head: Float64Array;
+  readonly version: Float64Array;
   readonly ids: Float64Array;
   readonly scores: Float32Array;
   readonly counts: Uint32Array;
 
   private constructor(buffer: ArrayBuffer) {
     const { HITS } = Answers;
-    this.head = new Float64Array(buffer, 0, 2);
-    this.ids = new Float64Array(buffer, 16, HITS);
-    this.scores = new Float32Array(buffer, 16 + HITS * 8, HITS);
-    this.counts = new Uint32Array(buffer, 16 + HITS * 12);
+    this.version = new Float64Array(buffer, 0, 1);
+    this.ids = new Float64Array(buffer, 8, HITS);
+    this.scores = new Float32Array(buffer, 8 + HITS * 8, HITS);
+    this.counts = new Uint32Array(buffer, 8 + HITS * 12);
   }
 
   static get shared(): Answers {
@@ -76,15 +76,15 @@ export class SearchReader {
 
   /** An answer without a buffer stands in the shared one: it is to be read before the addon is called again. */
   constructor(result: NativeSearchResult | [] | undefined, queries: number, layout: Layout) {
-    const [buffer, hits = 0, version, texts, strings, errors] = result ?? [];
+    const [buffer, hits = 0, indexVersion, texts, strings, errors] = result ?? [];
     if (buffer === undefined) {
-      const { head, ids, scores, counts } = Answers.shared;
+      const { version, ids, scores, counts } = Answers.shared;
       this.#ids = ids;
       this.#scores = scores;
       this.#counts = counts;
       this.#given = NONE;
       this.#vectors = NO_VECTORS;
-      this.indexVersion = head[1] as number;
+      this.indexVersion = version[0] as number;
     } else {
       this.#ids = new Float64Array(buffer, 0, hits);
       this.#scores = new Float32Array(buffer, hits * 8, hits);
@@ -95,7 +95,7 @@ export class SearchReader {
       this.#given = named === 0 ? NONE : new Uint32Array(buffer, end, named);
       const vectors = end + named * 4;
       this.#vectors = buffer.byteLength === vectors ? NO_VECTORS : new Float32Array(buffer, vectors);
-      this.indexVersion = version as number;
+      this.indexVersion = indexVersion as number;
     }
     this.#texts = texts;
     this.#strings = strings;

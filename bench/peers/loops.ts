@@ -126,9 +126,12 @@ export async function filteredRate(
   const found: number[][] = [];
   const start = performance.now();
   let count = 0;
+  let awaited = false;
   // Every query with a ground truth once, then on until the time is over.
   while (count < truth.rows || performance.now() - start < seconds * 1000) {
-    const rows = await search(query(q, count % truth.rows), q.k, below);
+    const answer = search(query(q, count % truth.rows), q.k, below);
+    awaited = answer instanceof Promise;
+    const rows = await answer;
     if (count < truth.rows) found.push(Array.from(rows));
     count++;
   }
@@ -143,7 +146,7 @@ export async function filteredRate(
       sync(query(q, done % truth.rows), q.k, below);
     }
     rate.syncPerSecond = (done * 1000) / (performance.now() - begin);
-  } else if (!(search(query(q, 0), q.k, below) instanceof Promise)) {
+  } else if (!awaited) {
     rate.syncPerSecond = perSecond;
   }
   return rate;

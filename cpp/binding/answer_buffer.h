@@ -1,7 +1,7 @@
 // Where small answers to searches are handed over: one buffer per environment instead of a new one per answer. Making an ArrayBuffer, views of it
 // and their garbage took a tenth of a synchronous search on the SIFT set.
 //
-// Layout: hits and version (f64), ids (f64 × kHits), scores (f32 × kHits), counts (u32 × kQueries).
+// Layout: version (f64), ids (f64 × kHits), scores (f32 × kHits), counts (u32 × kQueries).
 // Thread safety: JavaScript thread of the environment. Whoever is given an answer reads it before anything else runs there.
 #pragma once
 
@@ -19,7 +19,7 @@ class AnswerBuffer {
 
   Napi::Value to_js(Napi::Env env) {
     if (data_ == nullptr) {
-      Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, 2 * sizeof(double) + kHits * 12 + kQueries * 4);
+      Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, sizeof(double) + kHits * 12 + kQueries * 4);
       kept_ = Napi::Persistent(buffer.As<Napi::Object>());
       data_ = static_cast<std::byte*>(buffer.Data());
     }
@@ -30,8 +30,8 @@ class AnswerBuffer {
   bool write(const std::vector<double>& ids, const std::vector<float>& scores, const std::vector<std::uint32_t>& counts,
              std::uint64_t version) noexcept {
     if (data_ == nullptr || scores.size() > kHits || counts.size() > kQueries) return false;
-    const double head[2] = {static_cast<double>(scores.size()), static_cast<double>(version)};
-    std::memcpy(data_, head, sizeof head);
+    const auto head = static_cast<double>(version);
+    std::memcpy(data_, &head, sizeof head);
     std::byte* const first = data_ + sizeof head;
     if (!scores.empty()) {
       std::memcpy(first, ids.data(), ids.size() * sizeof(double));

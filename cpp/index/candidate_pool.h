@@ -16,7 +16,7 @@ namespace sagedb {
 using CandidateKey = std::uint64_t;
 
 inline CandidateKey candidate_key(DistanceKey distance, std::uint32_t node) noexcept {
-  return (static_cast<CandidateKey>(distance) << 32) | (static_cast<CandidateKey>(node) << 1);
+  return sorted_key(distance, node);
 }
 inline DistanceKey distance_of(CandidateKey key) noexcept { return static_cast<DistanceKey>(key >> 32); }
 inline std::uint32_t node_of(CandidateKey key) noexcept { return static_cast<std::uint32_t>(key) >> 1; }

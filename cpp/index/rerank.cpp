@@ -91,8 +91,7 @@ std::size_t rerank(const SpaceView& space, const Query& query, std::size_t k, st
   }
   candidates.resize(measured);
   const auto last = candidates.begin() + static_cast<std::ptrdiff_t>(k);
-  // The k best come first, see above.
-  const float kth = std::max_element(candidates.begin(), last, nearer)->distance;
+  const float kth = candidates[k - 1].distance;  // the last selection put it there
   const auto tied = std::partition(last, candidates.end(), [&](const Candidate& c) { return c.distance == kth; });
   std::sort(candidates.begin(), tied, nearer);
   candidates.resize(std::min(static_cast<std::size_t>(tied - candidates.begin()), k + ties));

@@ -21,12 +21,12 @@ std::size_t offer_each(SortedKeys& pool, const std::uint32_t* distances, const s
     if constexpr (kKeep) {
       for (std::uint32_t far = ~near & ((1u << n) - 1); far != 0; far &= far - 1) {
         const std::size_t j = i + static_cast<std::size_t>(__builtin_ctz(far));
-        dropped->keys[out++] = std::uint64_t{distances[j]} << 32 | std::uint64_t{nodes[j]} << 1;
+        dropped->keys[out++] = sorted_key(distances[j], nodes[j]);
       }
     }
     for (; near != 0; near &= near - 1) {
       const std::size_t j = i + static_cast<std::size_t>(__builtin_ctz(near));
-      const std::uint64_t key = std::uint64_t{distances[j]} << 32 | std::uint64_t{nodes[j]} << 1;
+      const std::uint64_t key = sorted_key(distances[j], nodes[j]);
       if (distances[j] >= p.bound) {  // the bound came nearer meanwhile
         if constexpr (kKeep) dropped->keys[out++] = key;
         continue;

@@ -9,6 +9,11 @@
 
 namespace sagedb {
 
+// Internal linkage: files of several instruction sets include this (see batch.h).
+static inline constexpr std::uint64_t sorted_key(std::uint32_t distance, std::uint32_t node) noexcept {
+  return std::uint64_t{distance} << 32 | std::uint64_t{node} << 1;
+}
+
 struct SortedKeys {
   // Ascending, 64-byte aligned. Kernels read and write whole groups of kGroup keys: keys[-1] must be readable and zero, and the array must
   // reach to the end of the group of keys[capacity], filled with kNone behind `size` before the first insertion.

@@ -36,14 +36,13 @@ class SageIndex implements PeerIndex {
     return (await this.#db.batchSearch(queries, { k, ef: this.#ef, includeMetadata: false })).map(ids);
   }
   async filtered(query: Float32Array, k: number, below: number): Promise<number[]> {
-    return ids(
-      await this.#db.search(query, { k, ef: this.#ef, includeMetadata: false, filter: { label: { $lt: below } } }),
-    );
+    return ids(await this.#db.search(query, this.#matching(k, below)));
   }
   filteredSync(query: Float32Array, k: number, below: number): number[] {
-    return ids(
-      this.#db.searchSync(query, { k, ef: this.#ef, includeMetadata: false, filter: { label: { $lt: below } } }),
-    );
+    return ids(this.#db.searchSync(query, this.#matching(k, below)));
+  }
+  #matching(k: number, below: number) {
+    return { k, ef: this.#ef, includeMetadata: false, filter: { label: { $lt: below } } } as const;
   }
   async insert(vector: Float32Array, id: number): Promise<void> {
     await this.#db.add(vector, { label: labelOf(id) }, { id });
