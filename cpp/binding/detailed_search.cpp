@@ -132,7 +132,7 @@ DetailedSearch::DetailedSearch(const Napi::Function& callback, std::shared_ptr<c
 }
 
 PackedSearch DetailedSearch::run(const SageDB& engine, int) {
-  if (!filter_.empty()) request_.filter = Filter::parse(filter_);
+  if (!filter_.empty()) request_.filter = engine.filter(filter_);
   std::vector<SearchResult> results = engine.search(&request_, 1);
   highlights_ = std::move(results[0].highlights);
   explain_ = std::move(results[0].explain);

@@ -31,7 +31,7 @@ void ReadJob::execute() noexcept {
 void ReadJob::read() {
   const bool named = engine_->options().named();
   std::shared_ptr<const Filter> filter;
-  if (!request_.filter.empty()) filter = Filter::parse(request_.filter);
+  if (!request_.filter.empty()) filter = engine_->filter(request_.filter);
   switch (request_.kind) {
     case ReadRequest::Kind::get: {
       std::vector<Item> items;

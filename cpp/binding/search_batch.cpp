@@ -94,7 +94,7 @@ PackedSearch SearchBatch::run(const SageDB& engine, int share) {
     try {
       if (!filters_[i].empty()) {
         std::shared_ptr<const Filter>& filter = parsed[filters_[i]];
-        if (!filter) filter = Filter::parse(filters_[i]);
+        if (!filter) filter = engine.filter(filters_[i]);
         requests_[i].filter = filter;
       }
       accepted.push_back(requests_[i]);

@@ -11,13 +11,22 @@ constexpr RecordNo kExtendShare = 16;
 
 }  // namespace
 
-std::shared_ptr<const RowSet> FilterCache::rows(const Snapshot& snapshot, const Filter& filter) {
+std::shared_ptr<const Filter> FilterCache::filter(std::string_view text) const {
+  const std::shared_ptr<const Table> table = table_.load();
+  for (const auto& entry : *table)
+    if (entry->is(text)) return entry->filter;
+  return Filter::parse(text);
+}
+
+std::shared_ptr<const RowSet> FilterCache::rows(const Snapshot& snapshot, const std::shared_ptr<const Filter>& asked) {
+  const Filter& filter = *asked;
   const std::string_view text = filter.text();
   if (text.size() > kLongestText) return std::make_shared<const RowSet>(matching_rows(snapshot, filter));
   const std::shared_ptr<const Table> table = table_.load();
   std::shared_ptr<const RowSet> found;
   for (const auto& entry : *table) {
-    if (entry->text != text || entry->generation.lock() != snapshot.generation) continue;
+    if (entry->filter != asked && !entry->is(text)) continue;
+    if (entry->generation.lock() != snapshot.generation) continue;
     entry->used.store(clock_.fetch_add(1, std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     // An older snapshot sees fewer records than the entry holds; its search evaluates for itself.
     if (entry->sequence > snapshot.sequence) return std::make_shared<const RowSet>(matching_rows(snapshot, filter));
@@ -27,7 +36,7 @@ std::shared_ptr<const RowSet> FilterCache::rows(const Snapshot& snapshot, const 
     break;
   }
   auto entry = std::make_shared<Entry>();
-  entry->text = text;
+  entry->filter = asked;
   entry->generation = snapshot.generation;
   entry->sequence = snapshot.sequence;
   entry->record_count = snapshot.record_count;
@@ -68,7 +77,7 @@ void FilterCache::store(std::shared_ptr<const Entry> entry) noexcept {
     std::vector<std::pair<std::uint64_t, std::shared_ptr<const Entry>>> kept;
     kept.reserve(old->size());
     for (const auto& e : *old)
-      if (e->text != entry->text && !e->generation.expired())
+      if (!e->is(entry->filter->text()) && !e->generation.expired())
         kept.emplace_back(e->used.load(std::memory_order_relaxed), e);
     std::sort(kept.begin(), kept.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
     auto next = std::make_shared<Table>();

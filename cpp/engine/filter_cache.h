@@ -1,4 +1,4 @@
-// Row sets of the filters that searches used last, so that a filter that many queries share is evaluated once.
+// The filters that searches used last, parsed, with their row sets: a filter that many queries share is read and evaluated once.
 //
 // Metadata of a record never changes and records are a commit-order prefix, so an entry never becomes wrong: for a later snapshot it is
 // extended by testing the records that were added since. Rows removed meanwhile stay set; every search checks tombstones anyway.
@@ -8,7 +8,7 @@
 
 #include <atomic>
 #include <memory>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/published_ptr.h"
@@ -25,19 +25,23 @@ class FilterCache {
 
   FilterCache() : table_(std::make_shared<const Table>()) {}
 
+  // The filter of a JSON text. Throws as Filter::parse.
+  std::shared_ptr<const Filter> filter(std::string_view text) const;
   // Rows of live items of `snapshot` that match; may hold rows that are tombstoned by now. Throws OUT_OF_MEMORY.
-  std::shared_ptr<const RowSet> rows(const Snapshot& snapshot, const Filter& filter);
+  std::shared_ptr<const RowSet> rows(const Snapshot& snapshot, const std::shared_ptr<const Filter>& filter);
   std::size_t bytes() const noexcept;
 
  private:
   struct Entry {
-    std::string text;
+    std::shared_ptr<const Filter> filter;
     std::weak_ptr<const Generation> generation;  // weak: the cache does not keep an old generation in memory
     Sequence sequence = 0;
     RecordNo record_count = 0;
     std::shared_ptr<const RowSet> rows;
     mutable std::atomic<std::uint64_t> used{0};
-    std::size_t bytes() const noexcept { return text.size() + rows->words.size() * sizeof(std::uint64_t); }
+    bool is(std::string_view text) const noexcept { return filter->text() == text; }
+    // Without the parsed form, which takes about as much as the text.
+    std::size_t bytes() const noexcept { return filter->text().size() + rows->words.size() * sizeof(std::uint64_t); }
   };
   using Table = std::vector<std::shared_ptr<const Entry>>;
 

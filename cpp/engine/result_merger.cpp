@@ -38,7 +38,6 @@ std::vector<ScoredRecord> rank(const Snapshot& snapshot, Metric metric, const st
   const RecordStore& records = snapshot.generation->records;
   std::vector<ScoredRecord> ranked;
   ranked.reserve(exact.size());
-  for (const Candidate& c : exact) records.prefetch_newest(c.row);
   for (const Candidate& c : exact) {
     const float score = score_of(c.distance, metric);
     if (radius && !within_radius(score, *radius, metric)) continue;

@@ -152,6 +152,8 @@ std::vector<SearchResult> SageDB::search(const SearchRequest* requests, std::siz
   return results;
 }
 
+std::shared_ptr<const Filter> SageDB::filter(std::string_view text) const { return impl_->state->filters.filter(text); }
+
 std::shared_ptr<const Snapshot> SageDB::view() const {
   CallGate::Pass pass(impl_->gate);
   return impl_->state->publisher.current();

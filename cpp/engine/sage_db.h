@@ -121,6 +121,8 @@ class SageDB {
   // requests by text): what to search in place of the newest state.
   std::vector<SearchResult> search(const SearchRequest* requests, std::size_t count, int share = 1,
                                    const std::shared_ptr<const Snapshot>& view = nullptr) const;
+  // The filter of a JSON text, parsed or as the last searches left it. Throws INVALID_FILTER, OUT_OF_MEMORY.
+  std::shared_ptr<const Filter> filter(std::string_view text) const;
   // The newest state, for calls of search() that shall agree. Keeps what it shows in memory.
   std::shared_ptr<const Snapshot> view() const;
   // Whether searches by text are answered at once. After an open and after refresh() the words of what is stored are read in the background.

@@ -146,7 +146,7 @@ Searcher::FilterMap Searcher::evaluate_filters(const Snapshot& snapshot, const S
     FilterRows& entry = map[filter];
     const auto start = std::chrono::steady_clock::now();
     try {
-      entry.rows = state_.filters.rows(snapshot, *filter);
+      entry.rows = state_.filters.rows(snapshot, requests[i].filter);
       entry.micros = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
     } catch (...) {
       entry.error = current_error();
@@ -350,6 +350,9 @@ std::vector<Candidate> Searcher::collect(const Snapshot& snapshot, const Query& 
   }
   if (!exact) {
     watch = Stopwatch(explain != nullptr);
+    // Looked up when they are ranked: on their way while they are measured.
+    const std::size_t likely = std::min<std::size_t>(candidates.size(), plan.nearest);
+    for (std::size_t i = 0; i < likely; ++i) snapshot.generation->records.prefetch_newest(candidates[i].row);
     const std::size_t measured = rerank(space, query, plan.nearest, candidates, want - plan.nearest);
     watch.stop(explain, &Explain::rerank_us);
     if (explain != nullptr) explain->reranked += measured;

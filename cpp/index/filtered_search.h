@@ -1,18 +1,16 @@
-// Searches restricted by a filter bitmap or tombstones. Whatever the plan, a search delivers min(ef, accepted rows) candidates: a
+// Searches restricted by a filter bitmap or tombstones. Whatever the plan, a search delivers at least min(ef, accepted rows) candidates: a
 // traversal that cannot deliver widens, and one that would cost more than measuring every allowed row does that instead.
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
+#include <vector>
 
 #include "index/beam.h"
 #include "index/filter_plan.h"
-#include "index/neighbor_selection.h"
+#include "index/two_hop.h"
 
 namespace sagedb {
-
-inline bool filter_allows(const RowSelector& selector, Row r) noexcept {
-  return selector.allowed == nullptr || has_bit(selector.allowed, r);
-}
 
 // Fills the pool with the nearest `ef` accepted rows by measuring all of them.
 template <typename Measure>
@@ -43,51 +41,6 @@ void scan_accepted(const Measure& measure, Row rows, const RowSelector& selector
   if (counters != nullptr) counters->distances += measured;
 }
 
-// Two-hop expansion (ACORN-1, Patel et al. 2024): only allowed rows are measured; a neighbor that is not allowed is bridged by
-// looking at its neighbors. Rows with a tombstone count as allowed here, they are dropped from the result.
-template <typename Measure>
-void run_two_hop(const Measure& measure, const BaseLevelView& level, const RowSelector& selector, SearchScratch& s,
-                 SearchCounters* counters) {
-  const std::uint32_t width = level.width();
-  const Row rows = level.rows;
-  Row allowed[kMaxLinks + 16];
-  std::uint64_t expanded = 0;
-  std::uint64_t measured = 0;
-  for (std::uint32_t node; s.pool.next(&node); ++expanded) {
-    s.reserve(std::size_t{width} * (width + 1));
-    if (s.rows.size() <= std::size_t{width} * (width + 1)) s.rows.resize(std::size_t{width} * (width + 1) + 1);
-    const std::size_t first = s.seen_count();
-    std::size_t count = 0;
-    const Row* links = level.links(node);
-    for (std::uint32_t i = 0; i < width; ++i) {
-      const Row n = load_link(links + i);
-      if (n >= rows) break;
-      if (!s.visited(n) && !filter_allows(selector, n)) level.prefetch(n);
-      s.gather(n);
-    }
-    const std::size_t direct_end = s.seen_count();
-    for (std::size_t i = first; i < direct_end; ++i) {
-      const Row n = s.seen()[i];
-      if (filter_allows(selector, n)) {
-        s.rows[count++] = n;
-        continue;
-      }
-      // The graph is frozen, so its lists may be read as a whole.
-      const std::size_t chosen = kernels().select_nodes(level.links(n), width, rows, selector.allowed, allowed);
-      for (std::size_t j = 0; j < chosen; ++j) {
-        const std::size_t before = s.seen_count();
-        s.gather(allowed[j]);
-        s.rows[count] = allowed[j];
-        count += s.seen_count() - before;
-      }
-    }
-    measure.many(s.rows.data(), count, s.distances());
-    measured += count;
-    offer<Overflow::keep>(level, s, s.rows.data(), count);
-  }
-  if (counters != nullptr) counters->visited += expanded, counters->distances += measured;
-}
-
 // Raises the pool's capacity and brings back the nearest of what it did not keep.
 inline void widen_pool(SearchScratch& s, std::uint32_t capacity) {
   s.pool.widen(capacity);
@@ -99,11 +52,31 @@ inline void widen_pool(SearchScratch& s, std::uint32_t capacity) {
   s.overflow.erase(s.overflow.begin(), s.overflow.begin() + static_cast<std::ptrdiff_t>(taken));
 }
 
-// Copies accepted candidates of the pool to s.accepted, nearest first, at most `ef`.
-inline void collect_accepted(SearchScratch& s, const RowSelector& selector, std::uint32_t ef) {
+// What a traversal that dropped candidates would have kept: every row it met that is not in the pool, measured again.
+template <typename Measure>
+void find_dropped(const Measure& measure, const RowSelector& selector, bool allowed_only, SearchScratch& s,
+                  SearchCounters* counters) {
+  std::vector<Row> kept;
+  for (const CandidateKey key : s.pool) kept.push_back(node_of(key));
+  std::sort(kept.begin(), kept.end());
+  s.rows.clear();
+  for (std::size_t i = 0; i < s.seen_count(); ++i) {
+    const Row r = s.seen()[i];
+    if (allowed_only && !filter_allows(selector, r)) continue;
+    if (!std::binary_search(kept.begin(), kept.end(), r)) s.rows.push_back(r);
+  }
+  s.reserve(s.rows.size());
+  measure.many(s.rows.data(), s.rows.size(), s.distances());
+  if (counters != nullptr) counters->distances += s.rows.size();
+  s.overflow.clear();
+  for (std::size_t i = 0; i < s.rows.size(); ++i) s.overflow.push_back(candidate_key(s.distances()[i], s.rows[i]));
+}
+
+// Copies accepted candidates of the pool to s.accepted, nearest first, at most `most`.
+inline void collect_accepted(SearchScratch& s, const RowSelector& selector, std::uint32_t most) {
   s.accepted.clear();
   for (const CandidateKey key : s.pool) {
-    if (s.accepted.size() == ef) break;
+    if (s.accepted.size() == most) break;
     if (selector.accepts(node_of(key))) s.accepted.push_back(key);
   }
 }
@@ -126,42 +99,52 @@ class AcceptedAhead {
   std::uint32_t counted_ = 0, found_ = 0;
 };
 
-// Leaves the nearest accepted candidates in s.accepted.
+// Leaves the nearest accepted candidates in s.accepted: `ef` of them with all that lies nearer looked at, and up to `room` as they come.
 template <typename Measure>
 void search_restricted(const Measure& measure, const GraphData& graph, std::uint32_t start, const FilterChoice& choice,
-                       const RowSelector& selector, std::uint32_t ef, std::uint32_t breadth, SearchScratch& s,
+                       const RowSelector& selector, std::uint32_t ef, std::uint32_t room, SearchScratch& s,
                        SearchCounters* counters) {
   const Row matching = selector.allowed != nullptr ? std::min(selector.allowed_count, graph.nodes()) : graph.nodes();
   const BaseLevelView level{&graph.base, graph.rows};
   if (choice.plan != FilterPlan::scan && matching > 0) {
     const bool two_hop = choice.plan == FilterPlan::two_hop;
     const double share = static_cast<double>(matching) / graph.nodes();
-    double wanted = two_hop ? ef : ef / share;
+    const double wanted = two_hop ? ef : ef / share;
     // A little room: a pool that falls just short of ef accepted rows would have to widen.
-    wanted = std::min(wanted * 1.25 + 8, static_cast<double>(graph.rows) + 1);
-    s.pool.reset(static_cast<std::uint32_t>(wanted));
+    const auto breadth = static_cast<std::uint32_t>(std::min(wanted * 1.25 + 8, static_cast<double>(graph.rows) + 1));
+    s.pool.reset(std::max(breadth, two_hop ? room : 0), breadth);
+    const EarlyStop stop = stop_for(measure, level, start, graph.stop);
     start_beam(measure, level, s, start);
     // A traversal may cost as much as the scan that would replace it, then it gives up.
     const std::size_t budget = s.seen_count() + matching + 512;
     CandidateKey farthest = 0;
     bool hole = false;
     AcceptedAhead ahead(s, selector);
-    for (;;) {
+    const auto run = [&](auto overflow) {
       if (two_hop) {
-        run_two_hop(measure, level, selector, s, counters);
+        run_two_hop<overflow.value>(measure, level, selector, stop, s, counters);
       } else {
         // Everything nearer than the ef-th accepted row was looked at: what a search without a filter and with this ef would do.
-        run_beam_until<Overflow::keep>(measure, level, EarlyStop(), s, breadth, counters,
+        run_beam_until<overflow.value>(measure, level, stop, s, beam_breadth(ef), counters,
                                        [&] { return ahead.count() >= ef; });
       }
-      collect_accepted(s, selector, ef);
-      if (s.accepted.size() == ef) {
+    };
+    for (bool first = true;; first = false) {
+      // Most searches need no second pass, and what only a second one would look at is not measured to its end.
+      if (first) {
+        run(std::integral_constant<Overflow, Overflow::drop>());
+      } else {
+        run(std::integral_constant<Overflow, Overflow::keep>());
+      }
+      collect_accepted(s, selector, room);
+      if (s.accepted.size() >= ef) {
         // A two-hop search that at first found far too few stands at the rim of a hole of rows that are not accepted, where the first ef it
         // meets are not the nearest: it is done when widening no longer changes them.
-        if (!two_hop || !hole || s.accepted.back() == farthest) return;
-        farthest = s.accepted.back();
+        if (!two_hop || !hole || s.accepted[ef - 1] == farthest) return;
+        farthest = s.accepted[ef - 1];
       }
       hole |= s.accepted.size() < ef / 2;
+      if (first) find_dropped(measure, selector, two_hop, s, counters);
       const bool exhausted = s.overflow.empty();
       if (exhausted && !two_hop && s.seen_count() == graph.nodes()) return;  // everything was measured
       if (exhausted || s.seen_count() > budget) break;
@@ -169,7 +152,7 @@ void search_restricted(const Measure& measure, const GraphData& graph, std::uint
                  static_cast<std::uint32_t>(std::min<std::size_t>(std::size_t{s.pool.capacity()} * 2, graph.rows + 1)));
     }
   }
-  scan_accepted(measure, graph.rows, selector, ef, s, counters);
+  scan_accepted(measure, graph.rows, selector, room, s, counters);
   s.accepted.assign(s.pool.begin(), s.pool.end());
 }
 

@@ -40,8 +40,6 @@ std::size_t bytes_per_distance(const SpaceView& space) {
 
 }  // namespace
 
-std::uint32_t beam_breadth(std::uint32_t ef) noexcept { return ef < 48 ? 2 : 3; }
-
 bool search_graph(const GraphData& graph, const SpaceView& space, const Query& query, const SearchParams& params,
                   const RowSelector& asked, SearchScratch& scratch, std::vector<Candidate>& out,
                   SearchCounters* counters) {
@@ -52,7 +50,8 @@ bool search_graph(const GraphData& graph, const SpaceView& space, const Query& q
     selector.allowed = space.present;
     selector.allowed_count = graph.nodes();
   }
-  const std::uint32_t ef = std::min(std::max({params.k, params.ef, 1u}), graph.rows);
+  const std::uint32_t ef = std::min(std::max(params.ef, 1u), graph.rows);
+  const std::uint32_t room = std::min(std::max(params.k, ef), graph.rows);  // how many candidates are kept
   return with_query_measure(space, query, [&](const auto& measure) {
     FilterChoice choice;
     if (!selector.unrestricted()) {
@@ -60,16 +59,16 @@ bool search_graph(const GraphData& graph, const SpaceView& space, const Query& q
       choice = choose_filter_plan({graph.nodes(), allowed, ef, graph.M, bytes_per_distance(space)});
     }
     if (counters != nullptr) counters->plan = choice.plan;
-    scratch.begin(graph.rows, ef);
+    scratch.begin(graph.rows, room);
     const int top = static_cast<int>(graph.upper.size());
     const std::uint32_t start =
         choice.plan == FilterPlan::scan ? graph.entry : descend(measure, graph, top, 0, counters);
     if (choice.plan == FilterPlan::none) {
-      scratch.pool.reset(ef, std::max(params.ef, 1u));
-      search_all(measure, graph, start, ef, scratch, counters);
+      scratch.pool.reset(room, ef);
+      search_all(measure, graph, start, room, scratch, counters);
       append_candidates(measure, scratch.pool.begin(), scratch.pool.end(), out);
     } else {
-      search_restricted(measure, graph, start, choice, selector, ef, beam_breadth(ef), scratch, counters);
+      search_restricted(measure, graph, start, choice, selector, ef, room, scratch, counters);
       append_candidates(measure, scratch.accepted.data(), scratch.accepted.data() + scratch.accepted.size(), out);
     }
     return std::decay_t<decltype(measure)>::kExact;

@@ -35,7 +35,7 @@ TEST(FilterCache, SearchesThatRunAtOnceKeepAndReplaceEntries) {
       const Vector query(3, 0.5f);
       for (std::uint32_t i = 0; i < kRounds * kFilters; ++i) {
         const std::uint32_t n = static_cast<std::uint32_t>(order() % kFilters);
-        const SearchResult r = search_one(*db, query, kRows, 0, true, Filter::parse(number_filter(n)));
+        const SearchResult r = search_one(*db, query, kRows, 0, true, db->filter(number_filter(n)));
         if (r.hits.size() != kRows / kFilters) wrong += 1;
         for (const Hit& hit : r.hits)
           if ((hit.id.number() - 1) % kFilters != n) wrong += 1;
@@ -54,12 +54,13 @@ TEST(FilterCache, KeepsWhatWasUsedLast) {
   snapshot.generation = std::make_shared<Generation>(options_for(3, Metric::l2));
   snapshot.row_count = 64;
   FilterCache cache;
-  const auto rows = [&](std::uint32_t n) { return cache.rows(snapshot, *Filter::parse(number_filter(n))); };
+  const auto rows = [&](std::uint32_t n) { return cache.rows(snapshot, cache.filter(number_filter(n))); };
   const std::shared_ptr<const RowSet> used = rows(0);
   for (std::uint32_t n = 1; n < 10 * FilterCache::kEntries; ++n) {
     const std::shared_ptr<const RowSet> once = rows(n);
     EXPECT_EQ(rows(n), once) << n;
     EXPECT_EQ(rows(0), used) << n;
+    EXPECT_EQ(cache.filter(number_filter(n)), cache.filter(number_filter(n))) << "parsed again";
     EXPECT_LE(cache.bytes(), FilterCache::kEntries * (number_filter(n).size() + sizeof(std::uint64_t)));
   }
   const std::shared_ptr<const RowSet> forgotten = rows(1);

@@ -181,5 +181,24 @@ TEST(FilteredSearch, CostIsBounded) {
   }
 }
 
+// A search that meets too few matches at first goes on from what it dropped, instead of measuring every match.
+TEST(FilteredSearch, GoesOnFromWhatItDropped) {
+  const World& w = world();
+  std::uint64_t distances = 0, matching = 0;
+  for (std::size_t q = 0; q < 20; ++q) {
+    TestSelector s(kRows);
+    const std::size_t own = w.source.cluster_of(1000000 + q);
+    for (Row r = 0; r < kRows; ++r)
+      if (drawn(r, w.source.cluster_of(r) == own ? 0.1 : 0.5)) s.allow(r);
+    SearchCounters counters;
+    const std::vector<Candidate> found =
+        test::search_graph_for(*w.graph, w.space.view(), w.queries.row(q), 10, 24, s.selector(), &counters);
+    EXPECT_EQ(found.size(), 10u);
+    EXPECT_EQ(counters.plan, FilterPlan::traverse);
+    distances += counters.distances, matching += s.matching();
+  }
+  EXPECT_LE(distances, matching / 4);
+}
+
 }  // namespace
 }  // namespace sagedb
