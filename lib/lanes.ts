@@ -1,5 +1,4 @@
-import { hardwareThreads } from './hardware.js';
-import { Wakefulness } from './turn.js';
+import { Wakefulness } from './wakefulness.js';
 
 /** Something that waits for a place in a lane and then runs. */
 export interface LaneUser {
@@ -27,7 +26,7 @@ export class Lane {
   /** For a piece that has just entered: the event loop stays awake if it is alone. Call what is returned when the piece is done. */
   stayAwake(): () => void {
     if (!this.#short || this.#inside > 1) return () => {};
-    this.#wakefulness ??= new Wakefulness(hardwareThreads());
+    this.#wakefulness ??= new Wakefulness();
     const wakefulness = this.#wakefulness;
     wakefulness.begin();
     return () => wakefulness.end();

@@ -226,6 +226,11 @@ export interface NativeAddon {
   checkRows(values: Float32Array, length: number, dimension: number, refuseZero: boolean): number;
   errorCodes(): string[];
   hardwareThreads(): number;
+  /** Whether the two that follow can do something here. */
+  canTurn(): boolean;
+  /** The event loop does not sleep for so long, or until `stopTurning` was called as often. */
+  keepTurning(milliseconds: number): void;
+  stopTurning(): void;
   /** Bytes outside of the heap that V8 has been told about in this environment, by anyone. */
   reportedMemory(): number;
   /** `features`: the processor's; `kernels`: all that it runs, best first. */

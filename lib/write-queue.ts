@@ -1,8 +1,8 @@
 import { onAbort } from './abort.js';
 import { abortedError, fromNative, type SageDBError } from './errors.js';
-import { hardwareThreads } from './hardware.js';
 import { type NativeDatabase, type NativeError, type NativeTask, type NativeWriteGroup, native } from './native.js';
-import { atEndOfTurn, Wakefulness } from './turn.js';
+import { atEndOfTurn } from './turn.js';
+import { Wakefulness } from './wakefulness.js';
 
 /** The values of WriteOp::Kind in cpp/engine/sage_db.h. */
 export const WRITE = { add: 0, upsert: 1, update: 2, remove: 3, removeWhere: 4, replaceWhere: 5 } as const;
@@ -51,7 +51,7 @@ export class WriteQueue {
   #scheduled = false;
   #busy = false;
   #idle: (() => void)[] = [];
-  readonly #wakefulness = new Wakefulness(hardwareThreads());
+  readonly #wakefulness = new Wakefulness();
 
   constructor(database: NativeDatabase) {
     this.#database = database;

@@ -11,6 +11,7 @@
 #include "binding/database.h"
 #include "binding/js_args.h"
 #include "binding/js_errors.h"
+#include "binding/loop_turner.h"
 #include "binding/pin_module.h"
 #include "binding/task.h"
 #include "binding/write_group.h"
@@ -59,6 +60,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   data->write_group = Napi::Persistent(WriteGroup::define(env));
   Database::export_functions(env, exports);
   export_task_functions(env, exports);
+  export_loop_functions(env, exports);
   exports.Set("errorCodes", Napi::Function::New(env, error_codes, "errorCodes"));
   exports.Set("checkRows", Napi::Function::New(env, js_check_rows, "checkRows"));
   exports.Set("answerBuffer", Napi::Function::New(

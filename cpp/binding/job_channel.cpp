@@ -4,6 +4,8 @@
 
 namespace sagedb {
 
+std::atomic<std::uint64_t> JobChannel::deliveries_{0};
+
 JobChannel::JobChannel(Napi::Env env, const std::string& name, std::function<void()> on_exit)
     : env_(env), on_exit_(std::move(on_exit)) {
   const Napi::String resource = Napi::String::New(env, name);
@@ -32,6 +34,7 @@ void JobChannel::deliver(std::unique_ptr<Job> job) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (function_ != nullptr && napi_call_threadsafe_function(function_, job.get(), napi_tsfn_nonblocking) == napi_ok) {
     static_cast<void>(job.release());
+    deliveries_.fetch_add(1, std::memory_order_release);
     return;
   }
   job->abandon();

@@ -6,6 +6,8 @@
 
 #include <napi.h>
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -30,12 +32,16 @@ class JobChannel {
   void arrived();
   // Completes the job on the JavaScript thread, or abandons it when the channel is closed.
   void deliver(std::unique_ptr<Job> job);
+  // How many jobs all channels of the process have delivered. Any thread.
+  static std::uint64_t deliveries() noexcept { return deliveries_.load(std::memory_order_acquire); }
   // Idempotent. What was delivered and not completed yet is abandoned.
   void close() noexcept;
 
  private:
   static void complete(napi_env env, napi_value callback, void* context, void* data);
   static void on_environment_exit(void* self);
+
+  static std::atomic<std::uint64_t> deliveries_;
 
   const Napi::Env env_;
   const std::function<void()> on_exit_;

@@ -3,6 +3,7 @@
 // Thread safety: called(), finished() and expected() under the owner's mutex; wait() by the thread, without it.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -15,7 +16,8 @@ class Moment {
  public:
   // A job has come.
   void called() noexcept {
-    in_turn_ = Clock::now() - finished_ < kLength;
+    const bool soon = Clock::now() - finished_ < kLength;
+    streak_ = soon ? std::min(streak_ + 1, kLongStreak) : streak_ / 2;
     wake();
   }
   // The thread has something else to see to.
@@ -25,13 +27,14 @@ class Moment {
   // Whether the next job is likely to come within a moment; then wait() waits for called() or wake() from here on.
   bool expected() noexcept {
     static const bool several = hardware_threads() > 1;
-    if (!several || !in_turn_) return false;
+    if (!several || streak_ == 0) return false;
+    length_ = streak_ == kLongStreak ? kPause : kLength;
     called_.store(false, std::memory_order_relaxed);
     return true;
   }
   // Not on a processor that somebody else could use.
   void wait() const {
-    const Clock::time_point end = Clock::now() + kLength;
+    const Clock::time_point end = Clock::now() + length_;
     while (!called_.load(std::memory_order_acquire) && Clock::now() < end) std::this_thread::yield();
   }
 
@@ -39,8 +42,12 @@ class Moment {
   using Clock = std::chrono::steady_clock;
   // About what it costs to put a thread to sleep and to wake it.
   static constexpr std::chrono::microseconds kLength{50};
+  // What a collection of the youngest garbage takes: after many jobs that came at once the next one is only held up by it.
+  static constexpr std::chrono::microseconds kPause{200};
+  static constexpr int kLongStreak = 16;
 
-  bool in_turn_ = false;  // the last job came at once after the one before
+  int streak_ = 0;  // jobs that came at once after the one before; halved by one that did not
+  std::chrono::microseconds length_{0};
   Clock::time_point finished_;
   std::atomic<bool> called_{false};
 };

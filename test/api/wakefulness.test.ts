@@ -2,17 +2,14 @@
 // Invariants: it turns until the answer is there; for a bounded time; never where there is one processor; not when answers take long, and again
 // when they no longer do.
 import { expect, test } from 'vitest';
-import { Wakefulness } from '../../lib/turn.js';
+import { ImmediateTurning, Wakefulness } from '../../lib/wakefulness.js';
 
 /** A clock that moves by 10 µs per turn of the loop. */
 function loop(processors: number) {
   const pending: (() => void)[] = [];
   const state = { time: 0, turns: 0 };
-  const wakefulness = new Wakefulness(
-    processors,
-    () => state.time,
-    (run) => pending.push(run),
-  );
+  const now = () => state.time;
+  const wakefulness = new Wakefulness(processors, now, new ImmediateTurning(now, (run) => pending.push(run)));
   const turn = (count: number) => {
     for (let i = 0; i < count; i++) {
       state.time += 0.01;

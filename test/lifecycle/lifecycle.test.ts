@@ -62,6 +62,10 @@ test('threads terminated amid lone searches', () => {
   expect(run('loneTerminated')).toBe(3);
 });
 
+test('a loop that is kept turning: for a bounded time, until everyone stops it, and no thread is kept alive', () => {
+  expect(run('turningLoop')).toEqual({ bounded: [true, false], held: true, stopped: false, worker: 0 });
+});
+
 test('threads share one copy of the data', () => {
   expect(run('workersShare')).toEqual({ scores: [0, 0, 0, 0], size: 800 });
 });

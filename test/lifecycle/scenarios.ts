@@ -64,6 +64,9 @@ const roles: Record<string, (handle: string) => Promise<void>> = {
       if (i === 100) parentPort?.postMessage('searching');
     }
   },
+  async turning() {
+    native().keepTurning(60_000);
+  },
   async creator() {
     const db = await open();
     await db.addBatch(data(3000));
@@ -149,6 +152,25 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     return { enough: before >= 3000, hit, attach: await attach() };
   },
 
+  /** The loop that does not sleep: how much of its time it is busy, at most for the given time, and until everyone has stopped it. */
+  async turningLoop() {
+    const busy = async (milliseconds: number) => {
+      const before = performance.eventLoopUtilization();
+      await wait(milliseconds);
+      return performance.eventLoopUtilization(before).utilization > 0.5;
+    };
+    native().keepTurning(60);
+    const bounded = [await busy(20), await wait(60).then(() => busy(40))];
+    native().stopTurning();
+    native().keepTurning(60_000);
+    native().keepTurning(60_000);
+    native().stopTurning();
+    const held = await busy(20);
+    native().stopTurning();
+    const stopped = await busy(40);
+    native().keepTurning(60_000); // and both threads end all the same
+    return { bounded, held, stopped, worker: await exit(spawn('turning')) };
+  },
   async loneTerminated() {
     const db = await open();
     await db.addBatch(data(1000));
