@@ -108,6 +108,12 @@ const methods = {
     index.setEf(ef);
     return filteredRate(index, queries, below, truth, seconds);
   },
+  async filteredAll({ ef, seconds, below }: { ef: number; seconds: number; below: number }) {
+    index.setEf(ef);
+    return adapter.cores === 'workers'
+      ? workersRate(ef, seconds, below)
+      : searchRate(index, queries, IN_FLIGHT, seconds, below);
+  },
   async mixed({ ef, seconds }: { ef: number; seconds: number }) {
     index.setEf(ef);
     const result = await mixedRate(
@@ -129,14 +135,14 @@ const methods = {
   },
 };
 
-async function workersRate(ef: number, seconds: number): Promise<Rate> {
+async function workersRate(ef: number, seconds: number, below?: number): Promise<Rate> {
   if (!workers) {
     await index.save?.(folder);
     const workerData = { name, config, queries };
     workers = Array.from({ length: availableParallelism() }, () => new Worker(WORKER, { eval: true, workerData }));
     await Promise.all(workers.map((worker) => once(worker, 'message')));
   }
-  for (const worker of workers) worker.postMessage({ ef, seconds });
+  for (const worker of workers) worker.postMessage({ ef, seconds, below });
   const rates = (await Promise.all(workers.map((worker) => once(worker, 'message')))).map(([rate]) => rate as Rate);
   return {
     perSecond: rates.reduce((sum, rate) => sum + rate.perSecond, 0),

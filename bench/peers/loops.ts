@@ -52,8 +52,20 @@ export async function recallOf(index: PeerIndex, q: Queries, limit = q.queries.r
   return recallAt(q.k, q.truth, found);
 }
 
-/** `inFlight` callers, each awaiting its search before the next. A synchronous search gives a turn to the loop after each call. */
-export async function searchRate(index: PeerIndex, q: Queries, inFlight: number, seconds: number): Promise<Rate> {
+/**
+ * `inFlight` callers, each awaiting its search before the next. A synchronous search gives a turn to the loop after each call. With `below`
+ * only rows with smaller labels.
+ */
+export async function searchRate(
+  index: PeerIndex,
+  q: Queries,
+  inFlight: number,
+  seconds: number,
+  below?: number,
+): Promise<Rate> {
+  const filtered = index.filtered?.bind(index);
+  const search = (vector: Float32Array) =>
+    below === undefined || !filtered ? index.search(vector, q.k) : filtered(vector, q.k, below);
   const latencies: number[] = [];
   let next = 0;
   const rate = await withLoopDelay(async () => {
@@ -61,7 +73,7 @@ export async function searchRate(index: PeerIndex, q: Queries, inFlight: number,
     const caller = async () => {
       while (performance.now() - start < seconds * 1000) {
         const asked = performance.now();
-        const answer = index.search(query(q, next++), q.k);
+        const answer = search(query(q, next++));
         if (answer instanceof Promise) await answer;
         else if (inFlight > 1 || next % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
         latencies.push((performance.now() - asked) * 1000);
@@ -111,6 +123,8 @@ export interface FilteredRate {
   returned: number;
   /** Of synchronous calls: the same where a package has no others, undefined where it has none. */
   syncPerSecond?: number;
+  /** Of as many callers and threads as the package needs to use all cores. */
+  allPerSecond?: number;
 }
 
 /** One caller; labels below `below` only. `truth` is exact among the matching rows. */

@@ -194,8 +194,22 @@ async function filtered(peer: Running, below: number, truth: Matrix<Int32Array>,
     chosen = ef;
     break;
   }
-  const measured = await rate(chosen, p.seconds);
-  if (measured) peer.result.filtered[below] = { ...measured, ef: chosen };
+  const rounds: FilteredRate[] = [];
+  const all: number[] = [];
+  for (let round = 0; round < p.rounds; round++) {
+    const measured = await rate(chosen, p.seconds);
+    if (!measured) return;
+    rounds.push(measured);
+    all.push((await peer.process.call<Rate>('filteredAll', { ef: chosen, seconds: p.seconds, below })).perSecond);
+  }
+  const syncs = rounds.flatMap(({ syncPerSecond }) => syncPerSecond ?? []);
+  peer.result.filtered[below] = {
+    ...(rounds[0] as FilteredRate),
+    perSecond: median(rounds.map(({ perSecond }) => perSecond)),
+    ...(syncs.length > 0 && { syncPerSecond: median(syncs) }),
+    allPerSecond: median(all),
+    ef: chosen,
+  };
 }
 
 async function mixed(peer: Running, p: MeasurePlan): Promise<void> {

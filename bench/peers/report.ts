@@ -65,14 +65,15 @@ function buildTable(result: SetResult): string {
 
 function filterTable(result: SetResult, filters: number[]): string {
   return table(
-    ['', ...filters.map((f) => `${f}% match: searches/s, synchronous (recall; ef)`)],
+    ['', ...filters.map((f) => `${f}% match: one caller, synchronous, all cores (recall; ef)`)],
     result.peers.map((peer) => [
       peer.name,
       ...filters.map((f) => {
         const rate = peer.filtered[f];
         if (!rate) return '–';
         const sync = rate.syncPerSecond === undefined ? '–' : short(rate.syncPerSecond);
-        return `${short(rate.perSecond)}, ${sync} (${rate.recall.toFixed(3)}; ${rate.ef})`;
+        const all = rate.allPerSecond === undefined ? '–' : short(rate.allPerSecond);
+        return `${short(rate.perSecond)}, ${sync}, ${all} (${rate.recall.toFixed(3)}; ${rate.ef})`;
       }),
     ]),
   );

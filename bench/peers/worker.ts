@@ -8,8 +8,8 @@ const adapter = await findAdapter(name);
 const index = await adapter.open?.(config);
 if (!index) throw new Error(`${name}: cannot be opened in a worker thread`);
 
-parentPort?.on('message', async ({ ef, seconds }: { ef: number; seconds: number }) => {
+parentPort?.on('message', async ({ ef, seconds, below }: { ef: number; seconds: number; below?: number }) => {
   index.setEf(ef);
-  parentPort?.postMessage(await searchRate(index, queries, 1, seconds));
+  parentPort?.postMessage(await searchRate(index, queries, 1, seconds, below));
 });
 parentPort?.postMessage('ready');

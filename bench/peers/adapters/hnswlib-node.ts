@@ -1,5 +1,13 @@
 import path from 'node:path';
-import { EFS, type LoadData, loadPeer, type PeerAdapter, type PeerConfig, type PeerIndex } from '../adapter.js';
+import {
+  EFS,
+  type LoadData,
+  labelOf,
+  loadPeer,
+  type PeerAdapter,
+  type PeerConfig,
+  type PeerIndex,
+} from '../adapter.js';
 
 interface Hnsw {
   initIndex(maxElements: number, m: number, efConstruction: number): void;
@@ -15,11 +23,12 @@ type Module = { default: { HierarchicalNSW: new (space: string, dimension: numbe
 class HnswlibIndex implements PeerIndex {
   readonly #index: Hnsw;
   readonly #dimension: number;
-  #labels: Uint8Array = new Uint8Array();
+  #labels: Uint8Array;
 
-  constructor(index: Hnsw, dimension: number) {
+  constructor(index: Hnsw, dimension: number, labels = new Uint8Array()) {
     this.#index = index;
     this.#dimension = dimension;
+    this.#labels = labels;
   }
   async load({ base, rows, labels }: LoadData): Promise<void> {
     this.#labels = labels;
@@ -70,6 +79,10 @@ export const adapter: PeerAdapter = {
   async open(config) {
     const index = await make(config);
     index.readIndexSync(path.join(config.folder, 'hnswlib.bin'));
-    return new HnswlibIndex(index, config.dimension);
+    return new HnswlibIndex(
+      index,
+      config.dimension,
+      Uint8Array.from({ length: config.capacity }, (_, row) => labelOf(row)),
+    );
   },
 };
