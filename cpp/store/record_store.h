@@ -69,10 +69,12 @@ class RecordStore {
     return row;
   }
   IdView id(RecordNo r) const noexcept;
-  // A hit costs a cache miss for the newest record of its row and one for the record: those of several hits are asked for at once.
+  // A hit costs a cache miss for the newest record of its row and one for the record: those of several hits are asked for at once. Until
+  // something is updated or removed and added again, a row and its record have the same number.
   void prefetch_newest(Row row) const noexcept {
     prefetch_line(&heads_[row]);
     if (row < base_rows_) prefetch_line(base_heads_ + row);
+    prefetch_line(&records_[row]);
   }
   void prefetch(RecordNo r) const noexcept { prefetch_line(&records_[r]); }
   std::string_view metadata(RecordNo r) const noexcept {
