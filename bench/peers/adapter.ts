@@ -13,6 +13,8 @@ export interface PeerIndex {
   filtered?(query: Float32Array, k: number, below: number): Promise<ArrayLike<number>> | ArrayLike<number>;
   /** The same as a synchronous call, where a package has both. */
   filteredSync?(query: Float32Array, k: number, below: number): ArrayLike<number>;
+  /** Many queries in one call, all with the same filter. */
+  filteredBatch?(queries: Float32Array, count: number, k: number, below: number): Promise<ArrayLike<number>[]>;
   insert?(vector: Float32Array, id: number): Promise<void> | void;
   /** Rows that an index serves now; undefined when the package does not say. */
   indexedRows?(): number | undefined;

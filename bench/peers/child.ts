@@ -110,9 +110,10 @@ const methods = {
   },
   async filteredAll({ ef, seconds, below }: { ef: number; seconds: number; below: number }) {
     index.setEf(ef);
-    return adapter.cores === 'workers'
-      ? workersRate(ef, seconds, below)
-      : searchRate(index, queries, IN_FLIGHT, seconds, below);
+    if (adapter.cores === 'workers') return (await workersRate(ef, seconds, below)).perSecond;
+    const one = await searchRate(index, queries, IN_FLIGHT, seconds, below);
+    const batch = await batchRate(index, queries, seconds, below);
+    return Math.max(one.perSecond, batch?.perSecond ?? 0);
   },
   async mixed({ ef, seconds }: { ef: number; seconds: number }) {
     index.setEf(ef);

@@ -99,15 +99,26 @@ export function syncRate(index: PeerIndex, q: Queries, seconds: number): Rate | 
 }
 
 /** All queries in one call, again and again; latencies are of whole batches. */
-export async function batchRate(index: PeerIndex, q: Queries, seconds: number): Promise<Rate | undefined> {
-  const batch = index.batch?.bind(index);
+export async function batchRate(
+  index: PeerIndex,
+  q: Queries,
+  seconds: number,
+  below?: number,
+): Promise<Rate | undefined> {
+  const { queries, k } = q;
+  const filtered = index.filteredBatch?.bind(index);
+  const plain = index.batch?.bind(index);
+  const batch =
+    below === undefined
+      ? plain && (() => plain(queries.values, queries.rows, k))
+      : filtered && (() => filtered(queries.values, queries.rows, k, below));
   if (!batch) return undefined;
   const latencies: number[] = [];
   const rate = await withLoopDelay(async () => {
     const start = performance.now();
     while (performance.now() - start < seconds * 1000) {
       const asked = performance.now();
-      await batch(q.queries.values, q.queries.rows, q.k);
+      await batch();
       latencies.push((performance.now() - asked) * 1000);
       await new Promise((resolve) => setImmediate(resolve));
     }

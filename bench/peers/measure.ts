@@ -200,7 +200,7 @@ async function filtered(peer: Running, below: number, truth: Matrix<Int32Array>,
     const measured = await rate(chosen, p.seconds);
     if (!measured) return;
     rounds.push(measured);
-    all.push((await peer.process.call<Rate>('filteredAll', { ef: chosen, seconds: p.seconds, below })).perSecond);
+    all.push(await peer.process.call<number>('filteredAll', { ef: chosen, seconds: p.seconds, below }));
   }
   const syncs = rounds.flatMap(({ syncPerSecond }) => syncPerSecond ?? []);
   peer.result.filtered[below] = {

@@ -41,6 +41,9 @@ class SageIndex implements PeerIndex {
   filteredSync(query: Float32Array, k: number, below: number): number[] {
     return ids(this.#db.searchSync(query, this.#matching(k, below)));
   }
+  async filteredBatch(queries: Float32Array, _count: number, k: number, below: number): Promise<number[][]> {
+    return (await this.#db.batchSearch(queries, this.#matching(k, below))).map(ids);
+  }
   #matching(k: number, below: number) {
     return { k, ef: this.#ef, includeMetadata: false, filter: { label: { $lt: below } } } as const;
   }
