@@ -69,26 +69,20 @@ EarlyStop stop_for(const Measure& measure, const BaseLevelView& level, Row start
   return EarlyStop();
 }
 
-// Measures nodes, whose rows are given, and offers them to the pool.
-template <Overflow kOverflow, typename Measure, typename Level>
-void measure_offered(const Measure& measure, const Level& level, const EarlyStop& stop, SearchScratch& s,
-                     const std::uint32_t* nodes, const Row* rows, std::size_t count) {
-  if constexpr (kOverflow == Overflow::drop) {
-    measure_within(measure, rows, count, stop, s.pool.bound(), s.distances());
-  } else {
-    measure.many(rows, count, s.distances());
-  }
-  offer<kOverflow>(level, s, nodes, count);
-}
-
-// The same with the nodes seen since `first`.
+// Measures the nodes seen since `first` and offers them to the pool.
 template <Overflow kOverflow, typename Measure, typename Level>
 void measure_seen(const Measure& measure, const Level& level, const EarlyStop& stop, SearchScratch& s,
                   std::size_t first) {
   const std::size_t count = s.seen_count() - first;
   const std::uint32_t* nodes = s.seen() + first;
   if (s.rows.size() < count) s.rows.resize(count);
-  measure_offered<kOverflow>(measure, level, stop, s, nodes, level.rows_of(nodes, count, s.rows.data()), count);
+  const Row* rows = level.rows_of(nodes, count, s.rows.data());
+  if constexpr (kOverflow == Overflow::drop) {
+    measure_within(measure, rows, count, stop, s.pool.bound(), s.distances());
+  } else {
+    measure.many(rows, count, s.distances());
+  }
+  offer<kOverflow>(level, s, nodes, count);
 }
 
 // Puts a start node into the pool.

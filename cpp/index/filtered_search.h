@@ -3,8 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <type_traits>
-#include <vector>
 
 #include "index/beam.h"
 #include "index/filter_plan.h"
@@ -52,26 +50,6 @@ inline void widen_pool(SearchScratch& s, std::uint32_t capacity) {
   s.overflow.erase(s.overflow.begin(), s.overflow.begin() + static_cast<std::ptrdiff_t>(taken));
 }
 
-// What a traversal that dropped candidates would have kept: every row it met that is not in the pool, measured again.
-template <typename Measure>
-void find_dropped(const Measure& measure, const RowSelector& selector, bool allowed_only, SearchScratch& s,
-                  SearchCounters* counters) {
-  std::vector<Row> kept;
-  for (const CandidateKey key : s.pool) kept.push_back(node_of(key));
-  std::sort(kept.begin(), kept.end());
-  s.rows.clear();
-  for (std::size_t i = 0; i < s.seen_count(); ++i) {
-    const Row r = s.seen()[i];
-    if (allowed_only && !filter_allows(selector, r)) continue;
-    if (!std::binary_search(kept.begin(), kept.end(), r)) s.rows.push_back(r);
-  }
-  s.reserve(s.rows.size());
-  measure.many(s.rows.data(), s.rows.size(), s.distances());
-  if (counters != nullptr) counters->distances += s.rows.size();
-  s.overflow.clear();
-  for (std::size_t i = 0; i < s.rows.size(); ++i) s.overflow.push_back(candidate_key(s.distances()[i], s.rows[i]));
-}
-
 // Copies accepted candidates of the pool to s.accepted, nearest first, at most `most`.
 inline void collect_accepted(SearchScratch& s, const RowSelector& selector, std::uint32_t most) {
   s.accepted.clear();
@@ -113,28 +91,20 @@ void search_restricted(const Measure& measure, const GraphData& graph, std::uint
     // A little room: a pool that falls just short of ef accepted rows would have to widen.
     const auto breadth = static_cast<std::uint32_t>(std::min(wanted * 1.25 + 8, static_cast<double>(graph.rows) + 1));
     s.pool.reset(std::max(breadth, two_hop ? room : 0), breadth);
-    const EarlyStop stop = stop_for(measure, level, start, graph.stop);
     start_beam(measure, level, s, start);
     // A traversal may cost as much as the scan that would replace it, then it gives up.
     const std::size_t budget = s.seen_count() + matching + 512;
     CandidateKey farthest = 0;
     bool hole = false;
     AcceptedAhead ahead(s, selector);
-    const auto run = [&](auto overflow) {
+    for (;;) {
+      // What the pool does not keep is kept beside it: with a filter that follows the vectors, half of the searches widen.
       if (two_hop) {
-        run_two_hop<overflow.value>(measure, level, selector, stop, s, counters);
+        run_two_hop(measure, level, selector, s, counters);
       } else {
         // Everything nearer than the ef-th accepted row was looked at: what a search without a filter and with this ef would do.
-        run_beam_until<overflow.value>(measure, level, stop, s, beam_breadth(ef), counters,
+        run_beam_until<Overflow::keep>(measure, level, EarlyStop(), s, beam_breadth(ef), counters,
                                        [&] { return ahead.count() >= ef; });
-      }
-    };
-    for (bool first = true;; first = false) {
-      // Most searches need no second pass, and what only a second one would look at is not measured to its end.
-      if (first) {
-        run(std::integral_constant<Overflow, Overflow::drop>());
-      } else {
-        run(std::integral_constant<Overflow, Overflow::keep>());
       }
       collect_accepted(s, selector, room);
       if (s.accepted.size() >= ef) {
@@ -144,7 +114,6 @@ void search_restricted(const Measure& measure, const GraphData& graph, std::uint
         farthest = s.accepted[ef - 1];
       }
       hole |= s.accepted.size() < ef / 2;
-      if (first) find_dropped(measure, selector, two_hop, s, counters);
       const bool exhausted = s.overflow.empty();
       if (exhausted && !two_hop && s.seen_count() == graph.nodes()) return;  // everything was measured
       if (exhausted || s.seen_count() > budget) break;

@@ -14,9 +14,9 @@ inline bool filter_allows(const RowSelector& selector, Row r) noexcept {
 }
 
 // Runs until every candidate of the pool is checked.
-template <Overflow kOverflow, typename Measure>
-void run_two_hop(const Measure& measure, const BaseLevelView& level, const RowSelector& selector, const EarlyStop& stop,
-                 SearchScratch& s, SearchCounters* counters) {
+template <typename Measure>
+void run_two_hop(const Measure& measure, const BaseLevelView& level, const RowSelector& selector, SearchScratch& s,
+                 SearchCounters* counters) {
   const std::uint32_t width = level.width();
   const Row rows = level.rows;
   Row allowed[kMaxLinks + 16];
@@ -50,7 +50,8 @@ void run_two_hop(const Measure& measure, const BaseLevelView& level, const RowSe
         count += s.seen_count() - before;
       }
     }
-    measure_offered<kOverflow>(measure, level, stop, s, s.rows.data(), s.rows.data(), count);
+    measure.many(s.rows.data(), count, s.distances());
+    offer<Overflow::keep>(level, s, s.rows.data(), count);
     measured += count;
   }
   if (counters != nullptr) counters->visited += expanded, counters->distances += measured;
