@@ -74,6 +74,11 @@ export async function loadPeer<T>(name: string): Promise<T> {
   return (await import(name)) as T;
 }
 
+/** Labels of the first rows. */
+export function labelsOf(rows: number): Uint8Array {
+  return Uint8Array.from({ length: rows }, (_, row) => labelOf(row));
+}
+
 /** Label of a row, independent of its vector. */
 export function labelOf(row: number): number {
   return (Math.imul(row + 1, 2654435761) >>> 8) % 100;

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type DataFiles, type DataSet, loadSet } from '../data/sets.js';
 import type { Matrix } from '../data/vector-file.js';
-import { findAdapter, labelOf, type PeerConfig, type PeerIndex } from './adapter.js';
+import { findAdapter, labelsOf, type PeerConfig, type PeerIndex } from './adapter.js';
 import {
   batchRate,
   filteredRate,
@@ -45,7 +45,7 @@ const methods = {
     queries = { queries: set.queries, truth: set.truth, k };
     const { rows, dimension, metric } = set;
     config = { dimension, metric, M, efConstruction, folder, capacity: rows + set.extra.rows };
-    const labels = Uint8Array.from({ length: rows }, (_, row) => labelOf(row));
+    const labels = labelsOf(rows);
     index = await adapter.create(config);
     resetPeak();
     const before = memory().resident;
@@ -83,16 +83,16 @@ const methods = {
     index.setEf(ef);
     return syncRate(index, queries, seconds);
   },
-  async all({ ef, seconds }: { ef: number; seconds: number }) {
+  async all({ ef, seconds, below }: { ef: number; seconds: number; below?: number }) {
     index.setEf(ef);
-    if (adapter.cores === 'workers') return workersRate(ef, seconds);
+    if (adapter.cores === 'workers') return workersRate(ef, seconds, below);
     return adapter.cores === 'batch'
-      ? batchRate(index, queries, seconds)
-      : searchRate(index, queries, IN_FLIGHT, seconds);
+      ? batchRate(index, queries, seconds, below)
+      : searchRate(index, queries, IN_FLIGHT, seconds, below);
   },
-  async batch({ ef, seconds }: { ef: number; seconds: number }) {
+  async batch({ ef, seconds, below }: { ef: number; seconds: number; below?: number }) {
     index.setEf(ef);
-    return batchRate(index, queries, seconds);
+    return batchRate(index, queries, seconds, below);
   },
   async filtered({
     ef,
@@ -107,13 +107,6 @@ const methods = {
   }) {
     index.setEf(ef);
     return filteredRate(index, queries, below, truth, seconds);
-  },
-  async filteredAll({ ef, seconds, below }: { ef: number; seconds: number; below: number }) {
-    index.setEf(ef);
-    if (adapter.cores === 'workers') return (await workersRate(ef, seconds, below)).perSecond;
-    const one = await searchRate(index, queries, IN_FLIGHT, seconds, below);
-    const batch = await batchRate(index, queries, seconds, below);
-    return Math.max(one.perSecond, batch?.perSecond ?? 0);
   },
   async mixed({ ef, seconds }: { ef: number; seconds: number }) {
     index.setEf(ef);

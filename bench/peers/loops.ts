@@ -64,8 +64,9 @@ export async function searchRate(
   below?: number,
 ): Promise<Rate> {
   const filtered = index.filtered?.bind(index);
+  if (below !== undefined && !filtered) throw new Error('the package has no filters');
   const search = (vector: Float32Array) =>
-    below === undefined || !filtered ? index.search(vector, q.k) : filtered(vector, q.k, below);
+    below !== undefined && filtered ? filtered(vector, q.k, below) : index.search(vector, q.k);
   const latencies: number[] = [];
   let next = 0;
   const rate = await withLoopDelay(async () => {
@@ -134,8 +135,6 @@ export interface FilteredRate {
   returned: number;
   /** Of synchronous calls: the same where a package has no others, undefined where it has none. */
   syncPerSecond?: number;
-  /** Of as many callers and threads as the package needs to use all cores. */
-  allPerSecond?: number;
 }
 
 /** One caller; labels below `below` only. `truth` is exact among the matching rows. */

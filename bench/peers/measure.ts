@@ -29,6 +29,12 @@ export interface AtTarget {
   batch?: Rate;
 }
 
+export interface FilteredAtRecall extends FilteredRate {
+  ef: number;
+  /** The better of a call with all queries and as many callers and threads as the package needs to use all cores. */
+  allPerSecond: number;
+}
+
 export interface PeerResult {
   name: string;
   note: string;
@@ -36,7 +42,7 @@ export interface PeerResult {
   curve: { ef: number; recall: number; one: number; all: number }[];
   targets: AtTarget[];
   /** By share of matching rows; `ef` is the narrowest that reaches the recall under the filter. */
-  filtered: Record<number, FilteredRate & { ef: number }>;
+  filtered: Record<number, FilteredAtRecall>;
   mixed?: MixedRate;
   problems: string[];
 }
@@ -200,7 +206,10 @@ async function filtered(peer: Running, below: number, truth: Matrix<Int32Array>,
     const measured = await rate(chosen, p.seconds);
     if (!measured) return;
     rounds.push(measured);
-    all.push(await peer.process.call<number>('filteredAll', { ef: chosen, seconds: p.seconds, below }));
+    const how = { ef: chosen, seconds: p.seconds, below };
+    const flight = await peer.process.call<Rate>('all', how);
+    const batch = await peer.process.call<Rate | undefined>('batch', how);
+    all.push(Math.max(flight.perSecond, batch?.perSecond ?? 0));
   }
   const syncs = rounds.flatMap(({ syncPerSecond }) => syncPerSecond ?? []);
   peer.result.filtered[below] = {

@@ -72,8 +72,7 @@ function filterTable(result: SetResult, filters: number[]): string {
         const rate = peer.filtered[f];
         if (!rate) return '–';
         const sync = rate.syncPerSecond === undefined ? '–' : short(rate.syncPerSecond);
-        const all = rate.allPerSecond === undefined ? '–' : short(rate.allPerSecond);
-        return `${short(rate.perSecond)}, ${sync}, ${all} (${rate.recall.toFixed(3)}; ${rate.ef})`;
+        return `${short(rate.perSecond)}, ${sync}, ${short(rate.allPerSecond)} (${rate.recall.toFixed(3)}; ${rate.ef})`;
       }),
     ]),
   );

@@ -23,8 +23,6 @@ constexpr int kIdleType = 6;
 // How long other events may wait.
 constexpr std::chrono::microseconds kTurn{10};
 
-}  // namespace
-
 // As libuv 1.19 and later declare them (its ABI has not changed within version 1).
 struct LoopFunctions {
   std::size_t (*handle_size)(int) = nullptr;
@@ -55,6 +53,8 @@ struct LoopFunctions {
     return symbol != nullptr;
   }
 };
+
+}  // namespace
 
 LoopTurner* LoopTurner::make(Napi::Env env) noexcept {
   const LoopFunctions& uv = LoopFunctions::get();

@@ -40,7 +40,7 @@ class FilterCache {
     std::shared_ptr<const RowSet> rows;
     mutable std::atomic<std::uint64_t> used{0};
     bool is(std::string_view text) const noexcept { return filter->text() == text; }
-    // Without the parsed form, which takes about as much as the text.
+    // Without the nodes of the parsed filter.
     std::size_t bytes() const noexcept { return filter->text().size() + rows->words.size() * sizeof(std::uint64_t); }
   };
   using Table = std::vector<std::shared_ptr<const Entry>>;

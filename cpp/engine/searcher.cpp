@@ -348,11 +348,11 @@ std::vector<Candidate> Searcher::collect(const Snapshot& snapshot, const Query& 
     watch.stop(explain, &Explain::fresh_us);
     if (explain != nullptr) explain->fresh_rows = snapshot.fresh_rows();
   }
+  // Looked up when they are ranked: on their way while they are measured or sorted.
+  const std::size_t likely = std::min<std::size_t>(candidates.size(), plan.nearest);
+  for (std::size_t i = 0; i < likely; ++i) snapshot.generation->records.prefetch_newest(candidates[i].row);
   if (!exact) {
     watch = Stopwatch(explain != nullptr);
-    // Looked up when they are ranked: on their way while they are measured.
-    const std::size_t likely = std::min<std::size_t>(candidates.size(), plan.nearest);
-    for (std::size_t i = 0; i < likely; ++i) snapshot.generation->records.prefetch_newest(candidates[i].row);
     const std::size_t measured = rerank(space, query, plan.nearest, candidates, want - plan.nearest);
     watch.stop(explain, &Explain::rerank_us);
     if (explain != nullptr) explain->reranked += measured;

@@ -16,7 +16,7 @@
 namespace sagedb {
 
 // Candidates expanded per step by a search for `ef`: wider steps hide more latency, narrower ones waste fewer distances.
-constexpr std::uint32_t beam_breadth(double ef) noexcept { return ef < 48 ? 2 : 3; }
+constexpr std::uint32_t beam_breadth(std::uint32_t ef) noexcept { return ef < 48 ? 2 : 3; }
 
 // What happens to measured candidates that the pool does not keep.
 enum class Overflow : std::uint8_t { drop, keep };

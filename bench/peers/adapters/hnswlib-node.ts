@@ -2,7 +2,7 @@ import path from 'node:path';
 import {
   EFS,
   type LoadData,
-  labelOf,
+  labelsOf,
   loadPeer,
   type PeerAdapter,
   type PeerConfig,
@@ -25,7 +25,7 @@ class HnswlibIndex implements PeerIndex {
   readonly #dimension: number;
   #labels: Uint8Array;
 
-  constructor(index: Hnsw, dimension: number, labels = new Uint8Array()) {
+  constructor(index: Hnsw, dimension: number, labels: Uint8Array = new Uint8Array()) {
     this.#index = index;
     this.#dimension = dimension;
     this.#labels = labels;
@@ -79,10 +79,6 @@ export const adapter: PeerAdapter = {
   async open(config) {
     const index = await make(config);
     index.readIndexSync(path.join(config.folder, 'hnswlib.bin'));
-    return new HnswlibIndex(
-      index,
-      config.dimension,
-      Uint8Array.from({ length: config.capacity }, (_, row) => labelOf(row)),
-    );
+    return new HnswlibIndex(index, config.dimension, labelsOf(config.capacity));
   },
 };
