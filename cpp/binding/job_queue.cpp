@@ -40,11 +40,12 @@ void JobQueue::submit(std::unique_ptr<Job> job) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (closed_) throw Error(ErrorCode::CLOSED, "the environment is ending");
+    const bool among_others = active_ > staying_ || !waiting_.empty();
     waiting_.push_back(std::move(job));
-    // A worker that waits takes it.
-    start = active_ < workers_ && !(expecting_ && waiting_.size() == 1);
+    // Workers that stay take what they can.
+    start = active_ < workers_ && waiting_.size() > static_cast<std::size_t>(staying_);
     if (start) ++active_;
-    moment_.called();
+    moment_.called(among_others);
   }
   channel_.expect();
   if (start) start_worker();
@@ -66,13 +67,13 @@ void JobQueue::start_worker() {
 std::unique_ptr<Job> JobQueue::next(std::unique_ptr<Job>* last) {
   std::unique_lock<std::mutex> lock(mutex_);
   if (*last) moment_.finished();
-  if (*last && waiting_.empty() && !closed_ && active_ == 1 && moment_.expected()) {
-    expecting_ = true;
+  if (*last && waiting_.empty() && !closed_ && moment_.expected()) {
+    ++staying_;
     lock.unlock();
     channel_.deliver(std::move(*last));
     moment_.wait();
     lock.lock();
-    expecting_ = false;
+    --staying_;
   }
   if (closed_ || waiting_.empty()) {
     --active_;

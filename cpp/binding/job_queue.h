@@ -42,7 +42,7 @@ class JobQueue : public std::enable_shared_from_this<JobQueue> {
   std::mutex mutex_;
   std::deque<std::unique_ptr<Job>> waiting_;  // guarded by mutex_
   int active_ = 0;  // workers; guarded by mutex_
-  bool expecting_ = false;  // a worker waits for a moment; guarded by mutex_
+  int staying_ = 0;  // of them, workers that wait for a moment; guarded by mutex_
   Moment moment_;  // guarded by mutex_, but for wait()
   bool closed_ = false;  // guarded by mutex_
 };

@@ -14,9 +14,10 @@ namespace sagedb {
 
 class Moment {
  public:
-  // A job has come.
-  void called() noexcept {
-    const bool soon = Clock::now() - finished_ < kLength;
+  // A job has come, perhaps while others are under way: then answers that become objects bring the next questions, which takes a pause.
+  void called(bool among_others = false) noexcept {
+    among_others_ = among_others;
+    const bool soon = Clock::now() - finished_ < (among_others ? kPause : kLength);
     streak_ = soon ? std::min(streak_ + 1, kLongStreak) : streak_ / 2;
     wake();
   }
@@ -28,7 +29,7 @@ class Moment {
   bool expected() noexcept {
     static const bool several = hardware_threads() > 1;
     if (!several || streak_ == 0) return false;
-    length_ = streak_ == kLongStreak ? kPause : kLength;
+    length_ = among_others_ || streak_ == kLongStreak ? kPause : kLength;
     called_.store(false, std::memory_order_relaxed);
     return true;
   }
@@ -42,11 +43,13 @@ class Moment {
   using Clock = std::chrono::steady_clock;
   // About what it costs to put a thread to sleep and to wake it.
   static constexpr std::chrono::microseconds kLength{50};
-  // What a collection of the youngest garbage takes: after many jobs that came at once the next one is only held up by it.
+  // What a collection of the youngest garbage takes: after many jobs that came at once the next one is only held up by it. And what it
+  // takes to turn a batch of hits into objects and to gather the next.
   static constexpr std::chrono::microseconds kPause{200};
   static constexpr int kLongStreak = 16;
 
   int streak_ = 0;  // jobs that came at once after the one before; halved by one that did not
+  bool among_others_ = false;  // the last one
   std::chrono::microseconds length_{0};
   Clock::time_point finished_;
   std::atomic<bool> called_{false};
