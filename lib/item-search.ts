@@ -23,6 +23,8 @@ export interface SearchContext {
 /** The options of `search`. */
 export const SEARCH_NAMES = [...NAMES, ...REFINE_NAMES, 'explain'] as const;
 
+const NONE: ReadonlySet<Id> = new Set();
+
 /** Everything that `search` can do; a plain search goes to the engine as it is. */
 export function searchItems(query: unknown, options: unknown, db: SearchContext): Promise<ExplainedRows> {
   const examples = examplesOf(query);
@@ -35,7 +37,7 @@ export function searchItems(query: unknown, options: unknown, db: SearchContext)
   const text = split && textPart(split.query, db.searches.textFields, vectors);
   if (split) checkObjectOptions(o, text?.vector !== undefined, vectors !== undefined);
   const spec = specOf(o, db.layout, false, split === undefined || text?.vector !== undefined);
-  const exclude = new Set<Id>(examples ? [...examples.positive, ...examples.negative] : []);
+  const exclude = examples ? new Set([...examples.positive, ...examples.negative]) : NONE;
   const refinement = refinementOf(o, spec.k, exclude);
   const explain = o.explain === undefined ? false : booleanOf(o.explain, 'options.explain');
   const details = split || explain ? { text, vectors, explain } : undefined;

@@ -13,9 +13,9 @@ import { COPIED_AT_ONCE_BYTES, rowProblem, steadyVector, type VectorSource } fro
 const MAX_COALESCED = 256;
 /**
  * So many waiting searches are worth a batch of their own while another one is under way: the engine answers it while the event loop
- * turns the hits of the other into objects. Fewer wait for a batch to end, as small batches that overlap were measured to be slower.
+ * turns the hits of the other into objects. A single one waits for a batch to end: it would find its processor taken.
  */
-const OVERLAPPING = 8;
+const OVERLAPPING = 2;
 /** Of one batchSearch: the engine works on one piece while the hits of the one before become objects. */
 const MAX_PIECE = 256;
 const MAX_PIECE_BYTES = 4 << 20;
