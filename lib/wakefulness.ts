@@ -54,11 +54,8 @@ export class ImmediateTurning implements LoopTurning {
   };
 }
 
-/** Others than Node.js and Electron export functions of libuv that do nothing or end the process. */
 function turningHere(): LoopTurning {
-  const { versions } = process;
-  const libuv = versions.bun === undefined && versions.deno === undefined && native().canTurn();
-  return libuv ? new HandleTurning() : new ImmediateTurning();
+  return native().canTurn() ? new HandleTurning() : new ImmediateTurning();
 }
 
 /**

@@ -1,5 +1,6 @@
 #include "binding/job_channel.h"
 
+#include <thread>
 #include <utility>
 
 namespace sagedb {
@@ -9,46 +10,106 @@ std::atomic<std::uint64_t> JobChannel::deliveries_{0};
 JobChannel::JobChannel(Napi::Env env, const std::string& name, std::function<void()> on_exit)
     : env_(env), on_exit_(std::move(on_exit)) {
   const Napi::String resource = Napi::String::New(env, name);
-  if (napi_create_threadsafe_function(env, nullptr, nullptr, resource, 0, 1, nullptr, nullptr, this, complete,
-                                      &function_) != napi_ok) {
-    throw Napi::Error::New(env);
-  }
-  napi_unref_threadsafe_function(env, function_);
-  // Registered after the function, so that it runs before the function's own hook: hooks run last in, first out.
+  if (!wake_by_signal(resource)) wake_by_function(resource);
+  // Registered after signal and function, so that it runs before their own hooks: hooks run last in, first out.
   napi_add_env_cleanup_hook(env, on_environment_exit, this);
   hooked_ = true;
+}
+
+bool JobChannel::wake_by_signal(const Napi::String& resource) {
+  signal_ = LoopSignal::make(env_, [this] { receive(); });
+  if (signal_ == nullptr) return false;
+  const Napi::Env env = env_;
+  if (napi_async_init(env, Napi::Object::New(env), resource, &context_) == napi_ok) return true;
+  signal_->close();
+  throw Napi::Error::New(env);
+}
+
+void JobChannel::wake_by_function(const Napi::String& resource) {
+  if (napi_create_threadsafe_function(env_, nullptr, nullptr, resource, 0, 1, nullptr, nullptr, this,
+                                      on_function_called, &function_) != napi_ok) {
+    throw Napi::Error::New(env_);
+  }
+  napi_unref_threadsafe_function(env_, function_);
 }
 
 JobChannel::~JobChannel() { close(); }
 
 void JobChannel::expect() {
-  if (expected_++ == 0 && function_ != nullptr) napi_ref_threadsafe_function(env_, function_);
+  if (expected_++ == 0) keep_alive(true);
 }
 
 void JobChannel::arrived() {
-  if (--expected_ == 0 && function_ != nullptr) napi_unref_threadsafe_function(env_, function_);
+  if (--expected_ == 0) keep_alive(false);
+}
+
+void JobChannel::keep_alive(bool alive) {
+  if (signal_ != nullptr) {
+    signal_->keep_alive(alive);
+  } else if (function_ != nullptr) {
+    (alive ? napi_ref_threadsafe_function : napi_unref_threadsafe_function)(env_, function_);
+  }
 }
 
 void JobChannel::deliver(std::unique_ptr<Job> job) {
-  // Under the lock: close() cannot release the function between the test and the call.
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (function_ != nullptr && napi_call_threadsafe_function(function_, job.get(), napi_tsfn_nonblocking) == napi_ok) {
-    static_cast<void>(job.release());
-    deliveries_.fetch_add(1, std::memory_order_release);
-    return;
+  bool first = false;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!open_) {
+      job->abandon();
+      undelivered_.push_back(std::move(job));
+      return;
+    }
+    delivered_.push_back(std::move(job));
+    first = delivered_.size() == 1;
+    if (first) waking_.fetch_add(1, std::memory_order_relaxed);
   }
-  job->abandon();
-  undelivered_.push_back(std::move(job));
+  if (first) wake();
+  deliveries_.fetch_add(1, std::memory_order_release);
+  if (first) waking_.fetch_sub(1, std::memory_order_release);
 }
 
-void JobChannel::complete(napi_env env, napi_value, void* channel, void* data) {
-  const std::unique_ptr<Job> job(static_cast<Job*>(data));
-  if (env == nullptr) {  // the environment is going away, and the channel may be gone
-    job->abandon();
-    return;
+void JobChannel::wake() noexcept {
+  if (signal_ != nullptr) {
+    signal_->send();
+  } else {
+    napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking);
   }
-  static_cast<JobChannel*>(channel)->arrived();
+}
+
+void JobChannel::receive() {
+  std::vector<std::unique_ptr<Job>> jobs;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    jobs.swap(delivered_);
+  }
+  // What waits for an answer may close the channel.
+  const std::shared_ptr<const bool> alive = alive_;
+  for (std::unique_ptr<Job>& job : jobs) {
+    if (*alive) {
+      complete(std::move(job));
+    } else {
+      job->abandon();
+    }
+  }
+}
+
+void JobChannel::complete(std::unique_ptr<Job> job) {
+  arrived();
+  const Napi::Env env = env_;
+  napi_callback_scope scope = nullptr;  // a thread-safe function has its own
+  if (context_ != nullptr && napi_open_callback_scope(env, env.Global(), context_, &scope) != napi_ok) scope = nullptr;
   complete_job(env, job.get());
+  // Nobody is there to catch it.
+  if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+  job.reset();
+  // Runs what waits for the answer.
+  if (scope != nullptr) napi_close_callback_scope(env, scope);
+}
+
+void JobChannel::on_function_called(napi_env env, napi_value, void* channel, void*) {
+  // Null: the environment is going away, and the channel may be gone.
+  if (env != nullptr) static_cast<JobChannel*>(channel)->receive();
 }
 
 void JobChannel::on_environment_exit(void* self) {
@@ -61,9 +122,24 @@ void JobChannel::on_environment_exit(void* self) {
 void JobChannel::close() noexcept {
   if (hooked_) napi_remove_env_cleanup_hook(env_, on_environment_exit, this);
   hooked_ = false;
-  const std::lock_guard<std::mutex> lock(mutex_);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!open_) return;
+    open_ = false;
+    *alive_ = false;
+    for (std::unique_ptr<Job>& job : delivered_) {
+      job->abandon();
+      undelivered_.push_back(std::move(job));
+    }
+    delivered_.clear();
+  }
+  while (waking_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
+  if (signal_ != nullptr) signal_->close();
   if (function_ != nullptr) napi_release_threadsafe_function(function_, napi_tsfn_abort);
+  signal_ = nullptr;
   function_ = nullptr;
+  if (context_ != nullptr) napi_async_destroy(env_, context_);
+  context_ = nullptr;
 }
 
 }  // namespace sagedb

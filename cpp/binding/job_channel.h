@@ -1,7 +1,8 @@
-// Hands finished jobs from any thread to the JavaScript thread of one environment, through a thread-safe function.
+// Hands finished jobs from any thread to the JavaScript thread of one environment: through a signal of libuv where there is one, else
+// through a thread-safe function.
 //
 // Thread safety: made, expect() and close() on the JavaScript thread; deliver() anywhere.
-// Invariants: no call reaches the thread-safe function after close() began; the event loop stays alive while a job is expected and only then.
+// Invariants: no job is delivered after close() began; the event loop stays alive while a job is expected and only then.
 #pragma once
 
 #include <napi.h>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "binding/job.h"
+#include "binding/loop_signal.h"
 
 namespace sagedb {
 
@@ -38,7 +40,14 @@ class JobChannel {
   void close() noexcept;
 
  private:
-  static void complete(napi_env env, napi_value callback, void* context, void* data);
+  bool wake_by_signal(const Napi::String& resource);
+  void wake_by_function(const Napi::String& resource);
+  void keep_alive(bool alive);
+  void wake() noexcept;
+  // Completes what was delivered.
+  void receive();
+  void complete(std::unique_ptr<Job> job);
+  static void on_function_called(napi_env env, napi_value callback, void* channel, void* data);
   static void on_environment_exit(void* self);
 
   static std::atomic<std::uint64_t> deliveries_;
@@ -47,10 +56,18 @@ class JobChannel {
   const std::function<void()> on_exit_;
   std::size_t expected_ = 0;  // JavaScript thread only
   bool hooked_ = false;  // JavaScript thread only
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // JavaScript thread only; until close()
+  // One of them, until the channel closes.
+  LoopSignal* signal_ = nullptr;
+  napi_threadsafe_function function_ = nullptr;
+  napi_async_context context_ = nullptr;  // of the calls that a signal brings
   std::mutex mutex_;
-  napi_threadsafe_function function_ = nullptr;  // changed on the JavaScript thread, under mutex_; null when closed
+  bool open_ = true;  // guarded by mutex_
+  std::vector<std::unique_ptr<Job>> delivered_;  // guarded by mutex_; not completed yet
   std::vector<std::unique_ptr<Job>>
       undelivered_;  // guarded by mutex_; freed with the channel, on the JavaScript thread
+  // Threads that wake the loop, without the lock: the loop, awake at once, would wait for it.
+  std::atomic<int> waking_{0};
 };
 
 }  // namespace sagedb

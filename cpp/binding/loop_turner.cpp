@@ -1,77 +1,34 @@
 #include "binding/loop_turner.h"
 
 #include <cstdlib>
-#include <cstring>
-#include <new>
 #include <thread>
 
 #include "binding/addon_data.h"
 #include "binding/job_channel.h"
-#include "binding/program_symbol.h"
 
 namespace sagedb {
-
-// Starts with the field that libuv leaves to its users.
-struct LoopHandle {
-  void* data;
-};
-
 namespace {
 
-// uv_handle_type UV_IDLE; its name is checked, too.
-constexpr int kIdleType = 6;
 // How long other events may wait.
 constexpr std::chrono::microseconds kTurn{10};
 
-// As libuv 1.19 and later declare them (its ABI has not changed within version 1).
-struct LoopFunctions {
-  std::size_t (*handle_size)(int) = nullptr;
-  const char* (*handle_type_name)(int) = nullptr;
-  int (*idle_init)(uv_loop_s*, LoopHandle*) = nullptr;
-  int (*idle_start)(LoopHandle*, void (*)(LoopHandle*)) = nullptr;
-  int (*idle_stop)(LoopHandle*) = nullptr;
-  void (*unref)(LoopHandle*) = nullptr;
-  void (*close)(LoopHandle*, void (*)(LoopHandle*)) = nullptr;
-  bool complete = false;
-
-  static const LoopFunctions& get() {
-    static const LoopFunctions functions;
-    return functions;
-  }
-
- private:
-  LoopFunctions() {
-    complete = find("uv_handle_size", &handle_size) && find("uv_handle_type_name", &handle_type_name) &&
-               find("uv_idle_init", &idle_init) && find("uv_idle_start", &idle_start) &&
-               find("uv_idle_stop", &idle_stop) && find("uv_unref", &unref) && find("uv_close", &close) &&
-               handle_type_name(kIdleType) != nullptr && std::strcmp(handle_type_name(kIdleType), "idle") == 0;
-  }
-  template <typename Function>
-  static bool find(const char* name, Function* out) {
-    void* const symbol = program_symbol(name);
-    std::memcpy(out, &symbol, sizeof symbol);
-    return symbol != nullptr;
-  }
-};
-
 }  // namespace
 
-LoopTurner* LoopTurner::make(Napi::Env env) noexcept {
-  const LoopFunctions& uv = LoopFunctions::get();
+LoopTurner* LoopTurner::make(Napi::Env env) {
+  const LoopFunctions* const uv = LoopFunctions::of(env);
   uv_loop_s* loop = nullptr;
-  if (!uv.complete || napi_get_uv_event_loop(env, &loop) != napi_ok || loop == nullptr) return nullptr;
-  auto* const turner = new (std::nothrow) LoopTurner();
-  if (turner == nullptr) return nullptr;
-  turner->handle_ = static_cast<LoopHandle*>(std::calloc(1, uv.handle_size(kIdleType)));
-  if (turner->handle_ == nullptr || uv.idle_init(loop, turner->handle_) != 0) {
+  if (uv == nullptr || napi_get_uv_event_loop(env, &loop) != napi_ok || loop == nullptr) return nullptr;
+  auto* const turner = new LoopTurner(*uv);
+  turner->handle_ = uv->allocate(LoopFunctions::kIdle);
+  if (turner->handle_ == nullptr || uv->idle_init(loop, turner->handle_) != 0) {
     std::free(turner->handle_);
     delete turner;
     return nullptr;
   }
   turner->handle_->data = turner;
-  uv.unref(turner->handle_);
+  uv->unref(turner->handle_);
   if (napi_add_async_cleanup_hook(env, on_environment_exit, turner, &turner->hook_) != napi_ok) {
-    uv.close(turner->handle_, on_closed);
+    uv->close(turner->handle_, on_closed);
     return nullptr;
   }
   return turner;
@@ -81,7 +38,7 @@ void LoopTurner::start(std::chrono::microseconds longest) noexcept {
   if (closing_) return;
   ++holders_;
   end_ = std::chrono::steady_clock::now() + longest;
-  if (!turning_) turning_ = LoopFunctions::get().idle_start(handle_, on_turn) == 0;
+  if (!turning_) turning_ = uv_.idle_start(handle_, on_turn) == 0;
 }
 
 void LoopTurner::stop() noexcept {
@@ -89,7 +46,7 @@ void LoopTurner::stop() noexcept {
 }
 
 void LoopTurner::rest() noexcept {
-  if (turning_) LoopFunctions::get().idle_stop(handle_);
+  if (turning_) uv_.idle_stop(handle_);
   turning_ = false;
 }
 
@@ -109,7 +66,7 @@ void LoopTurner::on_environment_exit(napi_async_cleanup_hook_handle, void* self)
   auto* const turner = static_cast<LoopTurner*>(self);
   turner->rest();
   turner->closing_ = true;
-  LoopFunctions::get().close(turner->handle_, on_closed);
+  turner->uv_.close(turner->handle_, on_closed);
 }
 
 void LoopTurner::on_closed(LoopHandle* handle) {

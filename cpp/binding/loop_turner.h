@@ -2,9 +2,6 @@
 // setImmediate() does the same with an object, a call into JavaScript and its garbage per turn; a turn alone costs 100 bytes of it.
 // So every turn takes a few microseconds, unless a job is delivered, and leaves the processor to a thread that wants it.
 //
-// The functions of libuv are looked up in the running program (Node.js and Electron export them): there is nothing to link against, and other
-// runtimes have none.
-//
 // Thread safety: JavaScript thread of the environment. Invariant: lives until the environment ends and its handle is closed.
 #pragma once
 
@@ -13,14 +10,14 @@
 #include <chrono>
 #include <cstdint>
 
-namespace sagedb {
+#include "binding/loop_functions.h"
 
-struct LoopHandle;
+namespace sagedb {
 
 class LoopTurner {
  public:
   // Null where the program has no such functions.
-  static LoopTurner* make(Napi::Env env) noexcept;
+  static LoopTurner* make(Napi::Env env);
   LoopTurner(const LoopTurner&) = delete;
   LoopTurner& operator=(const LoopTurner&) = delete;
 
@@ -29,13 +26,14 @@ class LoopTurner {
   void stop() noexcept;
 
  private:
-  LoopTurner() = default;
+  explicit LoopTurner(const LoopFunctions& uv) : uv_(uv) {}
   ~LoopTurner() = default;
   static void on_turn(LoopHandle* handle);
   static void on_environment_exit(napi_async_cleanup_hook_handle hook, void* self);
   static void on_closed(LoopHandle* handle);
   void rest() noexcept;
 
+  const LoopFunctions& uv_;
   LoopHandle* handle_ = nullptr;
   napi_async_cleanup_hook_handle hook_ = nullptr;
   std::chrono::steady_clock::time_point end_;

@@ -112,6 +112,6 @@ test('native memory is reported to V8 and taken back', () => {
   expect(closed).toBeLessThan(2);
 });
 
-test.each(['idleInMain', 'idleInWorker', 'idleAfterLone'])('idle engine threads sleep: %s', (name) => {
+test.each(['idleInMain', 'idleInWorker', 'idleAfterLone', 'idleAfterMany'])('idle engine threads sleep: %s', (name) => {
   expect(run(name)).toBeLessThan(0.2); // a spinning team would use a whole processor
 });

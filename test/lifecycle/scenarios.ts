@@ -192,6 +192,16 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     });
   },
 
+  /** And after many in flight. */
+  async idleAfterMany() {
+    return idleShare(1000, async (db) => {
+      const caller = async () => {
+        for (let i = 0; i < 50; i++) await db.search(query);
+      };
+      await Promise.all(Array.from({ length: 64 }, caller));
+    });
+  },
+
   async tenTerminated() {
     const db = await open(500);
     await db.addBatch(data(3000));
