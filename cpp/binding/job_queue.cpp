@@ -67,13 +67,16 @@ void JobQueue::start_worker() {
 std::unique_ptr<Job> JobQueue::next(std::unique_ptr<Job>* last) {
   std::unique_lock<std::mutex> lock(mutex_);
   if (*last) moment_.finished();
-  if (*last && waiting_.empty() && !closed_ && moment_.expected()) {
-    ++staying_;
-    lock.unlock();
-    channel_.deliver(std::move(*last));
-    moment_.wait();
-    lock.lock();
-    --staying_;
+  if (*last && waiting_.empty() && !closed_) {
+    const std::chrono::microseconds moment = moment_.expected();
+    if (moment.count() > 0) {
+      ++staying_;
+      lock.unlock();
+      channel_.deliver(std::move(*last));
+      moment_.wait(moment);
+      lock.lock();
+      --staying_;
+    }
   }
   if (closed_ || waiting_.empty()) {
     --active_;

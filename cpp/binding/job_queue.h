@@ -1,6 +1,6 @@
 // Searches and reads of one environment on their way through the libuv pool. A few workers take job after job for as long as one waits, so
 // that the engine goes on while the event loop turns results into objects and gathers the next. When a caller asks one question at once
-// after the other, the worker stays for a moment after each: waking a thread takes longer than a search.
+// after the other, or many callers do, a worker that finds nothing stays for a moment: waking a thread takes longer than a search.
 //
 // Thread safety: made, submit() and close() on the JavaScript thread; workers on the pool.
 #pragma once

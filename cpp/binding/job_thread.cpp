@@ -25,9 +25,10 @@ void JobThread::submit(std::unique_ptr<Job> job) {
 void JobThread::run() {
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
-    if (!stopped_ && waiting_.empty() && moment_.expected()) {
+    if (!stopped_ && waiting_.empty()) {
+      const std::chrono::microseconds moment = moment_.expected();
       lock.unlock();
-      moment_.wait();
+      moment_.wait(moment);
       lock.lock();
     }
     wake_.wait(lock, [this] { return stopped_ || !waiting_.empty(); });

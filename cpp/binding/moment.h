@@ -25,17 +25,16 @@ class Moment {
   void wake() noexcept { called_.store(true, std::memory_order_release); }
   // A job is done.
   void finished() noexcept { finished_ = Clock::now(); }
-  // Whether the next job is likely to come within a moment; then wait() waits for called() or wake() from here on.
-  bool expected() noexcept {
+  // For how long the next job is likely to come, zero when it is not; then wait() waits for called() or wake() from here on.
+  std::chrono::microseconds expected() noexcept {
     static const bool several = hardware_threads() > 1;
-    if (!several || streak_ == 0) return false;
-    length_ = among_others_ || streak_ == kLongStreak ? kPause : kLength;
+    if (!several || streak_ == 0) return std::chrono::microseconds::zero();
     called_.store(false, std::memory_order_relaxed);
-    return true;
+    return among_others_ || streak_ == kLongStreak ? kPause : kLength;
   }
   // Not on a processor that somebody else could use.
-  void wait() const {
-    const Clock::time_point end = Clock::now() + length_;
+  void wait(std::chrono::microseconds longest) const {
+    const Clock::time_point end = Clock::now() + longest;
     while (!called_.load(std::memory_order_acquire) && Clock::now() < end) std::this_thread::yield();
   }
 
@@ -50,7 +49,6 @@ class Moment {
 
   int streak_ = 0;  // jobs that came at once after the one before; halved by one that did not
   bool among_others_ = false;  // the last one
-  std::chrono::microseconds length_{0};
   Clock::time_point finished_;
   std::atomic<bool> called_{false};
 };
