@@ -52,7 +52,7 @@ void JobChannel::keep_alive(bool alive) {
 }
 
 void JobChannel::deliver(std::unique_ptr<Job> job) {
-  bool first = false;
+  bool waker = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!open_) {
@@ -61,26 +61,28 @@ void JobChannel::deliver(std::unique_ptr<Job> job) {
       return;
     }
     delivered_.push_back(std::move(job));
-    first = delivered_.size() == 1;
-    if (first) waking_.fetch_add(1, std::memory_order_relaxed);
+    waker = !signalled_;
+    signalled_ = true;
+    if (waker) waking_.fetch_add(1, std::memory_order_relaxed);
   }
-  if (first) wake();
+  if (waker && !wake()) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    signalled_ = false;
+  }
   deliveries_.fetch_add(1, std::memory_order_release);
-  if (first) waking_.fetch_sub(1, std::memory_order_release);
+  if (waker) waking_.fetch_sub(1, std::memory_order_release);
 }
 
-void JobChannel::wake() noexcept {
-  if (signal_ != nullptr) {
-    signal_->send();
-  } else {
-    napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking);
-  }
+bool JobChannel::wake() noexcept {
+  if (signal_ != nullptr) return signal_->send();
+  return napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking) == napi_ok;
 }
 
 void JobChannel::receive() {
   std::vector<std::unique_ptr<Job>> jobs;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    signalled_ = false;
     jobs.swap(delivered_);
   }
   // What waits for an answer may close the channel.

@@ -43,7 +43,8 @@ class JobChannel {
   bool wake_by_signal(const Napi::String& resource);
   void wake_by_function(const Napi::String& resource);
   void keep_alive(bool alive);
-  void wake() noexcept;
+  // False when it failed.
+  bool wake() noexcept;
   // Completes what was delivered.
   void receive();
   void complete(std::unique_ptr<Job> job);
@@ -63,6 +64,7 @@ class JobChannel {
   napi_async_context context_ = nullptr;  // of the calls that a signal brings
   std::mutex mutex_;
   bool open_ = true;  // guarded by mutex_
+  bool signalled_ = false;  // the loop was woken for what is delivered, or is about to be; guarded by mutex_
   std::vector<std::unique_ptr<Job>> delivered_;  // guarded by mutex_; not completed yet
   std::vector<std::unique_ptr<Job>>
       undelivered_;  // guarded by mutex_; freed with the channel, on the JavaScript thread

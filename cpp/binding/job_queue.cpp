@@ -6,6 +6,13 @@
 
 namespace sagedb {
 
+namespace {
+
+// After so long a worker whose queue is empty gives its thread back, to whoever waits for one of the pool's.
+constexpr std::chrono::milliseconds kLongestStay{20};
+
+}  // namespace
+
 // Runs jobs until none waits. All but the last, which comes back with the worker, are delivered through the channel.
 class JobQueue::Worker : public Napi::AsyncWorker {
  public:
@@ -14,7 +21,8 @@ class JobQueue::Worker : public Napi::AsyncWorker {
 
  protected:
   void Execute() override {
-    while (std::unique_ptr<Job> job = queue_->next(&last_)) {
+    const Moment::Clock::time_point end = Moment::Clock::now() + kLongestStay;
+    while (std::unique_ptr<Job> job = queue_->next(&last_, end)) {
       job->execute();
       last_ = std::move(job);
     }
@@ -64,20 +72,26 @@ void JobQueue::start_worker() {
   }
 }
 
-std::unique_ptr<Job> JobQueue::next(std::unique_ptr<Job>* last) {
+void JobQueue::stay(std::unique_lock<std::mutex>* lock, std::unique_ptr<Job>* last) {
+  const Moment::Clock::time_point end = moment_.expected();
+  if (end <= Moment::Clock::now()) return;
+  ++staying_;
+  lock->unlock();
+  channel_.deliver(std::move(*last));
+  for (;;) {
+    moment_.wait(end);
+    lock->lock();
+    if (!waiting_.empty() || closed_ || Moment::Clock::now() >= end) break;
+    moment_.listen();
+    lock->unlock();
+  }
+  --staying_;
+}
+
+std::unique_ptr<Job> JobQueue::next(std::unique_ptr<Job>* last, Moment::Clock::time_point stay_until) {
   std::unique_lock<std::mutex> lock(mutex_);
   if (*last) moment_.finished();
-  if (*last && waiting_.empty() && !closed_) {
-    const std::chrono::microseconds moment = moment_.expected();
-    if (moment.count() > 0) {
-      ++staying_;
-      lock.unlock();
-      channel_.deliver(std::move(*last));
-      moment_.wait(moment);
-      lock.lock();
-      --staying_;
-    }
-  }
+  if (*last && waiting_.empty() && !closed_ && Moment::Clock::now() < stay_until) stay(&lock, last);
   if (closed_ || waiting_.empty()) {
     --active_;
     return nullptr;
@@ -85,7 +99,7 @@ std::unique_ptr<Job> JobQueue::next(std::unique_ptr<Job>* last) {
   std::unique_ptr<Job> job = std::move(waiting_.front());
   waiting_.pop_front();
   // One job has all threads of the engine; several divide them, which costs no waiting for each other inside a job.
-  if (active_ > 1 || !waiting_.empty()) job->share_threads(workers_);
+  if (active_ - staying_ > 1 || !waiting_.empty()) job->share_threads(workers_);
   lock.unlock();
   if (*last) channel_.deliver(std::move(*last));
   return job;

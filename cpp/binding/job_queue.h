@@ -29,8 +29,10 @@ class JobQueue : public std::enable_shared_from_this<JobQueue> {
   JobQueue(Napi::Env env, const char* name, int workers);
   void start_worker();
   // The next job for a worker that has finished `last` (may be null), which goes out while the worker goes on. Null: nothing waits, and the
-  // worker is no longer counted.
-  std::unique_ptr<Job> next(std::unique_ptr<Job>* last);
+  // worker is no longer counted. From `stay_until` on the worker does not stay where nothing waits.
+  std::unique_ptr<Job> next(std::unique_ptr<Job>* last, Moment::Clock::time_point stay_until);
+  // Delivers `last` and waits for a job while one is likely to come.
+  void stay(std::unique_lock<std::mutex>* lock, std::unique_ptr<Job>* last);
   // Completes the job that came back with its worker.
   void complete(Job* job);
   void close() noexcept;

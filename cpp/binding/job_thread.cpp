@@ -26,9 +26,9 @@ void JobThread::run() {
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
     if (!stopped_ && waiting_.empty()) {
-      const std::chrono::microseconds moment = moment_.expected();
+      const Moment::Clock::time_point end = moment_.expected();
       lock.unlock();
-      moment_.wait(moment);
+      moment_.wait(end);
       lock.lock();
     }
     wake_.wait(lock, [this] { return stopped_ || !waiting_.empty(); });
@@ -41,7 +41,9 @@ void JobThread::run() {
     lock.lock();
     running_ = nullptr;
     moment_.finished();
+    lock.unlock();
     channel_.deliver(std::move(job));
+    lock.lock();
   }
 }
 

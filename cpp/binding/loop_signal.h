@@ -20,8 +20,8 @@ class LoopSignal {
   LoopSignal(const LoopSignal&) = delete;
   LoopSignal& operator=(const LoopSignal&) = delete;
 
-  // Not after close() began.
-  void send() noexcept { uv_.async_send(handle_); }
+  // False when it failed. Not after close() began.
+  bool send() noexcept { return uv_.async_send(handle_) == 0; }
   void keep_alive(bool alive) noexcept { (alive ? uv_.ref : uv_.unref)(handle_); }
   // No `received` from here on.
   void close() noexcept;

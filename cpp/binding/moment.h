@@ -1,6 +1,6 @@
 // A thread that has run a job stays for a moment when the jobs come one at once after the other: waking a thread takes longer than many jobs.
 //
-// Thread safety: called(), finished() and expected() under the owner's mutex; wait() by the thread, without it.
+// Thread safety: called(), finished(), expected() and listen() under the owner's mutex; wait() by the thread, without it.
 #pragma once
 
 #include <algorithm>
@@ -25,21 +25,24 @@ class Moment {
   void wake() noexcept { called_.store(true, std::memory_order_release); }
   // A job is done.
   void finished() noexcept { finished_ = Clock::now(); }
-  // For how long the next job is likely to come, zero when it is not; then wait() waits for called() or wake() from here on.
-  std::chrono::microseconds expected() noexcept {
+  using Clock = std::chrono::steady_clock;
+
+  // Until when the next job is likely to come, now when it is not; wait() then waits for called() or wake() from here on.
+  Clock::time_point expected() noexcept {
     static const bool several = hardware_threads() > 1;
-    if (!several || streak_ == 0) return std::chrono::microseconds::zero();
-    called_.store(false, std::memory_order_relaxed);
-    return among_others_ || streak_ == kLongStreak ? kPause : kLength;
+    const Clock::time_point now = Clock::now();
+    if (!several || streak_ == 0) return now;
+    listen();
+    return now + (among_others_ || streak_ == kLongStreak ? kPause : kLength);
   }
+  // The same again: somebody else took the job.
+  void listen() noexcept { called_.store(false, std::memory_order_relaxed); }
   // Not on a processor that somebody else could use.
-  void wait(std::chrono::microseconds longest) const {
-    const Clock::time_point end = Clock::now() + longest;
+  void wait(Clock::time_point end) const {
     while (!called_.load(std::memory_order_acquire) && Clock::now() < end) std::this_thread::yield();
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
   // About what it costs to put a thread to sleep and to wake it.
   static constexpr std::chrono::microseconds kLength{50};
   // What a collection of the youngest garbage takes: after many jobs that came at once the next one is only held up by it. And what it

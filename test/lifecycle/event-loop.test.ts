@@ -95,3 +95,34 @@ test('file reads do not wait for a saturated engine', async () => {
   expect(reads.length).toBeGreaterThan(5);
   expect(median).toBeLessThan(total / 10);
 });
+
+// Workers that stay for the next question give their thread of libuv's pool back in time. Four queues' worth of them hold all of it.
+test('file reads do not wait for callers that never pause', async () => {
+  const data = randomFlat(random(3), 2000, DIMENSION);
+  const db = await SageDB.open({ dimension: DIMENSION, metric: 'l2' });
+  const [id] = await db.addBatch(data);
+  await db.buildIndex();
+  const query = data.subarray(0, DIMENSION);
+  let on = true;
+  let answers = 0;
+  const loop = async (ask: () => Promise<unknown>) => {
+    while (on) {
+      await ask();
+      answers++;
+    }
+  };
+  const loops = [
+    ...Array.from({ length: 64 }, () => loop(() => db.search(query))),
+    loop(() => db.batchSearch(data.subarray(0, 20 * DIMENSION))),
+    loop(() => db.get(id as number)),
+  ];
+  for (let read = 0; read < 30; read++) {
+    const before = answers;
+    await readFile(import.meta.filename);
+    // Ever so many questions that were asked later would go first.
+    expect(answers - before).toBeLessThan(20_000);
+  }
+  on = false;
+  await Promise.all(loops);
+  await db.close();
+});
