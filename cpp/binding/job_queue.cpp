@@ -98,8 +98,9 @@ std::unique_ptr<Job> JobQueue::next(std::unique_ptr<Job>* last, Moment::Clock::t
   }
   std::unique_ptr<Job> job = std::move(waiting_.front());
   waiting_.pop_front();
-  // One job has all threads of the engine; several divide them, which costs no waiting for each other inside a job.
-  if (active_ - staying_ > 1 || !waiting_.empty()) job->share_threads(workers_);
+  // One job has all threads of the engine; several divide them, which costs no waiting for each other inside a job. A worker that stays is
+  // likely to have one soon.
+  if (active_ > 1 || !waiting_.empty()) job->share_threads(workers_);
   lock.unlock();
   if (*last) channel_.deliver(std::move(*last));
   return job;
