@@ -18,10 +18,10 @@ JobChannel::JobChannel(Napi::Env env, const std::string& name, std::function<voi
 
 bool JobChannel::wake_by_signal(const Napi::String& resource) {
   signal_ = LoopSignal::make(env_, [this] { receive(); });
-  if (signal_ == nullptr) return false;
+  if (!signal_) return false;
   const Napi::Env env = env_;
   if (napi_async_init(env, Napi::Object::New(env), resource, &context_) == napi_ok) return true;
-  signal_->close();
+  signal_.reset();
   throw Napi::Error::New(env);
 }
 
@@ -44,7 +44,7 @@ void JobChannel::arrived() {
 }
 
 void JobChannel::keep_alive(bool alive) {
-  if (signal_ != nullptr) {
+  if (signal_) {
     signal_->keep_alive(alive);
   } else if (function_ != nullptr) {
     (alive ? napi_ref_threadsafe_function : napi_unref_threadsafe_function)(env_, function_);
@@ -74,7 +74,7 @@ void JobChannel::deliver(std::unique_ptr<Job> job) {
 }
 
 bool JobChannel::wake() noexcept {
-  if (signal_ != nullptr) return signal_->send();
+  if (signal_) return signal_->send();
   return napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking) == napi_ok;
 }
 
@@ -136,9 +136,8 @@ void JobChannel::close() noexcept {
     delivered_.clear();
   }
   while (waking_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
-  if (signal_ != nullptr) signal_->close();
+  signal_.reset();
   if (function_ != nullptr) napi_release_threadsafe_function(function_, napi_tsfn_abort);
-  signal_ = nullptr;
   function_ = nullptr;
   if (context_ != nullptr) napi_async_destroy(env_, context_);
   context_ = nullptr;

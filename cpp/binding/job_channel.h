@@ -59,7 +59,7 @@ class JobChannel {
   bool hooked_ = false;  // JavaScript thread only
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // JavaScript thread only; until close()
   // One of them, until the channel closes.
-  LoopSignal* signal_ = nullptr;
+  std::unique_ptr<LoopSignal> signal_;
   napi_threadsafe_function function_ = nullptr;
   napi_async_context context_ = nullptr;  // of the calls that a signal brings
   std::mutex mutex_;

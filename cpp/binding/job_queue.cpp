@@ -72,9 +72,9 @@ void JobQueue::start_worker() {
   }
 }
 
-void JobQueue::stay(std::unique_lock<std::mutex>* lock, std::unique_ptr<Job>* last) {
-  const Moment::Clock::time_point end = moment_.expected();
-  if (end <= Moment::Clock::now()) return;
+void JobQueue::stay(std::unique_lock<std::mutex>* lock, std::unique_ptr<Job>* last, Moment::Clock::time_point now) {
+  const Moment::Clock::time_point end = moment_.expected(now);
+  if (end == now) return;
   ++staying_;
   lock->unlock();
   channel_.deliver(std::move(*last));
@@ -90,8 +90,11 @@ void JobQueue::stay(std::unique_lock<std::mutex>* lock, std::unique_ptr<Job>* la
 
 std::unique_ptr<Job> JobQueue::next(std::unique_ptr<Job>* last, Moment::Clock::time_point stay_until) {
   std::unique_lock<std::mutex> lock(mutex_);
-  if (*last) moment_.finished();
-  if (*last && waiting_.empty() && !closed_ && Moment::Clock::now() < stay_until) stay(&lock, last);
+  if (*last) {
+    const Moment::Clock::time_point now = Moment::Clock::now();
+    moment_.finished(now);
+    if (waiting_.empty() && !closed_ && now < stay_until) stay(&lock, last, now);
+  }
   if (closed_ || waiting_.empty()) {
     --active_;
     return nullptr;

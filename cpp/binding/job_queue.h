@@ -32,7 +32,7 @@ class JobQueue : public std::enable_shared_from_this<JobQueue> {
   // worker is no longer counted. From `stay_until` on the worker does not stay where nothing waits.
   std::unique_ptr<Job> next(std::unique_ptr<Job>* last, Moment::Clock::time_point stay_until);
   // Delivers `last` and waits for a job while one is likely to come.
-  void stay(std::unique_lock<std::mutex>* lock, std::unique_ptr<Job>* last);
+  void stay(std::unique_lock<std::mutex>* lock, std::unique_ptr<Job>* last, Moment::Clock::time_point now);
   // Completes the job that came back with its worker.
   void complete(Job* job);
   void close() noexcept;

@@ -26,7 +26,7 @@ void JobThread::run() {
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
     if (!stopped_ && waiting_.empty()) {
-      const Moment::Clock::time_point end = moment_.expected();
+      const Moment::Clock::time_point end = moment_.expected(Moment::Clock::now());
       lock.unlock();
       moment_.wait(end);
       lock.lock();
@@ -40,7 +40,7 @@ void JobThread::run() {
     job->execute();
     lock.lock();
     running_ = nullptr;
-    moment_.finished();
+    moment_.finished(Moment::Clock::now());
     lock.unlock();
     channel_.deliver(std::move(job));
     lock.lock();

@@ -46,8 +46,8 @@ const LoopFunctions* LoopFunctions::of(Napi::Env env) {
   return functions.complete_ ? &functions : nullptr;
 }
 
-LoopHandle* LoopFunctions::allocate(int type) const noexcept {
-  return static_cast<LoopHandle*>(std::calloc(1, handle_size(type)));
+std::unique_ptr<UvHandle, void (*)(void*)> LoopFunctions::allocate(int type) const noexcept {
+  return {static_cast<UvHandle*>(std::calloc(1, handle_size(type))), std::free};
 }
 
 }  // namespace sagedb

@@ -7,11 +7,12 @@
 #include <napi.h>
 
 #include <cstddef>
+#include <memory>
 
 namespace sagedb {
 
 // Starts with the field that libuv leaves to its users.
-struct LoopHandle {
+struct UvHandle {
   void* data;
 };
 
@@ -23,19 +24,19 @@ struct LoopFunctions {
 
   std::size_t (*handle_size)(int) = nullptr;
   const char* (*handle_type_name)(int) = nullptr;
-  int (*async_init)(uv_loop_s*, LoopHandle*, void (*)(LoopHandle*)) = nullptr;
-  int (*async_send)(LoopHandle*) = nullptr;
-  int (*idle_init)(uv_loop_s*, LoopHandle*) = nullptr;
-  int (*idle_start)(LoopHandle*, void (*)(LoopHandle*)) = nullptr;
-  int (*idle_stop)(LoopHandle*) = nullptr;
-  void (*ref)(LoopHandle*) = nullptr;
-  void (*unref)(LoopHandle*) = nullptr;
-  void (*close)(LoopHandle*, void (*)(LoopHandle*)) = nullptr;
+  int (*async_init)(uv_loop_s*, UvHandle*, void (*)(UvHandle*)) = nullptr;
+  int (*async_send)(UvHandle*) = nullptr;
+  int (*idle_init)(uv_loop_s*, UvHandle*) = nullptr;
+  int (*idle_start)(UvHandle*, void (*)(UvHandle*)) = nullptr;
+  int (*idle_stop)(UvHandle*) = nullptr;
+  void (*ref)(UvHandle*) = nullptr;
+  void (*unref)(UvHandle*) = nullptr;
+  void (*close)(UvHandle*, void (*)(UvHandle*)) = nullptr;
 
   // Null where the program has no such functions.
   static const LoopFunctions* of(Napi::Env env);
-  // Zeroed memory for a handle; released with free(). Null when there is none.
-  LoopHandle* allocate(int type) const noexcept;
+  // Zeroed memory for a handle. Null when there is none.
+  std::unique_ptr<UvHandle, void (*)(void*)> allocate(int type) const noexcept;
 
  private:
   LoopFunctions() noexcept;

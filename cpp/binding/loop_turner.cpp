@@ -1,6 +1,5 @@
 #include "binding/loop_turner.h"
 
-#include <cstdlib>
 #include <thread>
 
 #include "binding/addon_data.h"
@@ -14,31 +13,18 @@ constexpr std::chrono::microseconds kTurn{10};
 
 }  // namespace
 
-LoopTurner* LoopTurner::make(Napi::Env env) {
-  const LoopFunctions* const uv = LoopFunctions::of(env);
-  uv_loop_s* loop = nullptr;
-  if (uv == nullptr || napi_get_uv_event_loop(env, &loop) != napi_ok || loop == nullptr) return nullptr;
-  auto* const turner = new LoopTurner(*uv);
-  turner->handle_ = uv->allocate(LoopFunctions::kIdle);
-  if (turner->handle_ == nullptr || uv->idle_init(loop, turner->handle_) != 0) {
-    std::free(turner->handle_);
-    delete turner;
-    return nullptr;
-  }
-  turner->handle_->data = turner;
-  uv->unref(turner->handle_);
-  if (napi_add_async_cleanup_hook(env, on_environment_exit, turner, &turner->hook_) != napi_ok) {
-    uv->close(turner->handle_, on_closed);
-    return nullptr;
-  }
-  return turner;
+std::unique_ptr<LoopTurner> LoopTurner::make(Napi::Env env) {
+  const auto init = [](const LoopFunctions& uv, uv_loop_s* loop, UvHandle* raw) { return uv.idle_init(loop, raw); };
+  std::unique_ptr<LoopTurner> turner(new LoopTurner);
+  turner->handle_ = LoopHandle::open(env, LoopFunctions::kIdle, init, [self = turner.get()] { self->turn(); });
+  return turner->handle_ ? std::move(turner) : nullptr;
 }
 
 void LoopTurner::start(std::chrono::microseconds longest) noexcept {
-  if (closing_) return;
+  if (handle_->closed()) return;
   ++holders_;
   end_ = std::chrono::steady_clock::now() + longest;
-  if (!turning_) turning_ = uv_.idle_start(handle_, on_turn) == 0;
+  if (!turning_) turning_ = handle_->uv().idle_start(handle_->raw(), LoopHandle::on_event) == 0;
 }
 
 void LoopTurner::stop() noexcept {
@@ -46,34 +32,19 @@ void LoopTurner::stop() noexcept {
 }
 
 void LoopTurner::rest() noexcept {
-  if (turning_) uv_.idle_stop(handle_);
+  if (turning_ && !handle_->closed()) handle_->uv().idle_stop(handle_->raw());
   turning_ = false;
 }
 
-void LoopTurner::on_turn(LoopHandle* handle) {
-  auto* const turner = static_cast<LoopTurner*>(handle->data);
+void LoopTurner::turn() noexcept {
   auto now = std::chrono::steady_clock::now();
-  if (now >= turner->end_) return turner->rest();
+  if (now >= end_) return rest();
   const auto end = now + kTurn;
-  while (JobChannel::deliveries() == turner->deliveries_ && now < end) {
+  while (JobChannel::deliveries() == deliveries_ && now < end) {
     std::this_thread::yield();
     now = std::chrono::steady_clock::now();
   }
-  turner->deliveries_ = JobChannel::deliveries();
-}
-
-void LoopTurner::on_environment_exit(napi_async_cleanup_hook_handle, void* self) {
-  auto* const turner = static_cast<LoopTurner*>(self);
-  turner->rest();
-  turner->closing_ = true;
-  turner->uv_.close(turner->handle_, on_closed);
-}
-
-void LoopTurner::on_closed(LoopHandle* handle) {
-  auto* const turner = static_cast<LoopTurner*>(handle->data);
-  if (turner->hook_ != nullptr) napi_remove_async_cleanup_hook(turner->hook_);
-  std::free(handle);
-  delete turner;
+  deliveries_ = JobChannel::deliveries();
 }
 
 namespace {
@@ -82,7 +53,7 @@ namespace {
 LoopTurner* turner_of(Napi::Env env) {
   auto& turner = env.GetInstanceData<AddonData>()->loop_turner;
   if (!turner) turner = LoopTurner::make(env);
-  return *turner;
+  return turner->get();
 }
 
 Napi::Value can_turn(const Napi::CallbackInfo& info) {

@@ -2,22 +2,26 @@
 // setImmediate() does the same with an object, a call into JavaScript and its garbage per turn; a turn alone costs 100 bytes of it.
 // So every turn takes a few microseconds, unless a job is delivered, and leaves the processor to a thread that wants it.
 //
-// Thread safety: JavaScript thread of the environment. Invariant: lives until the environment ends and its handle is closed.
+// Thread safety: JavaScript thread of the environment.
 #pragma once
 
 #include <napi.h>
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 
-#include "binding/loop_functions.h"
+#include "binding/loop_handle.h"
 
 namespace sagedb {
 
 class LoopTurner {
  public:
   // Null where the program has no such functions.
-  static LoopTurner* make(Napi::Env env);
+  static std::unique_ptr<LoopTurner> make(Napi::Env env);
+  ~LoopTurner() {
+    if (handle_) handle_->close();
+  }
   LoopTurner(const LoopTurner&) = delete;
   LoopTurner& operator=(const LoopTurner&) = delete;
 
@@ -26,21 +30,15 @@ class LoopTurner {
   void stop() noexcept;
 
  private:
-  explicit LoopTurner(const LoopFunctions& uv) : uv_(uv) {}
-  ~LoopTurner() = default;
-  static void on_turn(LoopHandle* handle);
-  static void on_environment_exit(napi_async_cleanup_hook_handle hook, void* self);
-  static void on_closed(LoopHandle* handle);
+  LoopTurner() = default;
+  void turn() noexcept;
   void rest() noexcept;
 
-  const LoopFunctions& uv_;
-  LoopHandle* handle_ = nullptr;
-  napi_async_cleanup_hook_handle hook_ = nullptr;
+  std::shared_ptr<LoopHandle> handle_;
   std::chrono::steady_clock::time_point end_;
   std::uint64_t deliveries_ = 0;  // up to the last turn
   unsigned holders_ = 0;
   bool turning_ = false;
-  bool closing_ = false;
 };
 
 // canTurn() -> boolean, keepTurning(milliseconds), stopTurning().

@@ -14,6 +14,8 @@ namespace sagedb {
 
 class Moment {
  public:
+  using Clock = std::chrono::steady_clock;
+
   // A job has come, perhaps while others are under way: then answers that become objects bring the next questions, which takes a pause.
   void called(bool among_others = false) noexcept {
     among_others_ = among_others;
@@ -24,13 +26,10 @@ class Moment {
   // The thread has something else to see to.
   void wake() noexcept { called_.store(true, std::memory_order_release); }
   // A job is done.
-  void finished() noexcept { finished_ = Clock::now(); }
-  using Clock = std::chrono::steady_clock;
-
+  void finished(Clock::time_point now) noexcept { finished_ = now; }
   // Until when the next job is likely to come, now when it is not; wait() then waits for called() or wake() from here on.
-  Clock::time_point expected() noexcept {
+  Clock::time_point expected(Clock::time_point now) noexcept {
     static const bool several = hardware_threads() > 1;
-    const Clock::time_point now = Clock::now();
     if (!several || streak_ == 0) return now;
     listen();
     return now + (among_others_ || streak_ == kLongStreak ? kPause : kLength);
