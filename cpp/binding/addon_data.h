@@ -22,7 +22,7 @@ struct AddonData {
   Napi::FunctionReference database;
   Napi::FunctionReference write_group;
   AnswerBuffer answers;
-  std::optional<std::unique_ptr<LoopTurner>> loop_turner;  // looked for when first used
+  std::optional<std::shared_ptr<LoopTurner>> loop_turner;  // looked for when first used
   const std::shared_ptr<SpareBuffer> spare = std::make_shared<SpareBuffer>();
   std::shared_ptr<EnvironmentState> state = std::make_shared<EnvironmentState>();
   // Made when first used. Coalesced searches: the second worker keeps the cores busy through the gaps of the first. Batches, exact scans and

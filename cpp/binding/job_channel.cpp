@@ -5,15 +5,14 @@
 
 namespace sagedb {
 
-std::atomic<std::uint64_t> JobChannel::deliveries_{0};
-
 JobChannel::JobChannel(Napi::Env env, const std::string& name, std::function<void()> on_exit)
-    : env_(env), on_exit_(std::move(on_exit)) {
+    : env_(env), on_exit_(std::move(on_exit)), turner_(LoopTurner::of(env)) {
   const Napi::String resource = Napi::String::New(env, name);
   if (!wake_by_signal(resource)) wake_by_function(resource);
   // Registered after signal and function, so that it runs before their own hooks: hooks run last in, first out.
   napi_add_env_cleanup_hook(env, on_environment_exit, this);
   hooked_ = true;
+  if (turner_) turner_->add(this);
 }
 
 bool JobChannel::wake_by_signal(const Napi::String& resource) {
@@ -63,14 +62,14 @@ void JobChannel::deliver(std::unique_ptr<Job> job) {
     delivered_.push_back(std::move(job));
     waker = !signalled_;
     signalled_ = true;
-    if (waker) waking_.fetch_add(1, std::memory_order_relaxed);
+    delivering_.fetch_add(1, std::memory_order_relaxed);
   }
-  if (waker && !wake()) {
+  const bool seen = turner_ && turner_->announce();
+  if (waker && !seen && !wake()) {
     const std::lock_guard<std::mutex> lock(mutex_);
     signalled_ = false;
   }
-  deliveries_.fetch_add(1, std::memory_order_release);
-  if (waker) waking_.fetch_sub(1, std::memory_order_release);
+  delivering_.fetch_sub(1, std::memory_order_release);
 }
 
 bool JobChannel::wake() noexcept {
@@ -94,6 +93,11 @@ void JobChannel::receive() {
       job->abandon();
     }
   }
+}
+
+void JobChannel::receive_later() noexcept {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (open_ && !delivered_.empty()) signalled_ = wake();
 }
 
 void JobChannel::complete(std::unique_ptr<Job> job) {
@@ -124,6 +128,7 @@ void JobChannel::on_environment_exit(void* self) {
 void JobChannel::close() noexcept {
   if (hooked_) napi_remove_env_cleanup_hook(env_, on_environment_exit, this);
   hooked_ = false;
+  if (turner_) turner_->remove(this);
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!open_) return;
@@ -135,7 +140,7 @@ void JobChannel::close() noexcept {
     }
     delivered_.clear();
   }
-  while (waking_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
+  while (delivering_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
   signal_.reset();
   if (function_ != nullptr) napi_release_threadsafe_function(function_, napi_tsfn_abort);
   function_ = nullptr;

@@ -1,5 +1,5 @@
-// Hands finished jobs from any thread to the JavaScript thread of one environment: through a signal of libuv where there is one, else
-// through a thread-safe function.
+// Hands finished jobs from any thread to the JavaScript thread of one environment: to a loop that turns, else through a signal of libuv where
+// there is one, else through a thread-safe function.
 //
 // Thread safety: made, expect() and close() on the JavaScript thread; deliver() anywhere.
 // Invariants: no job is delivered after close() began; the event loop stays alive while a job is expected and only then.
@@ -17,10 +17,11 @@
 
 #include "binding/job.h"
 #include "binding/loop_signal.h"
+#include "binding/loop_turner.h"
 
 namespace sagedb {
 
-class JobChannel {
+class JobChannel : private LoopReceiver {
  public:
   // `on_exit` runs when the environment ends, while the channel still works. Throws Napi::Error.
   JobChannel(Napi::Env env, const std::string& name, std::function<void()> on_exit);
@@ -34,8 +35,6 @@ class JobChannel {
   void arrived();
   // Completes the job on the JavaScript thread, or abandons it when the channel is closed.
   void deliver(std::unique_ptr<Job> job);
-  // How many jobs all channels of the process have delivered. Any thread.
-  static std::uint64_t deliveries() noexcept { return deliveries_.load(std::memory_order_acquire); }
   // Idempotent. What was delivered and not completed yet is abandoned.
   void close() noexcept;
 
@@ -46,18 +45,18 @@ class JobChannel {
   // False when it failed.
   bool wake() noexcept;
   // Completes what was delivered.
-  void receive();
+  void receive() override;
+  void receive_later() noexcept override;
   void complete(std::unique_ptr<Job> job);
   static void on_function_called(napi_env env, napi_value callback, void* channel, void* data);
   static void on_environment_exit(void* self);
-
-  static std::atomic<std::uint64_t> deliveries_;
 
   const Napi::Env env_;
   const std::function<void()> on_exit_;
   std::size_t expected_ = 0;  // JavaScript thread only
   bool hooked_ = false;  // JavaScript thread only
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // JavaScript thread only; until close()
+  const std::shared_ptr<LoopTurner> turner_;  // may be null
   // One of them, until the channel closes.
   std::unique_ptr<LoopSignal> signal_;
   napi_threadsafe_function function_ = nullptr;
@@ -68,8 +67,8 @@ class JobChannel {
   std::vector<std::unique_ptr<Job>> delivered_;  // guarded by mutex_; not completed yet
   std::vector<std::unique_ptr<Job>>
       undelivered_;  // guarded by mutex_; freed with the channel, on the JavaScript thread
-  // Threads that wake the loop, without the lock: the loop, awake at once, would wait for it.
-  std::atomic<int> waking_{0};
+  // Threads that announce and wake, without the lock: the loop, awake at once, would wait for it.
+  std::atomic<int> delivering_{0};
 };
 
 }  // namespace sagedb
