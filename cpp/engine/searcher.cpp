@@ -160,7 +160,8 @@ std::vector<SearchResult> Searcher::search(const Snapshot& snapshot, const Searc
   const auto start = std::chrono::steady_clock::now();
   std::vector<SearchResult> results(count);
   const FilterMap filters = evaluate_filters(snapshot, requests, count);
-  parallel_for(count, 1, std::max(1, state_.threads / share), [&](std::size_t begin, std::size_t end, int) {
+  parallel_for(count, 1, team_.of(count, state_.threads / share), [&](std::size_t begin, std::size_t end, int worker) {
+    const auto begun = std::chrono::steady_clock::now();
     ScratchPool::Lease scratch = state_.scratch.lease();
     for (std::size_t i = begin; i < end; ++i) {
       try {
@@ -170,6 +171,7 @@ std::vector<SearchResult> Searcher::search(const Snapshot& snapshot, const Searc
         results[i].error = current_error();
       }
     }
+    if (worker == 0) team_.measured(std::chrono::steady_clock::now() - begun, end - begin);
   });
   const auto end = std::chrono::steady_clock::now();
   const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(end - start).count();

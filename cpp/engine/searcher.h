@@ -9,6 +9,7 @@
 
 #include "engine/engine_state.h"
 #include "engine/row_set.h"
+#include "engine/team_size.h"
 #include "engine/text_side.h"
 
 namespace sagedb {
@@ -17,7 +18,7 @@ class Searcher {
  public:
   explicit Searcher(const EngineState& state) : state_(state) {}
   // Requests by text need a snapshot with its text index.
-  // With the engine's threads divided by `share`.
+  // On as many threads as the batch is worth, of the engine's divided by `share`.
   std::vector<SearchResult> search(const Snapshot& snapshot, const SearchRequest* requests, std::size_t count,
                                    int share = 1) const;
   // The k nearest live rows of a space with exactly this ef, by exact distance; for calibration.
@@ -70,6 +71,7 @@ class Searcher {
   void check_query(SpaceNo space, const float* vector) const;
 
   const EngineState& state_;
+  mutable TeamSize team_;
 };
 
 }  // namespace sagedb
