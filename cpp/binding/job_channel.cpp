@@ -6,18 +6,20 @@
 namespace sagedb {
 
 JobChannel::JobChannel(Napi::Env env, const std::string& name, std::function<void()> on_exit)
-    : env_(env), on_exit_(std::move(on_exit)), turner_(LoopTurner::of(env)) {
+    : env_(env), on_exit_(std::move(on_exit)) {
   const Napi::String resource = Napi::String::New(env, name);
   if (!wake_by_signal(resource)) wake_by_function(resource);
+  if (turner_) turner_->add(this);
   // Registered after signal and function, so that it runs before their own hooks: hooks run last in, first out.
   napi_add_env_cleanup_hook(env, on_environment_exit, this);
   hooked_ = true;
-  if (turner_) turner_->add(this);
 }
 
 bool JobChannel::wake_by_signal(const Napi::String& resource) {
+  std::shared_ptr<LoopTurner> turner = LoopTurner::of(env_);
   signal_ = LoopSignal::make(env_, [this] { receive(); });
   if (!signal_) return false;
+  turner_ = std::move(turner);
   const Napi::Env env = env_;
   if (napi_async_init(env, Napi::Object::New(env), resource, &context_) == napi_ok) return true;
   signal_.reset();
@@ -60,14 +62,13 @@ void JobChannel::deliver(std::unique_ptr<Job> job) {
       return;
     }
     delivered_.push_back(std::move(job));
-    waker = !signalled_;
-    signalled_ = true;
+    waker = !noticed_.exchange(true);
     delivering_.fetch_add(1, std::memory_order_relaxed);
   }
   const bool seen = turner_ && turner_->announce();
   if (waker && !seen && !wake()) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    signalled_ = false;
+    noticed_ = false;
   }
   delivering_.fetch_sub(1, std::memory_order_release);
 }
@@ -78,10 +79,11 @@ bool JobChannel::wake() noexcept {
 }
 
 void JobChannel::receive() {
+  if (!noticed_) return;
   std::vector<std::unique_ptr<Job>> jobs;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    signalled_ = false;
+    noticed_ = false;
     jobs.swap(delivered_);
   }
   // What waits for an answer may close the channel.
@@ -97,7 +99,7 @@ void JobChannel::receive() {
 
 void JobChannel::receive_later() noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (open_ && !delivered_.empty()) signalled_ = wake();
+  if (open_ && !delivered_.empty()) noticed_ = wake();
 }
 
 void JobChannel::complete(std::unique_ptr<Job> job) {

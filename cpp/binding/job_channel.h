@@ -56,14 +56,14 @@ class JobChannel : private LoopReceiver {
   std::size_t expected_ = 0;  // JavaScript thread only
   bool hooked_ = false;  // JavaScript thread only
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // JavaScript thread only; until close()
-  const std::shared_ptr<LoopTurner> turner_;  // may be null
+  std::shared_ptr<LoopTurner> turner_;  // beside a signal
   // One of them, until the channel closes.
   std::unique_ptr<LoopSignal> signal_;
   napi_threadsafe_function function_ = nullptr;
   napi_async_context context_ = nullptr;  // of the calls that a signal brings
   std::mutex mutex_;
   bool open_ = true;  // guarded by mutex_
-  bool signalled_ = false;  // the loop was woken for what is delivered, or is about to be; guarded by mutex_
+  std::atomic<bool> noticed_{false};  // the loop knows of what is delivered, or is about to; changes under mutex_
   std::vector<std::unique_ptr<Job>> delivered_;  // guarded by mutex_; not completed yet
   std::vector<std::unique_ptr<Job>>
       undelivered_;  // guarded by mutex_; freed with the channel, on the JavaScript thread

@@ -8,7 +8,7 @@
 namespace sagedb {
 namespace {
 
-// How long other events may wait.
+// How long a turn waits for an answer.
 constexpr std::chrono::microseconds kTurn{10};
 
 }  // namespace
@@ -30,7 +30,7 @@ void LoopTurner::start(std::chrono::microseconds longest) noexcept {
   if (handle_->closed()) return;
   ++holders_;
   end_ = std::chrono::steady_clock::now() + longest;
-  if (!turning_) turning_ = handle_->uv().idle_start(handle_->raw(), LoopHandle::on_event) == 0;
+  if (!started_) started_ = handle_->uv().idle_start(handle_->raw(), LoopHandle::on_event) == 0;
 }
 
 void LoopTurner::stop() noexcept {
@@ -44,7 +44,8 @@ bool LoopTurner::announce() noexcept {
 }
 
 void LoopTurner::rest() noexcept {
-  if (!turning_) return;
+  if (!started_) return;
+  started_ = false;
   turning_.store(false, std::memory_order_seq_cst);
   if (!handle_->closed()) handle_->uv().idle_stop(handle_->raw());
   if (announced_.load(std::memory_order_seq_cst) == seen_) return;
@@ -55,6 +56,7 @@ void LoopTurner::rest() noexcept {
 void LoopTurner::turn() {
   auto now = std::chrono::steady_clock::now();
   if (now >= end_) return rest();
+  if (!turning_.load(std::memory_order_relaxed)) turning_.store(true, std::memory_order_seq_cst);
   const auto end = now + kTurn;
   while (announced_.load(std::memory_order_acquire) == seen_ && now < end) {
     std::this_thread::yield();

@@ -64,6 +64,8 @@ class LoopTurner {
   std::uint64_t seen_ = 0;  // of them
   std::chrono::steady_clock::time_point end_;
   unsigned holders_ = 0;
+  bool started_ = false;
+  // A turn has begun since start(), so that others follow. Electron starts the handle while its loop sleeps.
   std::atomic<bool> turning_{false};
 };
 

@@ -155,12 +155,19 @@ Searcher::FilterMap Searcher::evaluate_filters(const Snapshot& snapshot, const S
   return map;
 }
 
+TeamSize& Searcher::team_for(const SearchRequest& request) const noexcept {
+  return teams_[std::min<std::size_t>(request.space, kMaxSpaces - 1)][request.exact ? 1 : 0];
+}
+
 std::vector<SearchResult> Searcher::search(const Snapshot& snapshot, const SearchRequest* requests, std::size_t count,
                                            int share) const {
   const auto start = std::chrono::steady_clock::now();
   std::vector<SearchResult> results(count);
   const FilterMap filters = evaluate_filters(snapshot, requests, count);
-  parallel_for(count, 1, team_.of(count, state_.threads / share), [&](std::size_t begin, std::size_t end, int worker) {
+  if (count == 0) return results;
+  // Batches are of one space, and what is exact goes apart.
+  TeamSize& team = team_for(requests[0]);
+  parallel_for(count, 1, team.of(count, state_.threads / share), [&](std::size_t begin, std::size_t end, int worker) {
     const auto begun = std::chrono::steady_clock::now();
     ScratchPool::Lease scratch = state_.scratch.lease();
     for (std::size_t i = begin; i < end; ++i) {
@@ -171,7 +178,7 @@ std::vector<SearchResult> Searcher::search(const Snapshot& snapshot, const Searc
         results[i].error = current_error();
       }
     }
-    if (worker == 0) team_.measured(std::chrono::steady_clock::now() - begun, end - begin);
+    if (worker == 0) team.measured(std::chrono::steady_clock::now() - begun, end - begin);
   });
   const auto end = std::chrono::steady_clock::now();
   const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(end - start).count();

@@ -3,6 +3,7 @@
 // Thread safety: const and re-entrant; takes no lock after (or for) the snapshot.
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <vector>
@@ -37,6 +38,7 @@ class Searcher {
   };
   using FilterMap = std::map<const Filter*, FilterRows>;
 
+  TeamSize& team_for(const SearchRequest& request) const noexcept;
   FilterMap evaluate_filters(const Snapshot& snapshot, const SearchRequest* requests, std::size_t count) const;
   void search_one(const Snapshot& snapshot, const FilterMap& filters, const SearchRequest& request,
                   SearchScratch& scratch, SearchResult& out) const;
@@ -71,7 +73,8 @@ class Searcher {
   void check_query(SpaceNo space, const float* vector) const;
 
   const EngineState& state_;
-  mutable TeamSize team_;
+  // By space, those that are exact apart: what one kind costs says nothing about the other.
+  mutable std::array<std::array<TeamSize, 2>, kMaxSpaces> teams_;
 };
 
 }  // namespace sagedb

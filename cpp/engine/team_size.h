@@ -1,4 +1,4 @@
-// How many threads a batch of searches is worth: to wake one takes longer than many searches.
+// How many threads a batch of searches of one kind is worth: to wake one takes longer than many searches.
 //
 // Thread safety: any thread.
 #pragma once
@@ -24,20 +24,22 @@ class TeamSize {
     return static_cast<int>(std::clamp<std::int64_t>(threads, 1, most));
   }
 
-  // One thread took so long for so many searches.
+  // One thread took so long for so many searches (> 0).
   void measured(std::chrono::nanoseconds taken, std::size_t searches) noexcept {
     const std::int64_t usual = usual_ns_.load(std::memory_order_relaxed);
-    std::int64_t one = std::max<std::int64_t>(1, taken.count() / static_cast<std::int64_t>(searches));
+    std::int64_t one = std::max(kLeast, taken.count() / static_cast<std::int64_t>(searches));
     // One that was held up says little about the next.
-    if (usual != 0) one = usual + (std::min(one, kMost * usual) - usual) / kInertia;
-    usual_ns_.store(std::max<std::int64_t>(1, one), std::memory_order_relaxed);
+    if (usual != 0) one = usual + (std::min(one, kOutlier * usual) - usual) / (one > usual ? kRise : kFall);
+    usual_ns_.store(one, std::memory_order_relaxed);
   }
 
  private:
   // About what it costs to put a thread to sleep and to wake it.
   static constexpr std::chrono::nanoseconds kWorthAThread{50'000};
-  static constexpr std::int64_t kMost = 4;
-  static constexpr std::int64_t kInertia = 8;
+  static constexpr std::int64_t kLeast = 100;  // nanoseconds; below it there is nothing to tell apart
+  static constexpr std::int64_t kOutlier = 4;
+  // A thread too few costs whole searches, one too many the time to wake it: what takes longer than before counts for more.
+  static constexpr std::int64_t kRise = 4, kFall = 8;
 
   std::atomic<std::int64_t> usual_ns_{0};  // of a search, on one thread
 };

@@ -26,14 +26,13 @@ test('an answer that comes as the loop stops turning arrives', async () => {
   }
 }, 60_000);
 
-test('databases that open and close between lone calls leave nothing behind', async () => {
+test('answers of databases that open and close meanwhile arrive', async () => {
   await using kept = await SageDB.open({ dimension: 2 });
   const id = await kept.add([1, 2]);
   for (let i = 0; i < 200; i++) {
     const db = await SageDB.open({ dimension: 2 });
     const [, hits] = await Promise.all([db.add([i + 1, 1]), kept.search([1, 2], { k: 1 })]);
     expect(hits[0]?.id).toBe(id);
-    // Closes amid the callbacks of the turn that brought its answer.
     await Promise.all([db.search([1, 1], { k: 1 }).then(() => db.close()), kept.get(id)]);
   }
 }, 60_000);

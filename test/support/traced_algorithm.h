@@ -1,4 +1,4 @@
-// An index plugin whose searches can be held and whose indexes record which thread destroyed them.
+// An index plugin whose searches can be held or slowed down and counted, and whose indexes record which thread destroyed them.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,8 @@ namespace sagedb::testing {
 
 struct TraceControls {
   std::atomic<bool> hold_searches{false};
-  std::atomic<int> searching{0};
+  std::atomic<int> pause_ms{0};  // of every search
+  std::atomic<int> searching{0}, most_searching{0};
   std::mutex mutex;
   std::vector<std::thread::id> destroyed_on;  // guarded by mutex
 };
@@ -30,7 +31,11 @@ class TracedIndex final : public Index {
   Row rows() const noexcept override { return flat_.rows(); }
   bool search(const SpaceView& space, const Query& query, const SearchParams& params, const RowSelector& selector,
               SearchScratch& scratch, std::vector<Candidate>& out, SearchCounters* counters) const override {
-    controls_->searching.fetch_add(1);
+    const int now = controls_->searching.fetch_add(1) + 1;
+    int most = controls_->most_searching.load();
+    while (now > most && !controls_->most_searching.compare_exchange_weak(most, now)) {
+    }
+    if (const int pause = controls_->pause_ms.load()) std::this_thread::sleep_for(std::chrono::milliseconds(pause));
     while (controls_->hold_searches.load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     controls_->searching.fetch_sub(1);
     return flat_.search(space, query, params, selector, scratch, out, counters);

@@ -76,9 +76,10 @@ TEST(Refresh, FollowsEveryStepOfTheWriter) {
       EXPECT_GE(reader->index_version(), version);
       sequence = reader->stats().sequence;
       version = reader->index_version();
-      // Nothing has happened since, unless the writer's background checkpoint made a generation known meanwhile.
-      const bool again = reader->refresh();
-      EXPECT_TRUE(!again || current_generation(env, o.path) > generation) << "the same was new twice";
+      // Nothing has happened since, but for generations that the writer's background checkpoints made known.
+      std::uint64_t again = 0;
+      for (int i = 0; i < 3; ++i) again += reader->refresh() ? 1 : 0;
+      EXPECT_LE(again, current_generation(env, o.path) - generation) << "the same was new twice";
       for (const Item& item : reader->find(nullptr, 3, 0, true)) {
         const SearchResult r = search_one(*reader, item.vector, 1, 64);
         ASSERT_EQ(r.hits.size(), 1u);

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "support/engine_fixture.h"
+#include "support/traced_algorithm.h"
+
 namespace sagedb {
 namespace {
 
@@ -38,23 +41,49 @@ TEST(TeamSize, LongSearchesGetAThreadEach) {
   EXPECT_EQ(team.of(2, 2), 2);
 }
 
-// Property: it follows what searches cost now, in both directions, and one that was held up changes little.
+// Property: it follows what searches cost now, in both directions, sooner upwards, and one that was held up changes little.
 TEST(TeamSize, FollowsTheCost) {
   TeamSize team;
   measure(team, microseconds(16), 1);
   team.measured(std::chrono::seconds(1), 1);
-  EXPECT_EQ(team.of(4, 8), 1);
-  measure(team, microseconds(400), 100);
+  EXPECT_EQ(team.of(3, 8), 1);
+  measure(team, microseconds(400), 6);
   EXPECT_EQ(team.of(2, 2), 2);
-  measure(team, microseconds(16), 100);
+  measure(team, microseconds(16), 6);
+  EXPECT_EQ(team.of(2, 2), 2);
+  measure(team, microseconds(16), 60);
   EXPECT_EQ(team.of(4, 8), 1);
 }
 
 TEST(TeamSize, TimesOfNothingAreTimes) {
   TeamSize team;
   team.measured(std::chrono::nanoseconds(0), 5);
-  EXPECT_EQ(team.of(1000, 8), 1);
+  EXPECT_EQ(team.of(100, 8), 1);
   EXPECT_EQ(team.of(1'000'000, 8), 8);
+  measure(team, microseconds(400), 100);
+  EXPECT_EQ(team.of(2, 2), 2);
+}
+
+// Property: searches that become expensive get a thread each within a few batches, however many were cheap before.
+TEST(TeamSize, ExpensiveSearchesOfADatabaseRunAtOnce) {
+  using namespace testing;
+  const auto controls = std::make_shared<TraceControls>();
+  Options o = options_for(2, Metric::l2);
+  o.threads = 4;
+  const auto db = SageDB::open(o, std::make_unique<TracedAlgorithm>(controls));
+  for (int i = 0; i < 200; ++i) expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, {{1, static_cast<float>(i)}})));
+  db->build_index(nullptr, nullptr);
+  const Vector query{1, 2};
+  for (int i = 0; i < 300; ++i) search_one(*db, query, 1);
+  SearchRequest request;
+  request.vector = query.data();
+  request.k = 1;
+  const std::vector<SearchRequest> batch(4, request);
+  controls->pause_ms = 2;
+  for (int i = 0; i < 12; ++i) db->search(batch.data(), batch.size());
+  controls->most_searching = 0;
+  for (int i = 0; i < 20 && controls->most_searching < 4; ++i) db->search(batch.data(), batch.size());
+  EXPECT_EQ(controls->most_searching.load(), 4);
 }
 
 }  // namespace
