@@ -2,10 +2,14 @@
 // does not understand libgomp's barriers). No exception leaves a parallel region: the first one is rethrown on the caller.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 
 namespace sagedb {
+
+// About what it costs to put a thread to sleep and to wake it.
+inline constexpr std::chrono::microseconds kThreadWake{50};
 
 // Number of processors this process may run on (affinity mask respected), at least 1.
 int hardware_threads() noexcept;

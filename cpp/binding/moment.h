@@ -42,8 +42,7 @@ class Moment {
   }
 
  private:
-  // About what it costs to put a thread to sleep and to wake it.
-  static constexpr std::chrono::microseconds kLength{50};
+  static constexpr std::chrono::microseconds kLength = kThreadWake;
   // What a collection of the youngest garbage takes: after many jobs that came at once the next one is only held up by it. And what it
   // takes to turn a batch of hits into objects and to gather the next.
   static constexpr std::chrono::microseconds kPause{200};

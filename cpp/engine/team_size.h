@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/executor.h"
+
 namespace sagedb {
 
 class TeamSize {
@@ -34,8 +36,7 @@ class TeamSize {
   }
 
  private:
-  // About what it costs to put a thread to sleep and to wake it.
-  static constexpr std::chrono::nanoseconds kWorthAThread{50'000};
+  static constexpr std::chrono::nanoseconds kWorthAThread = kThreadWake;
   static constexpr std::int64_t kLeast = 100;  // nanoseconds; below it there is nothing to tell apart
   static constexpr std::int64_t kOutlier = 4;
   // A thread too few costs whole searches, one too many the time to wake it: what takes longer than before counts for more.

@@ -9,6 +9,7 @@
 
 #include "base/executor.h"
 #include "index/index.h"
+#include "support/raise_to.h"
 
 namespace sagedb::testing {
 
@@ -42,10 +43,7 @@ class FaultAlgorithm final : public AnnsAlgorithm {
  private:
   void enter(const BuildContext& context) const {
     controls_->started.fetch_add(1);
-    const int now = controls_->running.fetch_add(1) + 1;
-    int most = controls_->most_running.load();
-    while (now > most && !controls_->most_running.compare_exchange_weak(most, now)) {
-    }
+    raise_to(controls_->most_running, controls_->running.fetch_add(1) + 1);
     try {
       while (controls_->hold.load()) {
         if (context.cancel != nullptr) context.cancel->check();

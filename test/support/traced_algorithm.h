@@ -9,6 +9,7 @@
 
 #include "index/flat_index.h"
 #include "index/index.h"
+#include "support/raise_to.h"
 
 namespace sagedb::testing {
 
@@ -31,10 +32,7 @@ class TracedIndex final : public Index {
   Row rows() const noexcept override { return flat_.rows(); }
   bool search(const SpaceView& space, const Query& query, const SearchParams& params, const RowSelector& selector,
               SearchScratch& scratch, std::vector<Candidate>& out, SearchCounters* counters) const override {
-    const int now = controls_->searching.fetch_add(1) + 1;
-    int most = controls_->most_searching.load();
-    while (now > most && !controls_->most_searching.compare_exchange_weak(most, now)) {
-    }
+    raise_to(controls_->most_searching, controls_->searching.fetch_add(1) + 1);
     if (const int pause = controls_->pause_ms.load()) std::this_thread::sleep_for(std::chrono::milliseconds(pause));
     while (controls_->hold_searches.load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     controls_->searching.fetch_sub(1);
