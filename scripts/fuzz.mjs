@@ -64,10 +64,12 @@ export function fuzz(programs, seconds, seed) {
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece) => (output += piece));
     child.on('close', (code) => {
-      const inputs = Number(/stat::number_of_executed_units:\s*(\d+)/.exec(output)?.[1] ?? 0);
-      if (code === 0 && inputs > 0) {
+      const stat = (name) => Number(new RegExp(`stat::${name}:\\s*(\\d+)`).exec(output)?.[1] ?? 0);
+      const inputs = stat('number_of_executed_units');
+      const cpuSeconds = stat('cpu_seconds');
+      if (code === 0 && inputs > 0 && cpuSeconds > 0) {
         const family = target.split('-')[0];
-        resolve({ counts: { seconds, inputs, [`${family}Inputs`]: inputs } });
+        resolve({ counts: { cpuSeconds, inputs, [`${family}Inputs`]: inputs } });
       } else {
         resolve({ output: `target ${target}, input in ${found}\n${output}` });
       }

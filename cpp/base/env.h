@@ -28,7 +28,12 @@ class WritableFile {
     const Bytes piece{data, size};
     append(&piece, 1);
   }
+  // Anywhere, also behind what was appended: append() goes on where it was and writes over such bytes.
   virtual void write_at(std::uint64_t offset, const void* data, std::size_t size) = 0;
+  // Cuts off what write_at() has put behind what was appended.
+  virtual void trim() = 0;
+  // Whether bytes that are written again keep their place on the disk, so that a sync of them is cheaper than one of a file that grew.
+  virtual bool writes_in_place() const noexcept { return true; }
   // Data and length reach the disk (fdatasync). May run beside append(), whose bytes it then covers or not. After a failure the content on disk is unknown: the system may have dropped the pages
   // and a second sync would report a success that means nothing.
   virtual void sync() = 0;

@@ -19,6 +19,7 @@
 #if defined(__linux__)
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <sys/vfs.h>
 #endif
 
 #include "base/env.h"
@@ -96,6 +97,20 @@ void sync_folder(int fd, const std::string& path) {
 #endif
 }
 
+// File systems that copy on write move every block anyway; in memory and over a network there is nothing to gain.
+bool in_place(int fd) noexcept {
+#if defined(__linux__)
+  constexpr std::uint32_t kExt = 0xef53, kXfs = 0x58465342, kOverlay = 0x794c7630;
+  struct statfs fs;
+  if (::fstatfs(fd, &fs) != 0) return false;
+  const auto type = static_cast<std::uint32_t>(fs.f_type);
+  return type == kExt || type == kXfs || type == kOverlay;
+#else
+  static_cast<void>(fd);
+  return false;
+#endif
+}
+
 constexpr std::size_t kWriteBackStep = std::size_t{1} << 20;
 constexpr std::size_t kMaxPieces = 512;  // of one system call; the limit is 1,024 on Linux, macOS and the BSDs
 
@@ -136,6 +151,16 @@ class PosixWritableFile final : public WritableFile {
       size -= static_cast<std::size_t>(n);
     }
   }
+
+  void trim() override {
+    int result;
+    do {
+      result = ::ftruncate(fd_.get(), static_cast<off_t>(end_));
+    } while (result != 0 && errno == EINTR);
+    if (result != 0) fail("truncate", path_);
+  }
+
+  bool writes_in_place() const noexcept override { return in_place(fd_.get()); }
 
   void sync() override { sync_fd(fd_.get(), path_); }
 

@@ -52,7 +52,7 @@ Storage::Storage(Env& env, const Options& options)
       read_only_(options.read_only),
       checkpoint_bytes_(options.checkpoint_bytes),
       background_check_(options.background_check),
-      logs_(env, options.path),
+      logs_(env, options.path, options.durability == Durability::fsync),
       hot_(options.hot_memory),
       check_(env, options.path) {}
 

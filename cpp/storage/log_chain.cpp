@@ -25,6 +25,7 @@ std::shared_ptr<LogWriter> LogChain::current() const {
 }
 
 std::shared_ptr<LogWriter> LogChain::start(LogStart start) {
+  start.space_ahead = space_ahead_;
   std::shared_ptr<LogWriter> log = LogWriter::create(env_, dir_, start);
   MutexLock lock(mutex_);
   return log_ = std::move(log);

@@ -16,7 +16,7 @@ namespace sagedb {
 
 class LogChain {
  public:
-  LogChain(Env& env, std::string dir) : env_(env), dir_(std::move(dir)) {}
+  LogChain(Env& env, std::string dir, bool space_ahead) : env_(env), dir_(std::move(dir)), space_ahead_(space_ahead) {}
 
   // After recovery. May write the next log.
   void begin(LogStart start);
@@ -37,6 +37,7 @@ class LogChain {
 
   Env& env_;
   const std::string dir_;
+  const bool space_ahead_;
   mutable Mutex mutex_{"log_chain"};
   std::shared_ptr<LogWriter> log_ GUARDED_BY(mutex_);
   std::optional<LogStart> start_ GUARDED_BY(mutex_);  // of the first log; its database is that of all

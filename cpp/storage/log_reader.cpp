@@ -4,6 +4,7 @@
 
 #include "base/crc32c.h"
 #include "base/status.h"
+#include "storage/endian.h"
 
 namespace sagedb {
 
@@ -37,8 +38,9 @@ bool LogReader::next(Frame* frame, std::string* payload) {
     if (!read_frame(at_, frame, payload)) {
       if (limit_ && at_ != *limit_)
         corrupt("damaged at byte " + std::to_string(at_) + " of " + std::to_string(*limit_));
-      if (!limit_) refuse_if_damaged();
-      return false;
+      if (limit_ || !was_durable_beyond(at_)) return false;
+      // A frame behind it was written after it: by now it is whole, unless it is damaged.
+      if (!read_frame(at_, frame, payload)) corrupt("damaged at byte " + std::to_string(at_) + ", which was durable");
     }
     if (frame->first_sequence != last_sequence_ + 1)
       corrupt("frame at byte " + std::to_string(at_) + " has sequence " + std::to_string(frame->first_sequence) +
@@ -52,25 +54,26 @@ bool LogReader::next(Frame* frame, std::string* payload) {
     if (frame->type != FrameType::seal) corrupt("unknown frame type");
     sealed_ = true;
   }
-  if (limit_ ? at_ != *limit_ : torn()) corrupt("bytes after the seal");
+  // What follows a seal is space ahead that a loss of power kept from being cut off.
+  if (limit_ && at_ != *limit_) corrupt("bytes after the seal");
   return false;
 }
 
-// A frame did not verify at at_. When any later frame of this log says that the bytes beyond at_ had been durable, they were damaged
-// since; otherwise they are what a loss of power leaves of writes that were never confirmed.
-void LogReader::refuse_if_damaged() const {
+// A frame did not verify at `at`. When any later frame of this log says that the bytes beyond had been durable, they were damaged
+// since, or are being written just now; otherwise they are what a loss of power leaves of writes that were never confirmed, or space ahead.
+bool LogReader::was_durable_beyond(std::uint64_t at) const {
   constexpr std::size_t kChunk = std::size_t{1} << 20;
-  if (file_->size() <= at_) return;
-  std::vector<std::uint8_t> chunk(std::min<std::uint64_t>(kChunk, file_->size() - at_) + kFrameHeader);
-  for (std::uint64_t base = at_; base + kFrameHeader <= file_->size(); base += kChunk) {
+  if (file_->size() <= at) return false;
+  std::vector<std::uint8_t> chunk(std::min<std::uint64_t>(kChunk, file_->size() - at) + kFrameHeader);
+  for (std::uint64_t base = at; base + kFrameHeader <= file_->size(); base += kChunk) {
     const std::size_t n = file_->read_at(base, chunk.data(), chunk.size());
     for (std::size_t i = 0; i < kChunk && i + kFrameHeader <= n; i += kFrameAlignment) {
       Frame frame;
-      if (decode_frame(chunk.data() + i, seed_, base + i, &frame) && frame.durable > at_)
-        corrupt("damaged at byte " + std::to_string(at_) + "; it was durable up to byte " +
-                std::to_string(frame.durable));
+      if (get_le<std::uint64_t>(chunk.data() + i) == 0) continue;
+      if (decode_frame(chunk.data() + i, seed_, base + i, &frame) && frame.durable > at) return true;
     }
   }
+  return false;
 }
 
 }  // namespace sagedb

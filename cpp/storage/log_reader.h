@@ -35,11 +35,10 @@ class LogReader {
   std::uint64_t confirmed() const noexcept { return confirmed_; }  // of these, known to have been synced
   std::uint64_t last_sequence() const noexcept { return last_sequence_; }
   bool sealed() const noexcept { return sealed_; }
-  bool torn() const noexcept { return at_ < file_->size(); }  // bytes follow that are no frame
 
  private:
   bool read_frame(std::uint64_t at, Frame* frame, std::string* payload) const;
-  void refuse_if_damaged() const;
+  bool was_durable_beyond(std::uint64_t at) const;
   [[noreturn]] void corrupt(const std::string& what) const;
 
   const std::string name_;

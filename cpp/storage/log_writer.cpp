@@ -11,6 +11,12 @@ namespace {
 constexpr std::size_t kStep = std::size_t{1} << 20;
 constexpr std::uint8_t kPadding[kFrameAlignment] = {};
 
+// Of larger frames the bytes themselves take most of a sync, and zeros would be as many again.
+constexpr std::uint64_t kSmallFrame = std::uint64_t{64} << 10;
+constexpr std::uint64_t kLeastAhead = std::uint64_t{4} << 10;
+constexpr std::uint64_t kMostAhead = std::uint64_t{1} << 20;
+constexpr std::uint8_t kZeros[std::size_t{16} << 10] = {};
+
 std::size_t padding_of(const Frame& frame) noexcept {
   return static_cast<std::size_t>(frame_size(frame.payload_size) - kFrameHeader - frame.payload_size);
 }
@@ -28,6 +34,7 @@ LogWriter::LogWriter(std::unique_ptr<WritableFile> file, std::string name, const
       name_(std::move(name)),
       number_(start.number),
       seed_(log_seed(uuid)),
+      space_ahead_(start.space_ahead && file_->writes_in_place()),
       last_sequence_(start.last_sequence) {}
 
 std::unique_ptr<LogWriter> LogWriter::create(Env& env, const std::string& dir, const LogStart& start) {
@@ -88,6 +95,24 @@ void LogWriter::write_frame(FrameType type, std::uint32_t operations, const Byte
   }
   last_sequence_.store(frame.first_sequence + operations - 1, std::memory_order_release);
   size_.store(at + frame_size(frame.payload_size), std::memory_order_release);
+  if (space_ahead_ && type == FrameType::operations) write_ahead(frame_size(frame.payload_size));
+}
+
+// Before the frame's sync, which covers both. When there is no room for zeros, the frames will say so themselves.
+void LogWriter::write_ahead(std::uint64_t frame) noexcept {
+  const std::uint64_t end = size();
+  if (end + frame <= written_ || frame > kSmallFrame) return;
+  const std::uint64_t ahead = std::clamp(end - kHeaderSize, kLeastAhead, kMostAhead);
+  if (frame > ahead / 4) return;
+  try {
+    for (written_ = std::max(written_, end); written_ < end + ahead;) {
+      const std::uint64_t n = std::min<std::uint64_t>(sizeof kZeros, end + ahead - written_);
+      file_->write_at(written_, kZeros, n);
+      written_ += n;
+    }
+  } catch (...) {
+    space_ahead_ = false;
+  }
 }
 
 void LogWriter::write_at_once(Frame& frame, std::uint64_t at, const Bytes* pieces, std::size_t count) {
@@ -141,6 +166,7 @@ void LogWriter::seal() {
   refuse_when_ended();
   sync();
   write_frame(FrameType::seal, 0, nullptr, 0);
+  if (written_ > size()) file_->trim();
   ended_.store(true, std::memory_order_release);
   sync();
 }

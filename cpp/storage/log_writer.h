@@ -5,6 +5,9 @@
 // append nothing follows the torn bytes: the log is closed for appending, and its successor states how many of its bytes count. After a
 // failed sync the log is poisoned: the system may have dropped the pages, so nothing may be acknowledged until a reopen has
 // read what the disk really holds.
+// Space ahead: a sync of a file that grew writes the file system's journal, too; one of bytes that were there before does not and takes about
+// half the time. So behind small frames zeros are written, as many as the log has bytes, up to a megabyte; the next frames go over them. Zeros are no
+// frame. seal() cuts off what is left.
 #pragma once
 
 #include <atomic>
@@ -32,6 +35,7 @@ struct LogStart {
   Sequence last_sequence = 0;  // before the first frame
   std::uint64_t previous_number = 0, previous_size = 0;
   std::vector<CarriedFrame> carried;
+  bool space_ahead = false;  // pays where every frame is synced
 };
 
 class LogWriter {
@@ -62,12 +66,15 @@ class LogWriter {
   void write_frame(FrameType type, std::uint32_t operations, const Bytes* pieces, std::size_t count);
   void write_at_once(Frame& frame, std::uint64_t at, const Bytes* pieces, std::size_t count);
   void write_in_steps(Frame& frame, std::uint64_t at, const Bytes* pieces, std::size_t count);
+  void write_ahead(std::uint64_t frame) noexcept;
   void refuse_when_ended() const;
 
   const std::unique_ptr<WritableFile> file_;
   const std::string name_;
   const std::uint64_t number_;
   const std::uint32_t seed_;
+  bool space_ahead_;
+  std::uint64_t written_ = 0;  // bytes the file has; behind size() they are zeros
   Mutex sync_mutex_{"log_sync"};  // the system reports a failed sync to one caller only
   // size_ and last_sequence_ change together; sync() reads size_ first, so the sequence it takes may only be older than the bytes.
   std::atomic<std::uint64_t> size_{kHeaderSize};

@@ -30,6 +30,7 @@ void Ledger::create() {
   LogStart start;
   start.database = manifest_.database;
   start.number = 1;
+  start.space_ahead = true;
   log_ = LogWriter::create(env_, dir_, start);
   manifest_.generation = last_tried_ = 1;
   manifest_.log_number = 1;
@@ -90,6 +91,7 @@ void Ledger::next_log(std::vector<CarriedFrame> carried, std::uint64_t previous_
   start.previous_number = log_->number();
   start.previous_size = previous_size;
   start.carried = std::move(carried);
+  start.space_ahead = start.number % 2 == 1;
   log_ = LogWriter::create(env_, dir_, start);
 }
 

@@ -66,17 +66,26 @@ void SimDisk::change_names(const std::string& dir, std::vector<std::pair<std::st
   settle(names_, pending_names_.back());
 }
 
+void SimDisk::put(const Write& write, std::string* content) {
+  if (write.trim) {
+    content->resize(std::min<std::size_t>(content->size(), write.offset));
+    return;
+  }
+  if (content->size() < write.offset + write.data.size()) content->resize(write.offset + write.data.size());
+  std::memcpy(content->data() + write.offset, write.data.data(), write.data.size());
+}
+
 void SimDisk::apply(const SimOp& op) {
   switch (op.kind) {
     case SimOp::Kind::create:
       inodes_[op.inode] = Inode{};
       change_names(parent_path(op.path), {{op.path, op.inode}});
       break;
-    case SimOp::Kind::write: {
+    case SimOp::Kind::write:
+    case SimOp::Kind::trim: {
       Inode& inode = inodes_.at(op.inode);
-      if (inode.now.size() < op.offset + op.data.size()) inode.now.resize(op.offset + op.data.size());
-      std::memcpy(inode.now.data() + op.offset, op.data.data(), op.data.size());
-      inode.pending.push_back(Write{op.offset, op.data, false});
+      inode.pending.push_back(Write{op.offset, op.data, false, op.kind == SimOp::Kind::trim});
+      put(inode.pending.back(), &inode.now);
       break;
     }
     case SimOp::Kind::sync: {
@@ -94,8 +103,7 @@ void SimDisk::apply(const SimOp& op) {
           left.push_back(std::move(w));
           continue;
         }
-        if (inode.durable.size() < w.offset + w.data.size()) inode.durable.resize(w.offset + w.data.size());
-        std::memcpy(inode.durable.data() + w.offset, w.data.data(), w.data.size());
+        put(w, &inode.durable);
       }
       inode.pending = std::move(left);
       break;
@@ -149,6 +157,10 @@ std::string SimDisk::survivor(const Inode& inode, SimRandom& random) {
     for (const Write& w : inode.pending) total += w.data.size();
     std::size_t left = random.below(total + 1);
     for (const Write& w : inode.pending) {
+      if (w.trim) {
+        put(w, &out);
+        continue;
+      }
       const std::size_t n = std::min(left, w.data.size());
       if (out.size() < w.offset + n) out.resize(w.offset + n);
       std::memcpy(out.data() + w.offset, w.data.data(), n);
@@ -162,6 +174,7 @@ std::string SimDisk::survivor(const Inode& inode, SimRandom& random) {
   grow(random.chance(0.5) ? longest : out.size() + random.below(longest - out.size() + 1));
   const double p = random.chance(0.5) ? 0.5 : 0.9;
   for (const Write& w : inode.pending) {
+    if (w.trim && random.chance(p)) put(w, &out);
     for (std::size_t at = w.offset; at < w.offset + w.data.size();) {
       const std::size_t end = std::min((at / kSector + 1) * kSector, w.offset + w.data.size());
       if (random.chance(p) && at < out.size())
@@ -215,6 +228,8 @@ class SimWritableFile final : public WritableFile {
   void write_at(std::uint64_t offset, const void* data, std::size_t size) override {
     env_.write(inode_, offset, std::string(static_cast<const char*>(data), size));
   }
+  void trim() override { env_.trim(inode_, end_); }
+  bool writes_in_place() const noexcept override { return env_.in_place(); }
   void sync() override { env_.sync(inode_, path_); }
 
  private:
@@ -422,6 +437,12 @@ void SimEnv::write(int inode, std::uint64_t offset, const std::string& data) {
   const std::string part = fail ? data.substr(0, data.size() / 2) : data;
   if (!part.empty()) record(SimOp{SimOp::Kind::write, inode, offset, part, {}, {}});
   if (fail) throw Error(fail_code_, "injected failure: write");
+}
+
+void SimEnv::trim(int inode, std::uint64_t size) {
+  std::lock_guard lock(mutex_);
+  check("trim");
+  record(SimOp{SimOp::Kind::trim, inode, size, {}, {}, {}});
 }
 
 void SimEnv::sync(int inode, const std::string& path) {

@@ -31,7 +31,7 @@ class SimRandom {  // splitmix64
 };
 
 struct SimOp {
-  enum class Kind { create, write, sync, failed_sync, rename, unlink, link, make_dir, sync_dir };
+  enum class Kind { create, write, trim, sync, failed_sync, rename, unlink, link, make_dir, sync_dir };
   Kind kind;
   int inode = -1;
   std::uint64_t offset = 0;
@@ -59,6 +59,7 @@ class SimDisk {
     std::uint64_t offset;
     std::string data;
     bool doomed;  // its sync failed: no later sync makes it durable
+    bool trim = false;  // the file ends at `offset`
   };
   struct Inode {
     std::string now;  // what reads see
@@ -71,6 +72,7 @@ class SimDisk {
   };
   void change_names(const std::string& dir, std::vector<std::pair<std::string, int>> effects);
   static void settle(std::map<std::string, int>& names, const NameChange& change);
+  static void put(const Write& write, std::string* content);
   static std::string survivor(const Inode& inode, SimRandom& random);
 
   std::map<int, Inode> inodes_;
@@ -90,6 +92,9 @@ class SimEnv final : public Env {
   void fail_at(std::uint64_t n, ErrorCode code, std::uint64_t count = 1);
   // Operations for which the hook returns true are silently not done (to plant bugs: a sync that is forgotten, for example).
   void set_skip(std::function<bool(const SimOp&)> skip) { skip_ = std::move(skip); }
+  // What WritableFile::writes_in_place() of its files says.
+  void set_in_place(bool in_place) { in_place_ = in_place; }
+  bool in_place() const noexcept { return in_place_; }
   std::uint64_t operations() const;
   bool failed() const;  // an injected failure has happened
 
@@ -114,6 +119,7 @@ class SimEnv final : public Env {
 
   // For the file objects.
   void write(int inode, std::uint64_t offset, const std::string& data);
+  void trim(int inode, std::uint64_t size);
   void sync(int inode, const std::string& path);
   std::string content(int inode);
   void release_lock(const std::string& path);
@@ -134,6 +140,7 @@ class SimEnv final : public Env {
   std::uint64_t operations_ = 0, fail_from_ = 0, fail_count_ = 0;
   ErrorCode fail_code_ = ErrorCode::IO_ERROR;
   bool failed_ = false;
+  bool in_place_ = true;
 };
 
 // Calls visit(moment, disk after a power loss at that moment) for `images` random outcomes at every moment of the journal.

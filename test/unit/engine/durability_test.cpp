@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "support/durable_fixture.h"
+#include "support/forwarding_env.h"
 
 namespace sagedb {
 namespace {
@@ -267,9 +268,9 @@ TEST(Durability, OpenAndCloseLeaveNothing) {
 }
 
 // An environment that notes which files' reads were announced.
-class AnnouncedEnv final : public Env {
+class AnnouncedEnv final : public test::ForwardingEnv {
  public:
-  explicit AnnouncedEnv(Env& target) : target_(target) {}
+  using ForwardingEnv::ForwardingEnv;
   std::map<std::string, std::uint64_t> announced;  // name -> bytes
   std::set<std::string> unannounced;  // segments that were mapped without it
 
@@ -281,23 +282,6 @@ class AnnouncedEnv final : public Env {
     if (name.find(".seg") != std::string::npos && announced.count(name) == 0) unannounced.insert(name);
     return target_.map(path);
   }
-  std::unique_ptr<WritableFile> create(const std::string& path) override { return target_.create(path); }
-  std::unique_ptr<ReadableFile> open(const std::string& path) override { return target_.open(path); }
-  std::shared_ptr<const Mapping> map_parts(const std::vector<MapPart>& parts, std::uint64_t size) override {
-    return target_.map_parts(parts, size);
-  }
-  void rename(const std::string& from, const std::string& to) override { target_.rename(from, to); }
-  void unlink(const std::string& path) override { target_.unlink(path); }
-  bool exists(const std::string& path) override { return target_.exists(path); }
-  std::vector<std::string> list(const std::string& dir) override { return target_.list(dir); }
-  void make_dir(const std::string& path) override { target_.make_dir(path); }
-  void sync_dir(const std::string& path) override { target_.sync_dir(path); }
-  std::unique_ptr<FileLock> lock(const std::string& path) override { return target_.lock(path); }
-  void link_or_copy(const std::string& from, const std::string& to) override { target_.link_or_copy(from, to); }
-  void random_bytes(void* out, std::size_t size) override { target_.random_bytes(out, size); }
-
- private:
-  Env& target_;
 };
 
 // Property: what an open reads of its segments is announced for all of them before any is read, and is little.

@@ -21,12 +21,13 @@ Uuid database() {
   return u;
 }
 
-std::unique_ptr<LogWriter> new_log(Env& env, std::uint64_t number = 1, Sequence last = 0) {
+std::unique_ptr<LogWriter> new_log(Env& env, std::uint64_t number = 1, Sequence last = 0, bool space_ahead = false) {
   env.make_dir(kDir);
   LogStart start;
   start.database = database();
   start.number = number;
   start.last_sequence = last;
+  start.space_ahead = space_ahead;
   return LogWriter::create(env, kDir, start);
 }
 
@@ -142,9 +143,9 @@ TEST(Log, FailedStepOfALargeFrameTears) {
 }
 
 // Property: cut anywhere, a log gives the whole frames before the cut and never an error, and the successor keeps exactly those.
-TEST(Log, EveryTruncationGivesAWholePrefix) {
+void every_truncation_gives_a_whole_prefix(bool space_ahead) {
   SimEnv env;
-  const auto log = new_log(env);
+  const auto log = new_log(env, 1, 0, space_ahead);
   std::vector<std::uint64_t> ends{log->size()};
   for (int i = 0; i < 6; ++i) {
     add(*log, std::string(static_cast<std::size_t>(i * 9), 'x'));
@@ -172,6 +173,10 @@ TEST(Log, EveryTruncationGivesAWholePrefix) {
     disk.put(path_of(1), whole.substr(0, cut));
     EXPECT_EQ(replay_code(disk), ErrorCode::CORRUPTION) << cut;
   }
+}
+
+TEST(Log, EveryTruncationGivesAWholePrefix) {
+  for (const bool space_ahead : {false, true}) every_truncation_gives_a_whole_prefix(space_ahead);
 }
 
 // Property: in a sealed log every single-bit flip in header, frames and payloads is noticed; padding carries nothing.
@@ -205,9 +210,9 @@ TEST(Log, EveryFlipInASealedLogIsNoticed) {
 
 // Property: in a log that was not closed, damage to a frame is noticed when any later frame knows that it was durable; an unsynced gap
 // before an unsynced frame is what a loss of power leaves, and ends the log.
-TEST(Log, DamageIsToldFromLossOfPower) {
+void damage_is_told_from_loss_of_power(bool space_ahead) {
   SimEnv env;
-  const auto log = new_log(env);
+  const auto log = new_log(env, 1, 0, space_ahead);
   add(*log, "first");
   const std::uint64_t second = log->size();
   add(*log, "second");
@@ -225,6 +230,10 @@ TEST(Log, DamageIsToldFromLossOfPower) {
   damaged = env.disk();
   (*damaged.find(path_of(1)))[second + kFrameHeader] ^= 1;  // the payload
   EXPECT_EQ(replay_code(damaged), ErrorCode::CORRUPTION);
+}
+
+TEST(Log, DamageIsToldFromLossOfPower) {
+  for (const bool space_ahead : {false, true}) damage_is_told_from_loss_of_power(space_ahead);
 }
 
 // Property: frames of another log, or of this log at another place, never verify.
