@@ -34,6 +34,8 @@ class WritableFile {
   virtual void trim() = 0;
   // Whether bytes that are written again keep their place on the disk, so that a sync of them is cheaper than one of a file that grew.
   virtual bool writes_in_place() const noexcept { return true; }
+  // A hint: what was appended will be synced soon. Returns without waiting.
+  virtual void start_sync() noexcept {}
   // Data and length reach the disk (fdatasync). May run beside append(), whose bytes it then covers or not. After a failure the content on disk is unknown: the system may have dropped the pages
   // and a second sync would report a success that means nothing.
   virtual void sync() = 0;

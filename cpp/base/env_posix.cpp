@@ -162,6 +162,8 @@ class PosixWritableFile final : public WritableFile {
 
   bool writes_in_place() const noexcept override { return in_place(fd_.get()); }
 
+  void start_sync() noexcept override { start_write_back(); }
+
   void sync() override { sync_fd(fd_.get(), path_); }
 
  private:

@@ -70,7 +70,7 @@ class CheckpointWriter {
   // Tables are not one run of bytes, but they cover the records one after the other.
   void write_ids() {
     space_ = 0;
-    const ChainPlan plan = plan_chain(kept(FileKind::ids), known("records"), s_.record_count, 4096);
+    const ChainPlan plan = plan_chain(kept(FileKind::ids), known("records"), s_.record_count, 4096, Rewrite::at_once);
     next_->segments.insert(next_->segments.end(), plan.kept.begin(), plan.kept.end());
     if (plan.first == s_.record_count) return;
     const auto first = static_cast<RecordNo>(plan.first);

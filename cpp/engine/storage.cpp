@@ -225,10 +225,10 @@ bool Storage::refresh(EngineState& state, Writer& writer) {
   return true;
 }
 
-void Storage::log(const WritePlan& plan) {
+void Storage::log(const WritePlan& plan, const std::function<void()>& meanwhile) {
   if (read_only_) throw Error(ErrorCode::READ_ONLY, "the database was opened with readOnly");
   check_.require_sound();
-  if (durability_ == Durability::memory) return;
+  if (durability_ == Durability::memory) return meanwhile();
   std::shared_ptr<LogWriter> log = logs_.current();
   if (log == nullptr || log->ended()) log = logs_.next(plan.base()->sequence);
   // A frame whose sync failed stays in a poisoned log, which refuses the next one itself.
@@ -239,9 +239,12 @@ void Storage::log(const WritePlan& plan) {
   log->append(record.operations(), record.pieces().data(), record.pieces().size());
   log_bytes_.fetch_add(log->size() - before, std::memory_order_relaxed);
   if (durability_ == Durability::fsync) {
+    log->start_sync();
+    meanwhile();
     log->sync();
     return;
   }
+  meanwhile();
   std::lock_guard<std::mutex> lock(sync_mutex_);
   if (!unsynced_) sync_cv_.notify_one();
   unsynced_ = true;

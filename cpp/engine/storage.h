@@ -45,8 +45,9 @@ class Storage {
   void require_index_checked(const CancelToken* cancel) { check_.finish(true, cancel); }
   void stop_check() noexcept { check_.stop(); }
 
-  // Before a commit: the plan is in the log, and on disk in mode fsync, when it returns. Otherwise it throws and nothing has happened.
-  void log(const WritePlan& plan);
+  // Before a commit: the plan is in the log, and on disk in mode fsync, when it returns. Otherwise it throws and nothing has happened. `meanwhile` is
+  // called once while the disk is at work, if nothing was thrown before.
+  void log(const WritePlan& plan, const std::function<void()>& meanwhile);
   // Everything acknowledged before the call is on disk when it returns.
   void flush(EngineState& state);
 

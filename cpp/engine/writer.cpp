@@ -12,6 +12,8 @@ namespace sagedb {
 namespace {
 
 constexpr std::size_t kCopyGrain = 512;
+// So many rows are worth a team of threads.
+constexpr std::size_t kCopiedByTeam = 4 * kCopyGrain;
 // Vectors of so many bytes are copied by a thread of their own, while this one writes the log.
 constexpr std::size_t kCopiedBeside = std::size_t{1} << 20;
 
@@ -160,30 +162,34 @@ void Writer::reserve(WritePlan& plan) {
 }
 
 // Rows beyond the published count belong to the writer: filling them is invisible until install() publishes.
-void Writer::write_vectors(const WritePlan& plan, int threads) {
+void Writer::write_rows(const WritePlan& plan, std::size_t begin, std::size_t end) noexcept {
   const Snapshot& base = *plan.base();
   Generation& g = *base.generation;
-  const auto& changes = plan.changes();
-  parallel_for(changes.size(), kCopyGrain, threads, [&](std::size_t begin, std::size_t end, int) {
-    for (std::size_t i = begin; i < end; ++i) {
-      const PlannedChange& c = changes[i];
-      if (!c.new_row) continue;
-      const float* v = c.vector;
-      for (SpaceNo s = 0; s < base.spaces.size(); ++s) {
-        if (!holds(c.given, s)) continue;
-        VectorColumn& column = g.columns[s];
-        column.vectors.write(c.row, v, 1);
-        v += column.vectors.dimension();
-        if (column.metric == Metric::cosine) column.norms[c.row] = c.norms[s];
-        if (base.spaces[s].codes) base.spaces[s].codes->encode(column.vectors, c.row, c.row + 1);
-      }
+  for (std::size_t i = begin; i < end; ++i) {
+    const PlannedChange& c = plan.changes()[i];
+    if (!c.new_row) continue;
+    const float* v = c.vector;
+    for (SpaceNo s = 0; s < base.spaces.size(); ++s) {
+      if (!holds(c.given, s)) continue;
+      VectorColumn& column = g.columns[s];
+      column.vectors.write(c.row, v, 1);
+      v += column.vectors.dimension();
+      if (column.metric == Metric::cosine) column.norms[c.row] = c.norms[s];
+      if (base.spaces[s].codes) base.spaces[s].codes->encode(column.vectors, c.row, c.row + 1);
     }
+  }
+}
+
+void Writer::write_vectors(const WritePlan& plan, int threads) {
+  parallel_for(plan.changes().size(), kCopyGrain, threads, [&](std::size_t begin, std::size_t end, int) {
+    state_->writer_mutex.assume_held();
+    write_rows(plan, begin, end);
   });
   copy_kept_vectors(plan);
 }
 
 // What updates keep of other spaces. In order: the row that is copied may be of an earlier change of the same plan.
-void Writer::copy_kept_vectors(const WritePlan& plan) {
+void Writer::copy_kept_vectors(const WritePlan& plan) noexcept {
   const Snapshot& base = *plan.base();
   Generation& g = *base.generation;
   for (const PlannedChange& c : plan.changes()) {
@@ -222,13 +228,27 @@ bool Writer::log_beside_copy(const WritePlan& plan) {
     return false;  // no thread to be had: one after the other
   }
   try {
-    state_->storage->log(plan);
+    state_->storage->log(plan, [] {});
   } catch (...) {
     copier.join();
     throw;
   }
   copier.join();
   return true;
+}
+
+void Writer::log_and_copy(const WritePlan& plan) {
+  if (log_beside_copy(plan)) return;
+  if (plan.new_rows() >= kCopiedByTeam) {
+    write_vectors(plan, state_->threads);
+    return state_->storage->log(plan, [] {});
+  }
+  // Once the record is in the log nothing may fail but its sync.
+  state_->storage->log(plan, [this, &plan]() noexcept {
+    state_->writer_mutex.assume_held();
+    write_rows(plan, 0, plan.changes().size());
+    copy_kept_vectors(plan);
+  });
 }
 
 void Writer::commit(WritePlan& plan, bool replaying) {
@@ -238,10 +258,10 @@ void Writer::commit(WritePlan& plan, bool replaying) {
   note_presence(plan, next.get());
   Publisher::Prepared publication = state_->publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next)));
   // The last thing that can fail.
-  const bool logs = state_->storage && !replaying;
-  if (!logs || !log_beside_copy(plan)) {
-    if (plan.new_rows() > 0) write_vectors(plan, plan.new_rows() < 4 * kCopyGrain ? 1 : state_->threads);
-    if (logs) state_->storage->log(plan);
+  if (state_->storage && !replaying) {
+    log_and_copy(plan);
+  } else if (plan.new_rows() > 0) {
+    write_vectors(plan, plan.new_rows() < kCopiedByTeam ? 1 : state_->threads);
   }
   install(plan, std::move(publication), replaying);
   try {

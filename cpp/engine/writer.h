@@ -32,8 +32,11 @@ class Writer {
   void apply_where(WriteItem& item) REQUIRES(state_->writer_mutex);
   void commit(WritePlan& plan, bool replaying) REQUIRES(state_->writer_mutex);
   void reserve(WritePlan& plan) REQUIRES(state_->writer_mutex);
+  void write_rows(const WritePlan& plan, std::size_t begin, std::size_t end) noexcept REQUIRES(state_->writer_mutex);
   void write_vectors(const WritePlan& plan, int threads) REQUIRES(state_->writer_mutex);
-  void copy_kept_vectors(const WritePlan& plan) REQUIRES(state_->writer_mutex);
+  void copy_kept_vectors(const WritePlan& plan) noexcept REQUIRES(state_->writer_mutex);
+  // The log record; the vectors of a small plan are copied while the disk is at work on it.
+  void log_and_copy(const WritePlan& plan) REQUIRES(state_->writer_mutex);
   void note_presence(const WritePlan& plan, Snapshot* next) REQUIRES(state_->writer_mutex);
   // The log record, while another thread copies the vectors of a large plan. True when it did.
   bool log_beside_copy(const WritePlan& plan) REQUIRES(state_->writer_mutex);

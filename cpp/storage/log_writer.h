@@ -46,6 +46,8 @@ class LogWriter {
   // One frame holding `pieces` in order, for the sequences last_sequence() + 1 .. + operations. Throws the error of the
   // file system (the log has ended then) or READ_ONLY (ended or poisoned before).
   void append(std::uint32_t operations, const Bytes* pieces, std::size_t count);
+  // A hint: sync() follows, and there is other work before it.
+  void start_sync() noexcept { file_->start_sync(); }
   // Everything appended so far is durable when it returns. Throws and poisons, or READ_ONLY when poisoned before.
   void sync() EXCLUDES(sync_mutex_);
   // sync(), then a last frame that says so, synced as well: damage anywhere in a sealed log is noticed. The log has ended then.

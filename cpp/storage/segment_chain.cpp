@@ -9,8 +9,12 @@ namespace sagedb {
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
-// A segment is written again when it is at most so many times as large as what follows it.
+// A segment may be written again when it is at most so many times as large as what follows it,
 constexpr std::uint64_t kMergeRatio = 2;
+// and when what follows is smaller than this, or together with it makes so many of about one size.
+constexpr std::uint64_t kSmallSegment = std::uint64_t{16} << 20;
+constexpr std::size_t kTier = 8;
+constexpr std::uint64_t kLargestRewritten = std::uint64_t{1} << 30;
 
 struct ChainOwner {
   std::vector<std::shared_ptr<const SegmentReader>> files;
@@ -23,7 +27,8 @@ struct ChainOwner {
 
 }  // namespace
 
-ChainPlan plan_chain(std::vector<SegmentRef> old, std::uint64_t unchanged, std::uint64_t count, std::uint32_t stride) {
+ChainPlan plan_chain(std::vector<SegmentRef> old, std::uint64_t unchanged, std::uint64_t count, std::uint32_t stride,
+                     Rewrite rewrite) {
   ChainPlan plan;
   plan.kept = std::move(old);
   if (plan.kept.empty()) unchanged = 0;
@@ -33,11 +38,22 @@ ChainPlan plan_chain(std::vector<SegmentRef> old, std::uint64_t unchanged, std::
   }
   const std::uint64_t granule = kPage / std::gcd<std::uint64_t, std::uint64_t>(stride, kPage);
   plan.first = unchanged / granule * granule;
-  while (!plan.kept.empty()) {
-    const SegmentRef& last = plan.kept.back();
-    if (last.first < plan.first && plan.first - last.first > kMergeRatio * (count - plan.first)) break;
-    plan.first = std::min(plan.first, last.first);
-    plan.kept.pop_back();
+  for (std::vector<SegmentRef>& kept = plan.kept; !kept.empty();) {
+    // What is new covers it.
+    if (kept.back().first >= plan.first) {
+      kept.pop_back();
+      continue;
+    }
+    const std::uint64_t fresh = count - plan.first;
+    const bool tiers = rewrite == Rewrite::in_tiers && fresh * stride >= kSmallSegment;
+    std::size_t begin = kept.size();
+    for (std::uint64_t end = plan.first; begin > 0; end = kept[--begin].first) {
+      const std::uint64_t size = end - kept[begin - 1].first;
+      if (size > kMergeRatio * fresh || (tiers && size * stride >= kLargestRewritten)) break;
+    }
+    if (kept.size() - begin < (tiers ? kTier - 1 : 1)) break;
+    plan.first = kept[begin].first;
+    kept.resize(begin);
   }
   return plan;
 }

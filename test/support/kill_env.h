@@ -83,6 +83,7 @@ class KillEnv final : public Env {
       env_.at("trim", path_, [&] { target_->trim(); });
     }
     bool writes_in_place() const noexcept override { return true; }
+    void start_sync() noexcept override { target_->start_sync(); }
     void sync() override {
       env_.at("sync", path_, [&] { target_->sync(); });
     }

@@ -131,6 +131,56 @@ TEST(SegmentChain, WritesLittleTwice) {
   chain.check();
 }
 
+// A chain of which only the plan is looked at: sizes in megabytes, elements of a megabyte.
+struct PlannedChain {
+  void grow(std::uint64_t megabytes, Rewrite rewrite = Rewrite::in_tiers) {
+    const std::uint64_t before = count;
+    count += megabytes;
+    const ChainPlan plan = plan_chain(segments, before, count, 1 << 20, rewrite);
+    ASSERT_LE(plan.first, before);
+    segments = plan.kept;
+    segments.push_back(SegmentRef{FileKind::vectors, 0, plan.first, count - plan.first, 0, Uuid{}});
+    written += count - plan.first;
+    largest = std::max(largest, count - plan.first);
+    std::uint64_t end = 0;
+    for (const SegmentRef& s : segments) {
+      ASSERT_EQ(s.first, end);
+      end = s.end();
+    }
+    ASSERT_EQ(end, count);
+  }
+  std::vector<SegmentRef> segments;
+  std::uint64_t count = 0, written = 0, largest = 0;
+};
+
+// Property: what grows by equal large parts is written once more per power of eight, a gigabyte never again, and there are at most seven segments of a
+// size below that.
+TEST(SegmentChain, LargeSegmentsAreRewrittenInTiers) {
+  PlannedChain chain;
+  for (int step = 0; step < 24; ++step) ASSERT_NO_FATAL_FAILURE(chain.grow(64));
+  EXPECT_EQ(chain.written, (21u + 3 * 8) * 64) << "each eighth checkpoint writes eight parts";
+  EXPECT_EQ(chain.segments.size(), 3u);
+  for (int step = 0; step < 1000; ++step) ASSERT_NO_FATAL_FAILURE(chain.grow(64));
+  EXPECT_LE(chain.written, chain.count * 3);
+  EXPECT_LE(chain.largest, 8u * 1024);
+  EXPECT_LE(chain.segments.size(), chain.count / 1024 + 2 * 7);
+  PlannedChain at_once;
+  for (int step = 0; step < 1000; ++step) ASSERT_NO_FATAL_FAILURE(at_once.grow(64, Rewrite::at_once));
+  EXPECT_LE(at_once.segments.size(), 11u);
+}
+
+// Property: parts of any sizes leave few segments, and few bytes are written twice.
+TEST(SegmentChain, AnySizesLeaveFewSegments) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937_64 rng(seed);
+    PlannedChain chain;
+    for (int step = 0; step < 2000; ++step) ASSERT_NO_FATAL_FAILURE(chain.grow(1 + (rng() % 512 >> rng() % 10)));
+    EXPECT_LE(chain.segments.size(), chain.count / 1024 + 40);
+    EXPECT_LE(chain.written, chain.count * 6);
+  }
+}
+
 // Property: a chain with a hole, a missing end, a wrong order or a segment that is not the named one is refused.
 TEST(SegmentChain, GapsAreRefused) {
   SimEnv env;
