@@ -4,6 +4,8 @@
 //   npm run fault:kill -- --minutes N [--seed S]    a writer process is killed at random moments and named points
 //   npm run fault:power -- --minutes N [--seed S]   simulated losses of power
 //   npm run fault:model -- --minutes N [--seed S]   random operations against a model, with restarts
+//   npm run fault:soak -- --minutes N [--seed S]    everything at once, every answer checked
+//   npm run fault:asan, fault:tsan -- --minutes N   the same under AddressSanitizer and UBSan, under ThreadSanitizer
 //   npm run fault:ext4 -- --minutes N [--seed S]    a real ext4 is cut off under the writer (root, loop devices)
 //   npm run fault:fuzz -- --minutes N [--seed S]    libFuzzer on what reads files, with sanitizers (clang 16)
 //   node scripts/fault.mjs table                    only the table
@@ -28,6 +30,7 @@ import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { buildFuzzer, copyFuzzer, fuzz } from './fuzz.mjs';
 import { capture, root, section } from './process.mjs';
+import { buildSanitized, sanitizedDir, sanitizedEnv } from './sanitized.mjs';
 import { buildDir, buildUnitTests } from './unit-tests.mjs';
 
 const SUITES = {
@@ -35,6 +38,21 @@ const SUITES = {
   power: { filter: 'Fault.PowerLoss', title: 'simulated losses of power', main: 'losses', target: 10_000_000 },
   ext4: { filter: 'Fault.Ext4Cut', title: 'ext4 cut off', main: 'cuts', target: 500, workers: 1 },
   model: { filter: 'Fault.Model*', title: 'operations against a model', main: 'operations', target: 1_000_000 },
+  soak: { filter: 'Fault.Soak', title: 'everything at once, checks', main: 'checks', target: 1_000_000 },
+  asan: {
+    filter: 'Fault.Soak',
+    title: 'the same under AddressSanitizer and UBSan, CPU seconds',
+    main: 'cpuSeconds',
+    target: 3600,
+    sanitizer: 'asan',
+  },
+  tsan: {
+    filter: 'Fault.Soak',
+    title: 'the same under ThreadSanitizer, CPU seconds',
+    main: 'cpuSeconds',
+    target: 3600,
+    sanitizer: 'tsan',
+  },
   fuzz: { title: 'libFuzzer, CPU seconds', main: 'cpuSeconds', target: 86_400 },
 };
 const SLICE_SECONDS = 60;
@@ -67,6 +85,7 @@ async function slice(programs, suite, seconds, seed) {
   return new Promise((resolve) => {
     const env = { ...process.env, SAGEDB_FAULT_SECONDS: String(seconds), SAGEDB_FAULT_SEED: String(seed) };
     if (suite === 'ext4') env.SAGEDB_FAULT_EXT4 = '1';
+    if (SUITES[suite].sanitizer) Object.assign(env, sanitizedEnv(SUITES[suite].sanitizer));
     const child = spawn(join(programs, 'sagedb_unit_tests'), [`--gtest_filter=${SUITES[suite].filter}`], { env });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece) => (output += piece));
@@ -154,6 +173,17 @@ function writeTable(all) {
   writeFileSync(PAGE, `${before}${BEGIN}\n${lines.join('\n')}\n${END}${rest.split(END)[1]}`);
 }
 
+function build(suite) {
+  if (suite === 'fuzz') return buildFuzzer();
+  const { sanitizer } = SUITES[suite];
+  return sanitizer ? buildSanitized(sanitizer, 'soak') : buildUnitTests('sagedb_unit_tests');
+}
+
+function programsOf(suite) {
+  const { sanitizer } = SUITES[suite];
+  return sanitizer ? sanitizedDir(sanitizer, 'soak') : buildDir;
+}
+
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -163,17 +193,17 @@ async function main() {
   if (suite === 'table') return writeTable(readCounters());
   const seconds = Number(values.minutes) * 60;
   if (!(suite in SUITES) || !(seconds > 0)) {
-    console.error('usage: node scripts/fault.mjs kill|power|ext4|model|fuzz|table [--minutes N] [--seed S]');
+    console.error('usage: node scripts/fault.mjs kill|power|ext4|model|soak|asan|tsan|fuzz|table [--minutes N] [--seed S]');
     process.exit(1);
   }
   section(`${suite}: build`);
-  if ((suite === 'fuzz' ? buildFuzzer() : buildUnitTests('sagedb_unit_tests')) !== 0) process.exit(1);
+  if (build(suite) !== 0) process.exit(1);
   const source = testedSource();
   const programs = mkdtempSync(join(tmpdir(), 'sagedb-fault-'));
   if (suite === 'fuzz') copyFuzzer(programs);
   else
     for (const name of ['sagedb_unit_tests', 'sagedb_fault_writer'])
-      copyFileSync(join(buildDir, name), join(programs, name));
+      copyFileSync(join(programsOf(suite), name), join(programs, name));
   process.on('exit', () => rmSync(programs, { recursive: true, force: true }));
   section(`${suite}: ${values.minutes} minutes`);
   // A given seed is one failure to look at again; otherwise one process per processor, each with a seed of its own.

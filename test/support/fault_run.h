@@ -38,6 +38,7 @@ class FaultRun {
     began_ = true;
     return first || std::chrono::steady_clock::now() < end_;
   }
+  bool over() const noexcept { return std::chrono::steady_clock::now() >= end_; }
   void count(const std::string& what, std::uint64_t n = 1) { counters_[what] += n; }
 
  private:
