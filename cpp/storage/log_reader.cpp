@@ -1,12 +1,19 @@
 #include "storage/log_reader.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/crc32c.h"
 #include "base/status.h"
-#include "storage/endian.h"
 
 namespace sagedb {
+namespace {
+
+bool only_zeros(const std::uint8_t* bytes, std::size_t size) noexcept {
+  return size == 0 || (bytes[0] == 0 && std::memcmp(bytes, bytes + 1, size - 1) == 0);
+}
+
+}  // namespace
 
 LogReader::LogReader(Env& env, const std::string& dir, std::uint64_t number, const Uuid& database)
     : name_(join_path(dir, log_name(number))), file_(env.open(name_)) {
@@ -62,14 +69,13 @@ bool LogReader::next(Frame* frame, std::string* payload) {
 // A frame did not verify at `at`. When any later frame of this log says that the bytes beyond had been durable, they were damaged
 // since, or are being written just now; otherwise they are what a loss of power leaves of writes that were never confirmed, or space ahead.
 bool LogReader::was_durable_beyond(std::uint64_t at) const {
-  constexpr std::size_t kChunk = std::size_t{1} << 20;
-  if (file_->size() <= at) return false;
-  std::vector<std::uint8_t> chunk(std::min<std::uint64_t>(kChunk, file_->size() - at) + kFrameHeader);
+  constexpr std::size_t kChunk = std::size_t{64} << 10;
+  std::vector<std::uint8_t> chunk(kChunk + kFrameHeader);
   for (std::uint64_t base = at; base + kFrameHeader <= file_->size(); base += kChunk) {
     const std::size_t n = file_->read_at(base, chunk.data(), chunk.size());
+    if (only_zeros(chunk.data(), n)) continue;  // space ahead, of which there may be a megabyte
     for (std::size_t i = 0; i < kChunk && i + kFrameHeader <= n; i += kFrameAlignment) {
       Frame frame;
-      if (get_le<std::uint64_t>(chunk.data() + i) == 0) continue;
       if (decode_frame(chunk.data() + i, seed_, base + i, &frame) && frame.durable > at) return true;
     }
   }
