@@ -251,21 +251,44 @@ async function writers(db, count, seconds) {
   return (writes / (performance.now() - start)) * 1000;
 }
 
+const mean = (list) => list.reduce((sum, value) => sum + value, 0) / list.length;
+
+/** Milliseconds of each durable insert, one after the other. */
+async function insertOneByOne(db, count) {
+  const vector = vectors(1, 9);
+  const out = [];
+  for (let i = 0; i < count; i++) {
+    const start = performance.now();
+    await db.add(vector);
+    out.push(performance.now() - start);
+  }
+  return out;
+}
+
 async function partGroup() {
-  const [one, many, bare] = await withBareFile(vectors(1, 9), (write) =>
+  const INSERTS = 1000;
+  await withBareFile(vectors(1, 9), (write) =>
     withDatabase('group', async (db) => {
-      const pairs = { one: [], many: [], bare: [] };
+      const bare = [];
+      const one = [];
+      const many = [];
       for (let round = 0; round < rounds; round++) {
-        const bare = Array.from({ length: 1000 }, write);
-        pairs.bare.push(1000 / median(bare));
-        pairs.one.push(await writers(db, 1, 0.5));
-        pairs.many.push(await writers(db, 64, 0.5));
+        bare.push(Array.from({ length: INSERTS }, write));
+        one.push(await insertOneByOne(db, INSERTS));
       }
-      return [median(pairs.one), median(pairs.many), median(pairs.bare)];
+      // Afterwards: the checkpoints that many writers start would be at work on the disk beside the one.
+      for (let round = 0; round < rounds; round++) many.push(await writers(db, 64, 0.5));
+      const micros = (of, lists) => (median(lists.map(of)) * 1000).toFixed(0);
+      const pairs = (of) => median(one.map((list, i) => of(list) / of(bare[i]))).toFixed(2);
+      const rate = 1000 / median(one.map(mean));
+      console.log(
+        `one durable insert: median ${micros(median, one)} µs, mean ${micros(mean, one)} µs; bare append + fdatasync ` +
+          `${micros(median, bare)} and ${micros(mean, bare)} µs; in pairs ${pairs(median)} and ${pairs(mean)} times`,
+      );
+      console.log(
+        `64 durable writers: ${median(many).toFixed(0)} inserts/s, ${(median(many) / rate).toFixed(1)} times one`,
+      );
     }),
-  );
-  console.log(
-    `durable inserts: one writer ${one.toFixed(0)}/s (bare append + fdatasync ${bare.toFixed(0)}/s), 64 writers ${many.toFixed(0)}/s, ${(many / one).toFixed(1)} times`,
   );
 }
 
