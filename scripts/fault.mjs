@@ -193,7 +193,9 @@ async function main() {
   if (suite === 'table') return writeTable(readCounters());
   const seconds = Number(values.minutes) * 60;
   if (!(suite in SUITES) || !(seconds > 0)) {
-    console.error('usage: node scripts/fault.mjs kill|power|ext4|model|soak|asan|tsan|fuzz|table [--minutes N] [--seed S]');
+    console.error(
+      'usage: node scripts/fault.mjs kill|power|ext4|model|soak|asan|tsan|fuzz|table [--minutes N] [--seed S]',
+    );
     process.exit(1);
   }
   section(`${suite}: build`);

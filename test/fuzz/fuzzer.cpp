@@ -8,9 +8,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <exception>
 #include <fstream>
-#include <ctime>
 #include <string>
 
 #include "support/fuzz_target.h"
@@ -59,7 +59,8 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
   }
   target();
   // What is counted is processor time: a process that waits for its turn, or is suspended, tests nothing meanwhile.
-  std::atexit([] { std::fprintf(stderr, "stat::cpu_seconds: %ld\n", static_cast<long>(std::clock() / CLOCKS_PER_SEC)); });
+  std::atexit(
+      [] { std::fprintf(stderr, "stat::cpu_seconds: %ld\n", static_cast<long>(std::clock() / CLOCKS_PER_SEC)); });
   return 0;
 }
 

@@ -108,7 +108,8 @@ class Soak {
       require_done(id, apply_one(*db_, op_of(WriteOp::Kind::add, {beacon(id)}, {ExternalId(id)}, {note(id, 0)})));
       check_seen(id, 0);
       if (rng() % 4 == 0) {
-        require_done(id, apply_one(*db_, op_of(WriteOp::Kind::update, {beacon(id, 1)}, {ExternalId(id)}, {note(id, 1)})));
+        require_done(id,
+                     apply_one(*db_, op_of(WriteOp::Kind::update, {beacon(id, 1)}, {ExternalId(id)}, {note(id, 1)})));
         check_seen(id, 1);
       }
       states_[static_cast<std::size_t>(id)] = alive;
@@ -136,8 +137,7 @@ class Soak {
       version = r.version;
       const bool there = db_->has({ExternalId(id)})[0];
       if (before == dead) {
-        const bool hit =
-            std::any_of(r.hits.begin(), r.hits.end(), [&](const Hit& h) { return h.id.number() == id; });
+        const bool hit = std::any_of(r.hits.begin(), r.hits.end(), [&](const Hit& h) { return h.id.number() == id; });
         check(!hit && !there, "a removed item came back", id);
       }
       // Alive before and not yet being removed after the look.

@@ -38,8 +38,7 @@ void add(LogWriter& log, const std::string& text) {
 
 std::vector<std::string> replay(Env& env) {
   std::vector<std::string> out;
-  replay_logs(env, kDir, kDatabase, 1, 0,
-              [&](const Frame&, const std::string& payload) { out.push_back(payload); });
+  replay_logs(env, kDir, kDatabase, 1, 0, [&](const Frame&, const std::string& payload) { out.push_back(payload); });
   return out;
 }
 
