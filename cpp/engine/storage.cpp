@@ -132,6 +132,8 @@ void Storage::recover_writable(EngineState& state, Writer& writer) {
     many_logs_ = true;  // a new generation soon
   }
   log_bytes_ = logs.bytes;
+  // A killed process may have made names that are not on disk yet. What this one makes would survive a loss of power without them.
+  env_.sync_dir(dir_);
   logs_.begin(std::move(logs.next));
   if (logs.last_number >= manifest_.log_number + kMaxLogs) many_logs_ = true;
   begin_check(state);

@@ -60,4 +60,42 @@ std::string check_engine(const SimDisk& disk, const EngineHistory& run, std::siz
   }
 }
 
+std::string sweep_engine_kills(std::uint64_t seed, std::size_t stride, std::size_t* losses) {
+  SimEnv env;
+  EngineHistory run;
+  run_engine(env, seed, &run);
+  std::string problem;
+  SimDisk disk = SimEnv().disk();
+  std::size_t seen = seed;
+  for (std::size_t moment = 0; moment <= env.journal().size() && problem.empty(); ++moment) {
+    if (moment > 0) disk.apply(env.journal()[moment - 1]);
+    if (disk.names_are_durable() || seen++ % stride != 0) continue;
+    SimEnv life(disk);
+    EngineHistory second = run;
+    std::size_t groups = run.promised_at(moment);
+    second.acknowledged = {{0, groups}};
+    try {
+      auto db = SageDB::open(durable_options(life));
+      const Content found = content_of(*db);
+      while (groups < run.after.size() && run.after[groups] != found) ++groups;
+      if (groups == run.after.size()) throw Error(ErrorCode::INTERNAL, "a state that never was");
+      second.acknowledged.emplace_back(life.moment(), groups);  // what it shows must stay
+      const OpResult r = apply_one(*db, op_of(WriteOp::Kind::upsert, {{7, 7, 7, 7}}, {ExternalId("life")}, {"{}"}));
+      if (r.error) throw *r.error;
+      second.after.resize(groups + 1);
+      second.after.push_back(content_of(*db));
+      second.acknowledged.emplace_back(life.moment(), groups + 1);
+    } catch (const Error& e) {
+      return "killed at moment " + std::to_string(moment) + ": " + e.message();
+    }
+    test::sweep_power_loss(disk, life.journal(), 1, seed + moment, [&](std::size_t at, SimDisk lost) {
+      ++*losses;
+      if (!problem.empty()) return;
+      problem = check_engine(lost, second, second.promised_at(at), groups + 1);
+      if (!problem.empty()) problem = "killed at moment " + std::to_string(moment) + ": " + problem;
+    });
+  }
+  return problem;
+}
+
 }  // namespace sagedb::testing

@@ -55,6 +55,7 @@ void Ledger::recover() {
   if (values_.size() != manifest_.sequence) throw Error(ErrorCode::CORRUPTION, "segment and manifest disagree");
   RecoveredLogs logs = replay_logs(env_, dir_, manifest_.database, manifest_.log_number, manifest_.sequence,
                                    [this](const Frame& frame, const std::string& payload) { replay(frame, payload); });
+  if (!bugs_.no_sync_at_open) env_.sync_dir(dir_);
   if (bugs_.drop_unconfirmed && !logs.next.carried.empty()) {
     logs.next.carried.clear();
     logs.next.last_sequence = logs.last_sequence;

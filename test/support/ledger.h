@@ -18,6 +18,7 @@ struct LedgerBugs {  // wrong orders that no skipped operation can express
   bool unlink_first = false;  // old files go before the new manifest is current
   bool acknowledge_unsynced = false;
   bool append_after_torn = false;  // a recovered log is followed by one that counts its torn tail
+  bool no_sync_at_open = false;  // names that a killed process left unsynced are built upon
   bool drop_unconfirmed = false;  // the next log does not take the unconfirmed frames over
 };
 

@@ -1,5 +1,7 @@
 #include "support/ledger_sweep.h"
 
+#include <algorithm>
+
 #include "base/status.h"
 
 namespace sagedb::test {
@@ -142,6 +144,41 @@ SweepResult sweep_ledger(const std::function<void(SimEnv&, LedgerHistory*)>& run
     if (problem.empty()) return;
     if (out.violations++ == 0) out.first = "moment " + std::to_string(moment) + ": " + problem;
   });
+  return out;
+}
+
+SweepResult sweep_ledger_kills(const std::function<void(SimEnv&, LedgerHistory*)>& run, const LedgerBugs& bugs,
+                               int images, std::uint64_t seed, bool stop_at_first) {
+  SimEnv env;
+  LedgerHistory history;
+  SweepResult out;
+  run(env, &history);
+  const auto note = [&](std::size_t moment, const std::string& problem) {
+    if (problem.empty()) return;
+    if (out.violations++ == 0) out.first = "killed at moment " + std::to_string(moment) + ": " + problem;
+  };
+  SimDisk disk = SimEnv().disk();
+  for (std::size_t moment = 0; moment <= env.journal().size(); ++moment) {
+    if (moment > 0) disk.apply(env.journal()[moment - 1]);
+    if (disk.names_are_durable() || (stop_at_first && out.violations > 0)) continue;
+    SimEnv life(disk);
+    LedgerHistory second;
+    try {
+      Ledger ledger(life, kDir, bugs);
+      second.promise(life, ledger);
+      second.attempted = ledger.size() + 2;
+      ledger.write(2, true);
+      second.promise(life, ledger);
+    } catch (const Error& e) {
+      note(moment, "cannot be opened: " + e.message());
+      continue;
+    }
+    const std::uint64_t before = history.promised_at(moment);
+    sweep_power_loss(disk, life.journal(), images, seed + moment, [&](std::size_t at, SimDisk lost) {
+      note(moment, check_ledger(lost, std::max(before, second.promised_at(at)),
+                                std::max(history.attempted, second.attempted), bugs, 0, &out.images));
+    });
+  }
   return out;
 }
 

@@ -42,5 +42,9 @@ struct SweepResult {
 // Loses power at every moment of what `run` did, `images` times each.
 SweepResult sweep_ledger(const std::function<void(SimEnv&, LedgerHistory*)>& run, const LedgerBugs& bugs, int images,
                          std::uint64_t seed, bool stop_at_first);
+// Kills the process at the moments of what `run` did at which names are not durable yet, lets another one open what the system holds and write,
+// and loses power at every moment of that, `images` times each.
+SweepResult sweep_ledger_kills(const std::function<void(SimEnv&, LedgerHistory*)>& run, const LedgerBugs& bugs,
+                               int images, std::uint64_t seed, bool stop_at_first);
 
 }  // namespace sagedb::test

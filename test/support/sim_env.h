@@ -52,6 +52,7 @@ class SimDisk {
   int inode_of(const std::string& path) const;
   std::vector<std::string> paths() const;
   bool has_dir(const std::string& path) const { return dirs_.count(path) != 0; }
+  bool names_are_durable() const { return pending_names_.empty(); }
 
  private:
   friend class SimEnv;

@@ -37,6 +37,14 @@ TEST(EngineCrash, PowerLossAtEveryMoment) {
   std::printf("[ power    ] seed %llu: %zu simulated losses\n", static_cast<unsigned long long>(seed), losses);
 }
 
+// Property: the same when a process was killed before, so that what the next one builds upon need not be durable.
+TEST(EngineCrash, PowerLossInTheLifeAfterAKill) {
+  std::size_t losses = 0;
+  EXPECT_EQ(sweep_engine_kills(setting("SAGEDB_SIM_SEED", 1), 5, &losses), "");
+  std::printf("[ power    ] %zu simulated losses\n", losses);
+  EXPECT_GT(losses, 300u);
+}
+
 // Property: whichever operation fails, once or for good, the caller gets a typed error, the database stays readable with the acknowledged state,
 // and a reopen (after the death of the process, or of the machine) finds it.
 void fail_every_operation(ErrorCode code, std::uint64_t count) {

@@ -16,7 +16,7 @@ using test::SimEnv;
 constexpr std::uint64_t kLedgerRunsPerEngineRun = 24;
 
 // Property: whatever survives a loss of power at any moment of any run opens, holds every acknowledged write and nothing that was never
-// written; so does what survives a second loss during the recovery from the first.
+// written; so does what survives a second loss during the recovery from the first, or one in the life after a kill.
 TEST(Fault, PowerLoss) {
   FaultRun fault("power");
   for (std::uint64_t seed = fault.seed(); fault.going(); ++seed) {
@@ -25,6 +25,16 @@ TEST(Fault, PowerLoss) {
     fault.count("ledgerLosses", r.images);
     fault.count("runs");
     ASSERT_EQ(r.violations, 0u) << "SAGEDB_FAULT_SEED=" << seed << ": " << r.first;
+    if (seed % 4 == 0) {
+      const test::SweepResult kills = test::sweep_ledger_kills(run, {}, 1, seed, false);
+      fault.count("ledgerLosses", kills.images);
+      ASSERT_EQ(kills.violations, 0u) << "SAGEDB_FAULT_SEED=" << seed << ": " << kills.first;
+    }
+    if ((seed - fault.seed()) % (4 * kLedgerRunsPerEngineRun) == 2 * kLedgerRunsPerEngineRun) {
+      std::size_t losses = 0;
+      ASSERT_EQ(testing::sweep_engine_kills(seed, 16, &losses), "") << "SAGEDB_FAULT_SEED=" << seed;
+      fault.count("engineLosses", losses);
+    }
     if ((seed - fault.seed()) % kLedgerRunsPerEngineRun != 0) continue;
     SimEnv env;
     testing::EngineHistory history;

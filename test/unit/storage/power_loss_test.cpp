@@ -41,6 +41,20 @@ TEST(PowerLoss, NothingAcknowledgedIsLost) {
   EXPECT_GT(r.images, 1000u);
 }
 
+// Property: the same when a process was killed before, so that what the next one builds upon need not be durable.
+TEST(PowerLoss, NothingAcknowledgedIsLostInTheLifeAfterAKill) {
+  const std::uint64_t seed = setting("SAGEDB_SIM_SEED", 20260101);
+  const auto run = [](SimEnv& env, LedgerHistory* history) { fixed_ledger_run(env, history, {}); };
+  const SweepResult r = test::sweep_ledger_kills(run, {}, 4, seed, false);
+  std::printf("[ power    ] seed %llu: %zu simulated losses, %zu violations\n", static_cast<unsigned long long>(seed),
+              r.images, r.violations);
+  EXPECT_EQ(r.violations, 0u) << r.first;
+  EXPECT_GT(r.images, 1000u);
+  LedgerBugs bugs;
+  bugs.no_sync_at_open = true;
+  EXPECT_GT(test::sweep_ledger_kills(run, bugs, 4, seed, true).violations, 0u) << "not found";
+}
+
 bool names(const SimOp& op, const char* part) { return op.path.find(part) != std::string::npos; }
 
 struct Planted {
