@@ -67,9 +67,10 @@ std::string sweep_engine_kills(std::uint64_t seed, std::size_t stride, std::size
   std::string problem;
   SimDisk disk = SimEnv().disk();
   std::size_t seen = seed;
-  for (std::size_t moment = 0; moment <= env.journal().size() && problem.empty(); ++moment) {
-    if (moment > 0) disk.apply(env.journal()[moment - 1]);
-    if (disk.names_are_durable() || seen++ % stride != 0) continue;
+  for (std::size_t moment = 1; moment <= env.journal().size() && problem.empty(); ++moment) {
+    const test::SimOp& last = env.journal()[moment - 1];
+    disk.apply(last);
+    if (last.kind != test::SimOp::Kind::rename || seen++ % stride != 0) continue;
     SimEnv life(disk);
     EngineHistory second = run;
     std::size_t groups = run.promised_at(moment);

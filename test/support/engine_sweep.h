@@ -26,8 +26,8 @@ void run_engine(test::SimEnv& env, std::uint64_t seed, EngineHistory* run);
 // Empty when `disk` opens to the content after n groups, promised <= n <= attempted, and takes a write that survives a reopen.
 std::string check_engine(const test::SimDisk& disk, const EngineHistory& run, std::size_t promised,
                          std::size_t attempted);
-// Kills the process at every `stride`-th moment at which names are not durable, lets another one open and write, and loses power at every moment of
-// that. Empty, or what went wrong first.
+// Kills the process after every `stride`-th rename, which is not durable yet, lets another one open and write, and loses power at every moment of that.
+// Empty, or what went wrong first.
 std::string sweep_engine_kills(std::uint64_t seed, std::size_t stride, std::size_t* losses);
 
 }  // namespace sagedb::testing

@@ -32,7 +32,7 @@ TEST(Fault, PowerLoss) {
     }
     if ((seed - fault.seed()) % (4 * kLedgerRunsPerEngineRun) == 2 * kLedgerRunsPerEngineRun) {
       std::size_t losses = 0;
-      ASSERT_EQ(testing::sweep_engine_kills(seed, 16, &losses), "") << "SAGEDB_FAULT_SEED=" << seed;
+      ASSERT_EQ(testing::sweep_engine_kills(seed, 4, &losses), "") << "SAGEDB_FAULT_SEED=" << seed;
       fault.count("engineLosses", losses);
     }
     if ((seed - fault.seed()) % kLedgerRunsPerEngineRun != 0) continue;
