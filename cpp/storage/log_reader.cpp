@@ -73,7 +73,7 @@ bool LogReader::was_durable_beyond(std::uint64_t at) const {
   std::vector<std::uint8_t> chunk(kChunk + kFrameHeader);
   for (std::uint64_t base = at; base + kFrameHeader <= file_->size(); base += kChunk) {
     const std::size_t n = file_->read_at(base, chunk.data(), chunk.size());
-    if (only_zeros(chunk.data(), n)) continue;  // space ahead, of which there may be a megabyte
+    if (only_zeros(chunk.data(), n)) continue;  // space ahead
     for (std::size_t i = 0; i < kChunk && i + kFrameHeader <= n; i += kFrameAlignment) {
       Frame frame;
       if (decode_frame(chunk.data() + i, seed_, base + i, &frame) && frame.durable > at) return true;

@@ -14,7 +14,7 @@ constexpr std::uint8_t kPadding[kFrameAlignment] = {};
 // Of larger frames the bytes themselves take most of a sync, and zeros would be as many again.
 constexpr std::uint64_t kSmallFrame = std::uint64_t{64} << 10;
 constexpr std::uint64_t kLeastAhead = std::uint64_t{4} << 10;
-constexpr std::uint64_t kMostAhead = std::uint64_t{1} << 20;
+constexpr std::uint64_t kMostAhead = std::uint64_t{256} << 10;
 constexpr std::uint8_t kZeros[std::size_t{16} << 10] = {};
 
 std::size_t padding_of(const Frame& frame) noexcept {

@@ -6,7 +6,7 @@
 // failed sync the log is poisoned: the system may have dropped the pages, so nothing may be acknowledged until a reopen has
 // read what the disk really holds.
 // Space ahead: a sync of a file that grew writes the file system's journal, too; one of bytes that were there before does not and takes about
-// half the time. So behind small frames zeros are written, as many as the log has bytes, up to a megabyte; the next frames go over them. Zeros are no
+// half the time. So behind small frames zeros are written, as many as the log has bytes, up to 256 KiB; the next frames go over them. Zeros are no
 // frame. seal() cuts off what is left.
 #pragma once
 
