@@ -71,8 +71,11 @@ bool LogReader::next(Frame* frame, std::string* payload) {
 bool LogReader::was_durable_beyond(std::uint64_t at) const {
   constexpr std::size_t kChunk = std::size_t{64} << 10;
   std::vector<std::uint8_t> chunk(kChunk + kFrameHeader);
-  for (std::uint64_t base = at; base + kFrameHeader <= file_->size(); base += kChunk) {
-    const std::size_t n = file_->read_at(base, chunk.data(), chunk.size());
+  // No further than read_frame() looks: a frame that ends behind what was the file's size is not read, and what follows it says nothing.
+  const std::uint64_t size = file_->size();
+  for (std::uint64_t base = at; base + kFrameHeader <= size; base += kChunk) {
+    const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(chunk.size(), size - base));
+    const std::size_t n = file_->read_at(base, chunk.data(), most);
     if (only_zeros(chunk.data(), n)) continue;  // space ahead
     for (std::size_t i = 0; i < kChunk && i + kFrameHeader <= n; i += kFrameAlignment) {
       Frame frame;
