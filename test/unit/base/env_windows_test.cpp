@@ -10,6 +10,7 @@
 
 #include "base/env.h"
 #include "base/status.h"
+#include "support/env_checks.h"
 
 namespace sagedb {
 namespace {
@@ -77,22 +78,7 @@ TEST_F(EnvWindows, WritesInOrderAndInPlace) {
 }
 
 // Property: append() goes on where it was, over what write_at() has put behind it; trim() cuts off what is left of that.
-TEST_F(EnvWindows, GoesOnOverBytesBehindTheEnd) {
-  const auto file = env_.create(path("a"));
-  file->append("one", 3);
-  file->write_at(3, "........", 8);
-  EXPECT_EQ(get("a"), "one........");
-  file->append("two", 3);
-  file->start_sync();
-  EXPECT_EQ(get("a"), "onetwo.....");
-  file->trim();
-  file->sync();
-  EXPECT_EQ(get("a"), "onetwo");
-  file->trim();
-  file->append("three", 5);
-  file->sync();
-  EXPECT_EQ(get("a"), "onetwothree");
-}
+TEST_F(EnvWindows, GoesOnOverBytesBehindTheEnd) { test::check_bytes_behind_the_end(env_, path("a")); }
 
 // Property: a file can be created anew and removed while somebody reads or has mapped it, who keeps the old bytes.
 TEST_F(EnvWindows, ReadersKeepTheOldBytes) {
