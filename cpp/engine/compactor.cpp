@@ -178,6 +178,7 @@ void Compactor::switch_generation(const Snapshot& now) {
   auto publication = state_.publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next)));
   WriteLock lock(state_.store_mutex);
   std::swap(state_.ids, ids_);
+  publishing_();
   state_.publisher.publish(std::move(publication));
 }
 

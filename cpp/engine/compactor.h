@@ -7,7 +7,9 @@
 // Thread safety: run() on the maintenance thread only.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "engine/change_feed.h"
@@ -16,7 +18,9 @@ namespace sagedb {
 
 class Compactor {
  public:
-  Compactor(EngineState& state, const BuildContext& context) : state_(state), context_(context) {}
+  // `publishing` is called right before the publication, so that who sees the new generation finds it counted. Must not throw.
+  Compactor(EngineState& state, const BuildContext& context, std::function<void()> publishing)
+      : state_(state), context_(context), publishing_(std::move(publishing)) {}
   // Throws ABORTED, OUT_OF_MEMORY; the current generation then stays in service unchanged.
   void run();
 
@@ -33,6 +37,7 @@ class Compactor {
 
   EngineState& state_;
   const BuildContext context_;
+  const std::function<void()> publishing_;
 
   std::shared_ptr<const Snapshot> base_;
   std::shared_ptr<Generation> generation_;

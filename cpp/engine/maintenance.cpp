@@ -276,27 +276,27 @@ void Maintenance::load_metadata() noexcept {
 void Maintenance::run_job(Work work) {
   std::optional<Error> error;
   try {
-    const auto start = Clock::now();
+    job_began_ = Clock::now();
     if (state_->storage) state_->storage->require_index_checked(cancel_.get());
     if (work == Work::calibrate) {
       calibrate();
-      return finish_job(work, error);
-    }
-    if (work == Work::compact) {
-      Compactor(*state_, context()).run();
-      state_->counters.compactions.fetch_add(1, std::memory_order_relaxed);
-    } else if (work == Work::tidy) {
-      build(work);
-      return finish_job(work, error);
+    } else if (work == Work::compact) {
+      Compactor(*state_, context(), [this] { count(Work::compact); }).run();
     } else {
       build(work);
-      state_->counters.rebuilds.fetch_add(1, std::memory_order_relaxed);
     }
-    state_->counters.last_build_us.store(micros_since(start), std::memory_order_relaxed);
   } catch (...) {
     error = current_error();
   }
   finish_job(work, error);
+}
+
+// Right before the publication: who waits for the state that it makes may read the counters before the job is over.
+void Maintenance::count(Work work) noexcept {
+  if (work == Work::tidy) return;
+  Counters& counters = state_->counters;
+  (work == Work::compact ? counters.compactions : counters.rebuilds).fetch_add(1, std::memory_order_relaxed);
+  counters.last_build_us.store(micros_since(job_began_), std::memory_order_relaxed);
 }
 
 void Maintenance::finish_job(Work work, const std::optional<Error>& error) {
@@ -379,7 +379,7 @@ void Maintenance::build(Work work) {
   for (SpaceNo s = 0; s < sealed->spaces.size(); ++s)
     built.push_back(run_build(*sealed, s, rows, *state_->algorithm, state_->wants_codes(s),
                               state_->publisher.take_recyclable(), how));
-  install(*sealed, rows, std::move(built));
+  install(work, *sealed, rows, std::move(built));
 }
 
 // New codes catch up with writers outside the lock, so that only the last few rows are encoded inside it.
@@ -402,7 +402,7 @@ Row Maintenance::encode_ahead(const Snapshot& sealed, Row encoded, const std::ve
   return encoded;
 }
 
-void Maintenance::install(const Snapshot& sealed, Row rows, std::vector<BuildOutput> built) {
+void Maintenance::install(Work work, const Snapshot& sealed, Row rows, std::vector<BuildOutput> built) {
   const Row encoded = encode_ahead(sealed, rows, built);
   const auto start = Clock::now();
   FifoLock lock(state_->writer_mutex);
@@ -421,7 +421,9 @@ void Maintenance::install(const Snapshot& sealed, Row rows, std::vector<BuildOut
   }
   next->indexed_sequence = rows == sealed.row_count ? sealed.sequence : current->indexed_sequence;
   ++next->version;
-  state_->publisher.publish(state_->publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next))));
+  auto publication = state_->publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next)));
+  count(work);
+  state_->publisher.publish(std::move(publication));
   state_->counters.last_publish_us.store(micros_since(start), std::memory_order_relaxed);
 }
 

@@ -60,13 +60,14 @@ class Maintenance {
   void collect_requests();
   void loop() noexcept;
   void run_job(Work work);
+  void count(Work work) noexcept;
   bool text_due() const;
   void load_text() noexcept;
   void load_metadata() noexcept;
   void move_hot() noexcept;
   void build(Work work);
   Row encode_ahead(const Snapshot& sealed, Row encoded, const std::vector<BuildOutput>& built);
-  void install(const Snapshot& sealed, Row rows, std::vector<BuildOutput> built);
+  void install(Work work, const Snapshot& sealed, Row rows, std::vector<BuildOutput> built);
   void calibrate();
   void finish_job(Work work, const std::optional<Error>& error);
   BuildContext context();
@@ -88,6 +89,7 @@ class Maintenance {
   bool text_wanted_ = true;  // false: the last attempt to read the texts failed, and nobody has asked since
   std::uint64_t text_failures_ = 0;
   std::optional<Error> text_error_;  // of the last of them
+  std::chrono::steady_clock::time_point job_began_;
   std::weak_ptr<const Generation> working_on_;  // what the running job began with
   std::chrono::steady_clock::time_point calibrate_after_;
   bool building_ = false;

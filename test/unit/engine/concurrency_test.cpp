@@ -78,6 +78,42 @@ TEST(Concurrency, AcknowledgedIsVisibleAndDeletedStaysGoneWhileBuildsRun) {
   EXPECT_EQ(db->size(), 4u * 600u);
 }
 
+// Who sees what a build or a compaction made finds it counted: stats() reads the published state before the counters.
+TEST(Concurrency, WhatIsPublishedIsCounted) {
+  auto db = SageDB::open(options_for(8, Metric::l2, IndexKind::hnsw, 1000));
+  std::mt19937_64 rng(7);
+  std::vector<Vector> rows;
+  std::vector<ExternalId> ids;
+  for (int i = 0; i < 400; ++i) {
+    rows.push_back(random_vector(rng, 8));
+    ids.emplace_back("item-" + std::to_string(i));
+  }
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> builds_due{0}, compactions_due{0};
+  std::atomic<long> uncounted{0};
+  std::thread watcher([&] {
+    while (!stop) {
+      const std::uint64_t builds = builds_due, compactions = compactions_due;
+      const Stats s = db->stats();
+      if (builds > 0 && s.fresh_rows == 0 && s.index_rebuilds < builds) uncounted += 1;
+      if (compactions > 0 && s.deleted_rows == 0 && s.compactions < compactions) uncounted += 1;
+      std::this_thread::sleep_for(std::chrono::microseconds(1));  // leaves the builder its processor
+    }
+  });
+  for (std::uint64_t round = 1; round <= 20; ++round) {
+    expect_ok(apply_one(*db, op_of(WriteOp::Kind::upsert, rows, ids)));
+    builds_due = round;
+    db->build_index(nullptr, nullptr);
+    expect_ok(apply_one(*db, op_of(WriteOp::Kind::remove, {}, {ids[round]})));
+    compactions_due = round;
+    db->optimize(nullptr, nullptr);
+    EXPECT_GE(db->stats().compactions, round);
+  }
+  stop = true;
+  watcher.join();
+  EXPECT_EQ(uncounted, 0);
+}
+
 // Invariant 7: vector and metadata of one update are seen together.
 TEST(Concurrency, VectorAndMetadataOfAnUpdateBecomeVisibleAsOne) {
   auto db = SageDB::open(options_for(kDim, Metric::l2, IndexKind::hnsw, 50));
