@@ -223,13 +223,13 @@ void install_state(EngineState& state, LoadedState& loaded) {
   state.publisher.publish(std::move(publication));
 }
 
-void adopt_state(EngineState& from, EngineState& to, const std::string& dir) {
+void adopt_state(EngineState& from, EngineState& to, const std::string& dir, Sequence at_least) {
   FifoLock from_writer(from.writer_mutex);
   FifoLock to_writer(to.writer_mutex);
   const std::shared_ptr<const Snapshot> before = to.publisher.current();
   auto next = std::make_shared<Snapshot>(*from.publisher.current());
-  if (next->sequence < before->sequence)
-    throw Error(ErrorCode::CORRUPTION, dir + " went back from sequence " + std::to_string(before->sequence) + " to " +
+  if (next->sequence < at_least)
+    throw Error(ErrorCode::CORRUPTION, dir + " went back from sequence " + std::to_string(at_least) + " to " +
                                            std::to_string(next->sequence) + "; open it again");
   if (before->version > 0) next->version = std::max(next->version, before->version + 1);
   for (SpaceNo s = 0; s < next->spaces.size(); ++s)

@@ -26,7 +26,7 @@ LoadedState load_state(Env& env, const std::string& dir, const Manifest& manifes
 
 // What was loaded becomes the state of an engine that nobody knows yet.
 void install_state(EngineState& state, LoadedState& loaded);
-// The whole content of `from` becomes visible in `to` as one. Throws CORRUPTION when that would be a step back.
-void adopt_state(EngineState& from, EngineState& to, const std::string& dir);
+// The whole content of `from` becomes visible in `to` as one. Throws CORRUPTION when it is older than `at_least`.
+void adopt_state(EngineState& from, EngineState& to, const std::string& dir, Sequence at_least);
 
 }  // namespace sagedb

@@ -43,6 +43,16 @@ void replay_frame(const Frame& frame, const std::string& payload, const Options&
   });
 }
 
+// A folder that was there may have been made by a process that was killed before its name was on disk.
+void sync_name(Env& env, const std::string& dir) {
+  try {
+    env.sync_dir(parent_path(dir));
+  } catch (const Error& e) {
+    // Whoever made it has rights of its own above it, and nothing of ours stands there.
+    if (e.code() != ErrorCode::PERMISSION_DENIED) throw;
+  }
+}
+
 }  // namespace
 
 Storage::Storage(Env& env, const Options& options)
@@ -62,7 +72,9 @@ std::unique_ptr<Storage> Storage::open(Options* options) {
   Env& env = options->env != nullptr ? *options->env : Env::real();
   std::unique_ptr<Storage> s(new Storage(env, *options));
   MutexLock checkpoint(s->checkpoint_mutex_);
+  bool existed = true;
   if (!options->read_only) {
+    existed = env.exists(s->dir_);
     env.make_dir(s->dir_);
     s->lock_ = env.lock(join_path(s->dir_, "LOCK"));
   }
@@ -83,6 +95,7 @@ std::unique_ptr<Storage> Storage::open(Options* options) {
   if (options->dimension == 0 && !options->named())
     throw Error(ErrorCode::INVALID_ARGUMENT, "dimension: required, since there is no database at " + s->dir_ + " yet");
   require_unused(env, s->dir_);
+  if (existed) sync_name(env, s->dir_);
   Manifest& m = s->manifest_;
   env.random_bytes(m.database.data(), m.database.size());
   store_config(*options, &m);
@@ -190,7 +203,7 @@ void Storage::load_newest(EngineState& state) {
     LogFollower logs(manifest.database, manifest.log_number, manifest.sequence);
     Writer writer(staging);
     follow_logs(*staging, writer, logs);
-    adopt_state(*staging, state, dir_);
+    adopt_state(*staging, state, dir_, follower_ ? follower_->durable_sequence() : 0);
     if (!loaded.warning.empty()) fail(Error(ErrorCode::CORRUPTION, loaded.warning));
     manifest_ = std::move(manifest);
     follower_.emplace(logs);
@@ -218,6 +231,8 @@ bool Storage::refresh(EngineState& state, Writer& writer) {
   if (current_generation(env_, dir_) == manifest_.generation) {
     try {
       return follow_logs(state, writer, *follower_);
+    } catch (const LogParted&) {
+      // A frame was shown whose write or sync failed afterwards.
     } catch (const Error& e) {
       const bool missing = e.code() == ErrorCode::CORRUPTION || e.code() == ErrorCode::NOT_FOUND;
       if (!missing || current_generation(env_, dir_) == manifest_.generation) throw;
@@ -356,7 +371,7 @@ void Storage::run_checkpoint(EngineState& state) {
   std::shared_ptr<const Snapshot> now;
   CheckpointMark mark;
   Reuse reuse;
-  std::uint64_t log_bytes;
+  std::uint64_t log_bytes, log_number;
   {
     FifoLock writer(state.writer_mutex);
     now = state.publisher.current();
@@ -366,12 +381,13 @@ void Storage::run_checkpoint(EngineState& state) {
     mark = CheckpointMark{state.next_id, state.far_ids, now->generation->records.text().end()};
     log_bytes = log_bytes_;
     if (const std::shared_ptr<LogWriter> log = logs_.current(); log != nullptr && !log->ended()) log->seal();
-    logs_.next(now->sequence);
+    // Here: once the mutex is free, a failed append may bring the log after it.
+    log_number = logs_.next(now->sequence)->number();
   }
   Manifest next = manifest_;
   next.previous_generation = manifest_.generation;
   next.generation = ++last_tried_;
-  next.log_number = logs_.current()->number();
+  next.log_number = log_number;
   try {
     write_checkpoint(env_, dir_, *now, mark, reuse, manifest_, &next);
   } catch (...) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/crc32c.h"
 #include "base/status.h"
 
 namespace sagedb {
@@ -26,23 +27,62 @@ std::uint64_t LogFollower::newest_log(Env& env, const std::string& dir) const {
   }
 }
 
+// Not the checksum of the frame, which differs from log to log.
+void LogFollower::remember(const LogReader& log, const Frame& frame, const std::string& payload) {
+  const std::uint32_t checksum = crc32c(0, payload.data(), payload.size());
+  unconfirmed_.push_back({frame.first_sequence, frame.operations, checksum, log.end()});
+}
+
+void LogFollower::compare(const LogReader& log, const Frame& frame, const std::string& payload) {
+  const auto before = [](const Unconfirmed& u, Sequence first) { return u.first_sequence + u.operations <= first; };
+  const auto u = std::lower_bound(unconfirmed_.begin(), unconfirmed_.end(), frame.first_sequence, before);
+  if (u == unconfirmed_.end() || frame.first_sequence + frame.operations <= u->first_sequence) return;
+  if (u->first_sequence != frame.first_sequence || u->operations != frame.operations ||
+      u->checksum != crc32c(0, payload.data(), payload.size()))
+    throw LogParted(ErrorCode::CORRUPTION, log_name(number_) + " holds other operations than were read before");
+  if (u->end == kElsewhere) --elsewhere_;
+  u->end = log.end();
+}
+
+void LogFollower::require_all_carried() const {
+  if (elsewhere_ > 0)
+    throw LogParted(ErrorCode::CORRUPTION, log_name(number_) + " goes on without operations that were read before");
+}
+
+void LogFollower::forget_durable(const LogReader& log) {
+  while (!unconfirmed_.empty() && unconfirmed_.front().end <= log.confirmed()) unconfirmed_.pop_front();
+}
+
+// `end`: how many bytes of the log count.
+void LogFollower::leave_log(std::uint64_t end) {
+  const auto counts = [&](const Unconfirmed& u) { return u.end <= end; };
+  unconfirmed_.erase(std::remove_if(unconfirmed_.begin(), unconfirmed_.end(), counts), unconfirmed_.end());
+  for (Unconfirmed& u : unconfirmed_) u.end = kElsewhere;
+  elsewhere_ = unconfirmed_.size();
+}
+
 std::uint64_t LogFollower::read_on(LogReader& log, const ReplayFunction& apply) {
   std::uint64_t operations = 0;
   if (offset_ > kHeaderSize) log.resume(offset_, log_sequence_);
   Frame frame;
   std::string payload;
   while (log.next(&frame, &payload)) {
+    compare(log, frame, payload);
     // Of a frame that is carried over from the log before, everything is known.
     if (log.last_sequence() > sequence_) {
       if (frame.first_sequence != sequence_ + 1)
         throw Error(ErrorCode::CORRUPTION, log_name(number_) + " continues with sequence " +
                                                std::to_string(frame.first_sequence) + " after " +
                                                std::to_string(sequence_));
+      // What the log takes over stands before what is new.
+      require_all_carried();
       apply(frame, payload);
+      remember(log, frame, payload);
       sequence_ = log.last_sequence();
       operations += frame.operations;
       bytes_ += frame_size(frame.payload_size);
     }
+    forget_durable(log);
     offset_ = log.end();
     log_sequence_ = log.last_sequence();
   }
@@ -55,15 +95,22 @@ std::uint64_t LogFollower::follow(Env& env, const std::string& dir, const Replay
   std::uint64_t operations = 0;
   for (;; ++number_, offset_ = kHeaderSize) {
     LogReader log(env, dir, number_, database_);
-    if (number_ == newest) return operations + read_on(log, apply);
+    if (number_ == newest) {
+      if (offset_ > log.size()) throw LogParted(ErrorCode::CORRUPTION, log_name(number_) + " has become shorter");
+      operations += read_on(log, apply);
+      require_all_carried();
+      return operations;
+    }
     const LogReader next(env, dir, number_ + 1, database_);
     if (next.header().previous_number != number_)
       throw Error(ErrorCode::CORRUPTION, dir + ": " + log_name(number_ + 1) + " does not follow " + log_name(number_));
     const std::uint64_t end = next.header().previous_size;
-    // Beyond it lie frames that the next log carries; they may have been read here before it was born.
-    if (offset_ > end) continue;
-    log.set_limit(end);
-    operations += read_on(log, apply);
+    // Beyond it may lie frames that were read here before the next log was born: those that it carries, or that failed.
+    if (offset_ <= end) {
+      log.set_limit(end);
+      operations += read_on(log, apply);
+    }
+    leave_log(end);
   }
 }
 

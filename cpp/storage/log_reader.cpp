@@ -16,7 +16,7 @@ bool only_zeros(const std::uint8_t* bytes, std::size_t size) noexcept {
 }  // namespace
 
 LogReader::LogReader(Env& env, const std::string& dir, std::uint64_t number, const Uuid& database)
-    : name_(join_path(dir, log_name(number))), file_(env.open(name_)) {
+    : env_(env), name_(join_path(dir, log_name(number))), file_(env.open(name_)) {
   HeaderBytes bytes;
   const std::size_t n = file_->read_at(0, bytes.data(), bytes.size());
   header_ = decode_header(bytes.data(), n, FileKind::log, true, name_);
@@ -45,8 +45,10 @@ bool LogReader::next(Frame* frame, std::string* payload) {
     if (!read_frame(at_, frame, payload)) {
       if (limit_ && at_ != *limit_)
         corrupt("damaged at byte " + std::to_string(at_) + " of " + std::to_string(*limit_));
-      if (limit_ || !was_durable_beyond(at_)) return false;
-      // A frame behind it was written after it: by now it is whole, unless it is damaged.
+      if (limit_ || !has_frame_behind(at_, at_ + 1)) return false;
+      // A frame behind it was written after it: by now it is whole, unless it is damaged. Opened again, because a network's file system may show an
+      // open file's bytes of different moments.
+      file_ = env_.open(name_);
       if (!read_frame(at_, frame, payload)) corrupt("damaged at byte " + std::to_string(at_) + ", which was durable");
     }
     if (frame->first_sequence != last_sequence_ + 1)
@@ -61,14 +63,16 @@ bool LogReader::next(Frame* frame, std::string* payload) {
     if (frame->type != FrameType::seal) corrupt("unknown frame type");
     sealed_ = true;
   }
-  // What follows a seal is space ahead that a loss of power kept from being cut off.
   if (limit_ && at_ != *limit_) corrupt("bytes after the seal");
+  // Else what follows is space ahead that was not cut off.
+  if (!limit_ && has_frame_behind(at_, 0)) corrupt("a frame after the seal");
   return false;
 }
 
-// A frame did not verify at `at`. When any later frame of this log says that the bytes beyond had been durable, they were damaged
-// since, or are being written just now; otherwise they are what a loss of power leaves of writes that were never confirmed, or space ahead.
-bool LogReader::was_durable_beyond(std::uint64_t at) const {
+// Whether the head of a frame lies at or behind `at` which says that at least `durable` bytes of the log were durable. Where a frame did not verify and
+// a later one says that the bytes beyond had been durable, they were damaged since, or are being written just now; otherwise they are what a loss of power
+// leaves of writes that were never confirmed, or space ahead.
+bool LogReader::has_frame_behind(std::uint64_t at, std::uint64_t durable) const {
   constexpr std::size_t kChunk = std::size_t{64} << 10;
   std::vector<std::uint8_t> chunk(kChunk + kFrameHeader);
   // No further than read_frame() looks: a frame that ends behind what was the file's size is not read, and what follows it says nothing.
@@ -79,7 +83,7 @@ bool LogReader::was_durable_beyond(std::uint64_t at) const {
     if (only_zeros(chunk.data(), n)) continue;  // space ahead
     for (std::size_t i = 0; i < kChunk && i + kFrameHeader <= n; i += kFrameAlignment) {
       Frame frame;
-      if (decode_frame(chunk.data() + i, seed_, base + i, &frame) && frame.durable > at) return true;
+      if (decode_frame(chunk.data() + i, seed_, base + i, &frame) && frame.durable >= durable) return true;
     }
   }
   return false;

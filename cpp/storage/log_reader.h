@@ -35,14 +35,16 @@ class LogReader {
   std::uint64_t confirmed() const noexcept { return confirmed_; }  // of these, known to have been synced
   std::uint64_t last_sequence() const noexcept { return last_sequence_; }
   bool sealed() const noexcept { return sealed_; }
+  std::uint64_t size() const { return file_->size(); }  // of the file, as it was when it was opened
 
  private:
   bool read_frame(std::uint64_t at, Frame* frame, std::string* payload) const;
-  bool was_durable_beyond(std::uint64_t at) const;
+  bool has_frame_behind(std::uint64_t at, std::uint64_t durable) const;
   [[noreturn]] void corrupt(const std::string& what) const;
 
+  Env& env_;
   const std::string name_;
-  const std::unique_ptr<ReadableFile> file_;
+  std::unique_ptr<ReadableFile> file_;
   FileHeader header_;
   std::uint32_t seed_ = 0;
   std::optional<std::uint64_t> limit_;

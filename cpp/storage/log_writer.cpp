@@ -91,6 +91,8 @@ void LogWriter::write_frame(FrameType type, std::uint32_t operations, const Byte
     }
   } catch (...) {
     ended_.store(true, std::memory_order_release);
+    // Zeros could complete what was written of the frame: a reader knows a cut one by the end of the file.
+    cut_rest();
     throw;
   }
   last_sequence_.store(frame.first_sequence + operations - 1, std::memory_order_release);
@@ -112,6 +114,15 @@ void LogWriter::write_ahead(std::uint64_t frame) noexcept {
     }
   } catch (...) {
     space_ahead_ = false;
+  }
+}
+
+// Neither zeros nor a torn frame behind size() count for anyone who knows the log's end, so a failure here is none of the log.
+void LogWriter::cut_rest() noexcept {
+  if (written_ <= size()) return;
+  try {
+    file_->trim();
+  } catch (...) {
   }
 }
 
@@ -166,8 +177,9 @@ void LogWriter::seal() {
   refuse_when_ended();
   sync();
   write_frame(FrameType::seal, 0, nullptr, 0);
-  if (written_ > size()) file_->trim();
+  // At once: whatever fails from here on, no frame may follow a seal.
   ended_.store(true, std::memory_order_release);
+  cut_rest();
   sync();
 }
 

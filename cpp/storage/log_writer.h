@@ -7,7 +7,7 @@
 // read what the disk really holds.
 // Space ahead: a sync of a file that grew writes the file system's journal, too; one of bytes that were there before does not and takes about
 // half the time. So behind small frames zeros are written, as many as the log has bytes, up to 256 KiB; the next frames go over them. Zeros are no
-// frame. seal() cuts off what is left.
+// frame. seal() and a failed append cut off what is left, as far as the file system does it.
 #pragma once
 
 #include <atomic>
@@ -69,6 +69,7 @@ class LogWriter {
   void write_at_once(Frame& frame, std::uint64_t at, const Bytes* pieces, std::size_t count);
   void write_in_steps(Frame& frame, std::uint64_t at, const Bytes* pieces, std::size_t count);
   void write_ahead(std::uint64_t frame) noexcept;
+  void cut_rest() noexcept;
   void refuse_when_ended() const;
 
   const std::unique_ptr<WritableFile> file_;

@@ -1,9 +1,8 @@
 // The whole engine on a disk that loses power at every moment and fails at every operation.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 #include "support/engine_sweep.h"
+#include "support/setting.h"
 
 namespace sagedb {
 namespace {
@@ -11,11 +10,6 @@ namespace {
 using namespace sagedb::testing;
 using test::SimDisk;
 using test::SimEnv;
-
-std::uint64_t setting(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 // Property: after a loss of power at any moment the database opens to the state of some group between the last acknowledged one and the
 // last attempted one: nothing acknowledged is lost, no group is half there, nothing deleted comes back.
@@ -49,7 +43,7 @@ TEST(EngineCrash, PowerLossInTheLifeAfterAKill) {
 // Property: whichever operation fails, once or for good, the caller gets a typed error, the database stays readable with the acknowledged state,
 // and a reopen (after the death of the process, or of the machine) finds it.
 void fail_every_operation(ErrorCode code, std::uint64_t count) {
-  for (std::uint64_t n = 1;; ++n) {
+  for (std::uint64_t n = 1;; n += sweep_stride()) {
     SimEnv env;
     EngineHistory run;
     env.fail_at(n, code, count);

@@ -2,11 +2,11 @@
 // planted bugs, which the same checks must find.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <optional>
 
 #include "base/status.h"
 #include "support/ledger_sweep.h"
+#include "support/setting.h"
 
 namespace sagedb {
 namespace {
@@ -20,13 +20,9 @@ using test::SimEnv;
 using test::SimOp;
 using test::sweep_ledger;
 using test::SweepResult;
+using testing::setting;
 
 constexpr const char* kDir = "/db";
-
-std::uint64_t setting(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 // Property: whatever survives a loss of power at any moment opens, holds every acknowledged value and no value that was never written.
 // SAGEDB_SIM_IMAGES and SAGEDB_SIM_SEED make it a long run.

@@ -152,6 +152,46 @@ TEST(SpaceAhead, LossOfPowerDuringASeal) {
   EXPECT_GT(sealed, 100);
 }
 
+// Property: a frame that could not be written is none, though the zeros that were there complete it; what was before it is read.
+TEST(SpaceAhead, ZerosDoNotCompleteAFailedFrame) {
+  for (const std::size_t zeros : {0u, 300u}) {
+    SimEnv env;
+    const auto log = new_log(env);
+    for (int i = 0; i < 20; ++i) add(*log, std::string(400, 'a'));
+    log->sync();
+    ASSERT_GT(length(env), log->size() + 500);
+    env.fail_at(1, ErrorCode::IO_ERROR);
+    EXPECT_THROW(add(*log, std::string(100, 'b') + std::string(zeros, '\0')), Error);
+    env.fail_at(0, ErrorCode::IO_ERROR);
+    EXPECT_TRUE(log->ended());
+    EXPECT_EQ(replay(env).size(), 20u);
+  }
+}
+
+// Property: a log whose rest could not be cut off has ended like another, and reads the same.
+TEST(SpaceAhead, ASealWithoutItsCut) {
+  SimEnv env;
+  const auto log = new_log(env);
+  for (int i = 0; i < 20; ++i) add(*log, "frame");
+  env.set_skip([](const SimOp& op) { return op.kind == SimOp::Kind::trim; });
+  log->seal();
+  EXPECT_GT(length(env), log->size());
+  EXPECT_TRUE(log->ended());
+  EXPECT_EQ(replay(env).size(), 20u);
+  // A frame there is no space ahead.
+  SimDisk disk = env.disk();
+  std::string* const bytes = disk.find(path());
+  const auto* const head = reinterpret_cast<const std::uint8_t*>(bytes->data());
+  const FileHeader header = decode_header(head, kHeaderSize, FileKind::log, true, path());
+  Frame frame;
+  frame.first_sequence = 21;
+  frame.operations = 1;
+  frame.durable = 0;
+  frame.payload_crc = log_seed(header.uuid);
+  encode_frame(frame, log_seed(header.uuid), log->size(), reinterpret_cast<std::uint8_t*>(bytes->data()) + log->size());
+  EXPECT_THROW(replay(disk), Error);
+}
+
 // A file that is read while it is written: every read sees what is there by then, and a hook runs before it.
 class BesideEnv final : public test::ForwardingEnv {
  public:
@@ -214,6 +254,65 @@ TEST(SpaceAhead, AFrameBeingWrittenIsNoDamage) {
     (*damaged.find(path()))[kHeaderSize + frame_size(6) + 5] ^= 1;
     EXPECT_THROW(replay(damaged), Error);
   }
+}
+
+// Of a file that stays open everything before `fresh_from` is shown as it was when it was opened: a network's file system, whose pages are of different moments.
+class StaleEnv final : public test::ForwardingEnv {
+ public:
+  StaleEnv(SimEnv& sim, std::function<void()> after_open)
+      : ForwardingEnv(sim), sim_(sim), after_open_(std::move(after_open)) {}
+  std::unique_ptr<ReadableFile> open(const std::string& name) override {
+    auto file = std::make_unique<File>(*this, name, *sim_.disk().find(name));
+    if (++opens == 1) after_open_();
+    return file;
+  }
+  std::uint64_t fresh_from = 0;
+  int opens = 0;
+
+ private:
+  class File final : public ReadableFile {
+   public:
+    File(StaleEnv& env, std::string name, std::string then)
+        : env_(env), name_(std::move(name)), then_(std::move(then)) {}
+    std::uint64_t size() const override { return then_.size(); }
+    std::size_t read_at(std::uint64_t offset, void* out, std::size_t size) const override {
+      std::string seen = *env_.sim_.disk().find(name_);
+      seen.replace(0, env_.fresh_from, then_, 0, env_.fresh_from);
+      if (offset >= seen.size()) return 0;
+      return seen.copy(static_cast<char*>(out), size, offset);
+    }
+
+   private:
+    StaleEnv& env_;
+    const std::string name_, then_;
+  };
+
+  SimEnv& sim_;
+  const std::function<void()> after_open_;
+};
+
+// Property: bytes of an open file that are older than those behind them are no damage.
+TEST(SpaceAhead, AStalePageIsNoDamage) {
+  SimEnv sim;
+  const auto log = new_log(sim);
+  for (int i = 0; i < 40; ++i) add(*log, std::string(200, 'a'));
+  log->sync();
+  const std::uint64_t before = log->size();
+  StaleEnv stale(sim, [&] {
+    add(*log, "now");
+    log->sync();
+    add(*log, "behind it");
+  });
+  stale.fresh_from = before + frame_size(3);
+  ASSERT_GT(length(sim), before + 200);
+  LogReader reader(stale, kDir, 1, kDatabase);
+  std::vector<std::string> seen;
+  Frame frame;
+  std::string payload;
+  while (reader.next(&frame, &payload)) seen.push_back(payload);
+  ASSERT_EQ(seen.size(), 42u);
+  EXPECT_EQ(seen.back(), "behind it");
+  EXPECT_EQ(stale.opens, 2);
 }
 
 // Property: the same where the frame ends behind what was the end of the file when the reader opened it: it is read by the next look.
