@@ -2,7 +2,7 @@
  * the removal of what neither the new generation nor the one before needs.
  */
 
-#define PUTS (OP(1) | OP(3)) /* the operation between removes what the first one put */
+#define PUTS (OP(1) | OP(3) | OP(4)) /* the second operation removes what the first one put */
 
 inline checkpoint() {
   atomic { !mutex -> mutex = true };
@@ -39,6 +39,9 @@ inline checkpoint() {
     manifest[g].rows = manifest[in_force].rows;
     mutex = false
   };
+#ifdef BUG_THE_LOG_IS_NAMED_WITHOUT_THE_MUTEX
+  manifest[g].log = log;
+#endif
   if /* what no earlier segment describes */
   :: (manifest[g].state & PUTS & ~manifest[in_force].state) != 0 ->
     atomic {

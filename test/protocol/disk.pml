@@ -1,6 +1,6 @@
 /* Durability in mode fsync: what a loss of power or the death of the process leaves, at any step.
  *
- * Bounds: OPS commits (a put, the removal of its item, a put), CHECKPOINTS tried beside them, LOSSES losses of power or deaths of the
+ * Bounds: OPS commits (a put, the removal of its item, one or two puts), CHECKPOINTS tried beside them, LOSSES losses of power or deaths of the
  * process (at any step, those of a recovery included), FAULTS failed syncs, torn appends or damaged manifests. checks.json has the
  * combinations.
  * Abstracted away: the bytes of frames and segments (a file verifies or it does not), reading (one step: nobody else writes), groups

@@ -25,7 +25,7 @@ typedef Log {
   byte written; /* operations whose frames were appended: their places in the file */
   byte whole; /* of these, the frames that verify */
   byte saved, doomed; /* of these, synced; lost to a failed sync */
-  byte confirmed[4]; /* the frame's field «durable»: what had been synced when it was written */
+  byte confirmed[5]; /* the frame's field «durable»: what had been synced when it was written */
   byte previous; /* the header: which frames of the log before count */
   bool seal, seal_saved
 };
@@ -149,5 +149,5 @@ inline settle() {
 
 inline clear_log(x) {
   wal[x].written = 0; wal[x].whole = 0; wal[x].saved = 0; wal[x].doomed = 0; wal[x].previous = 0; wal[x].seal = false;
-  wal[x].seal_saved = false; wal[x].confirmed[1] = 0; wal[x].confirmed[2] = 0; wal[x].confirmed[3] = 0
+  wal[x].seal_saved = false; wal[x].confirmed[1] = 0; wal[x].confirmed[2] = 0; wal[x].confirmed[3] = 0; wal[x].confirmed[4] = 0
 }
