@@ -86,7 +86,8 @@ std::uint64_t LogFollower::read_on(LogReader& log, const ReplayFunction& apply) 
     offset_ = log.end();
     log_sequence_ = log.last_sequence();
   }
-  offset_ = log.end();  // behind the seal
+  offset_ = log.end();  // behind the seal, which confirms everything
+  forget_durable(log);
   return operations;
 }
 
