@@ -23,7 +23,7 @@ std::size_t TextStore::room() const noexcept {
   const int last = chunk_count_.load(std::memory_order_relaxed) - 1;
   if (last < 0) return 0;
   if (last != current_) return chunks_[last].size;
-  return chunks_[last].size - static_cast<std::size_t>(end_ - chunks_[last].start.load(std::memory_order_relaxed));
+  return chunks_[last].size - static_cast<std::size_t>(end() - chunks_[last].start.load(std::memory_order_relaxed));
 }
 
 void TextStore::reserve(std::size_t bytes) {
@@ -38,16 +38,16 @@ void TextStore::reserve(std::size_t bytes) {
 }
 
 std::uint64_t TextStore::append(std::string_view text) noexcept {
-  if (text.empty()) return end_;
+  const std::uint64_t place = end();
+  if (text.empty()) return place;
   const auto fits = [&] {
     return current_ >= 0 &&
-           chunks_[current_].size - (end_ - chunks_[current_].start.load(std::memory_order_relaxed)) >= text.size();
+           chunks_[current_].size - (place - chunks_[current_].start.load(std::memory_order_relaxed)) >= text.size();
   };
-  while (!fits()) chunks_[++current_].start.store(end_, std::memory_order_release);
+  while (!fits()) chunks_[++current_].start.store(place, std::memory_order_release);
   Chunk& chunk = chunks_[current_];
-  const std::uint64_t place = end_;
   std::memcpy(chunk.data + (place - chunk.start.load(std::memory_order_relaxed)), text.data(), text.size());
-  end_ += text.size();
+  end_.store(place + text.size(), std::memory_order_relaxed);
   return place;
 }
 

@@ -30,9 +30,9 @@ class TextStore {
   // Empty when the place is not inside the sequence, which only damage can cause.
   std::string_view at(std::uint64_t place, std::uint32_t size) const noexcept;
 
-  // For the writer: bytes so far, and those outside of the base.
-  std::uint64_t end() const noexcept { return end_; }
-  std::size_t own_bytes() const noexcept { return static_cast<std::size_t>(end_ - base_size_); }
+  // Bytes so far, and those outside of the base. For the writer; others get a figure of the moment.
+  std::uint64_t end() const noexcept { return end_.load(std::memory_order_relaxed); }
+  std::size_t own_bytes() const noexcept { return static_cast<std::size_t>(end() - base_size_); }
 
   // Calls visit(data, size) for the pieces of [first, last), which must have been published to the caller.
   template <typename Visit>
@@ -68,7 +68,7 @@ class TextStore {
   std::array<Chunk, 52> chunks_;
   std::atomic<int> chunk_count_{0};
   int current_ = -1;  // chunk of the last append
-  std::uint64_t end_ = 0;
+  std::atomic<std::uint64_t> end_{0};
 };
 
 }  // namespace sagedb
