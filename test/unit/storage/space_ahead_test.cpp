@@ -256,6 +256,36 @@ TEST(SpaceAhead, AFrameBeingWrittenIsNoDamage) {
   }
 }
 
+// Property: the same where the frame ends behind what was the end of the file when the reader opened it: it is read by the next look.
+TEST(SpaceAhead, AFrameThatOutgrowsTheFileIsNoDamage) {
+  for (const std::size_t large : {5'000u, 20'000u, 90'000u}) {
+    for (int moment = 1; moment <= 12; ++moment) {
+      SimEnv sim;
+      const auto log = new_log(sim);
+      add(*log, "before");
+      log->sync();
+      ASSERT_LT(length(sim), log->size() + large);
+      int reads = 0;
+      BesideEnv beside(sim, [&] {
+        if (++reads != moment) return;
+        add(*log, std::string(large, 'n'));
+        log->sync();
+        add(*log, "behind it");
+      });
+      LogReader reader(beside, kDir, 1, kDatabase);
+      Frame frame;
+      std::string payload;
+      std::size_t seen = 0;
+      while (reader.next(&frame, &payload)) ++seen;
+      while (reads < moment) beside.open(path())->read_at(0, payload.data(), 0);
+      LogReader again(beside, kDir, 1, kDatabase);
+      again.resume(reader.end(), reader.last_sequence());
+      while (again.next(&frame, &payload)) ++seen;
+      ASSERT_EQ(seen, 3u) << moment << ", " << large;
+    }
+  }
+}
+
 // Of a file that stays open everything before `fresh_from` is shown as it was when it was opened: a network's file system, whose pages are of different moments.
 class StaleEnv final : public test::ForwardingEnv {
  public:
@@ -313,36 +343,6 @@ TEST(SpaceAhead, AStalePageIsNoDamage) {
   ASSERT_EQ(seen.size(), 42u);
   EXPECT_EQ(seen.back(), "behind it");
   EXPECT_EQ(stale.opens, 2);
-}
-
-// Property: the same where the frame ends behind what was the end of the file when the reader opened it: it is read by the next look.
-TEST(SpaceAhead, AFrameThatOutgrowsTheFileIsNoDamage) {
-  for (const std::size_t large : {5'000u, 20'000u, 90'000u}) {
-    for (int moment = 1; moment <= 12; ++moment) {
-      SimEnv sim;
-      const auto log = new_log(sim);
-      add(*log, "before");
-      log->sync();
-      ASSERT_LT(length(sim), log->size() + large);
-      int reads = 0;
-      BesideEnv beside(sim, [&] {
-        if (++reads != moment) return;
-        add(*log, std::string(large, 'n'));
-        log->sync();
-        add(*log, "behind it");
-      });
-      LogReader reader(beside, kDir, 1, kDatabase);
-      Frame frame;
-      std::string payload;
-      std::size_t seen = 0;
-      while (reader.next(&frame, &payload)) ++seen;
-      while (reads < moment) beside.open(path())->read_at(0, payload.data(), 0);
-      LogReader again(beside, kDir, 1, kDatabase);
-      again.resume(reader.end(), reader.last_sequence());
-      while (again.next(&frame, &payload)) ++seen;
-      ASSERT_EQ(seen, 3u) << moment << ", " << large;
-    }
-  }
 }
 
 }  // namespace
