@@ -2,6 +2,8 @@
 
 #include <random>
 
+#include "base/status.h"
+
 namespace sagedb {
 namespace {
 
@@ -22,6 +24,15 @@ void Env::random_bytes(void* out, std::size_t size) {
   auto* p = static_cast<unsigned char*>(out);
   std::random_device device;
   for (std::size_t i = 0; i < size; ++i) p[i] = static_cast<unsigned char>(device());
+}
+
+void sync_name(Env& env, const std::string& dir) {
+  try {
+    env.sync_dir(parent_path(dir));
+  } catch (const Error& e) {
+    // Whoever made it has rights of its own above it, and nothing of ours stands there.
+    if (e.code() != ErrorCode::PERMISSION_DENIED) throw;
+  }
 }
 
 std::string join_path(const std::string& dir, const std::string& name) {

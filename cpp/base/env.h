@@ -99,6 +99,8 @@ class Env {
   virtual void random_bytes(void* out, std::size_t size);  // the system's, unless a simulated disk wants to repeat them
 };
 
+// For a folder that was there: who made it may have been killed before its name was on disk. Without the right to look above it there is nothing to do.
+void sync_name(Env& env, const std::string& dir);
 std::string join_path(const std::string& dir, const std::string& name);
 std::string parent_path(const std::string& path);
 

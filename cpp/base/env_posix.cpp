@@ -380,10 +380,7 @@ class PosixEnv final : public Env {
     return names;
   }
   void make_dir(const std::string& path) override {
-    if (::mkdir(path.c_str(), 0755) == 0) {
-      sync_dir(parent_path(path));
-      return;
-    }
+    if (::mkdir(path.c_str(), 0755) == 0) return sync_new_dir(path);
     const int err = errno;
     if (err == EEXIST) {
       struct stat st;
@@ -393,7 +390,8 @@ class PosixEnv final : public Env {
     }
     if (err != ENOENT || parent_path(path) == path) fail("mkdir", path, err);
     make_dir(parent_path(path));
-    if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) fail("mkdir", path);
+    if (::mkdir(path.c_str(), 0755) == 0) return sync_new_dir(path);
+    if (errno != EEXIST) fail("mkdir", path);
     sync_dir(parent_path(path));
   }
   void sync_dir(const std::string& path) override {
@@ -410,6 +408,15 @@ class PosixEnv final : public Env {
   }
 
  private:
+  // Who tries again makes it again, and syncs its name.
+  void sync_new_dir(const std::string& path) {
+    try {
+      sync_dir(parent_path(path));
+    } catch (...) {
+      ::rmdir(path.c_str());
+      throw;
+    }
+  }
   static void copy_file(const std::string& from, const std::string& to) {
     const PosixReadableFile source(open_file("open", from, O_RDONLY), from);
     const int fd = open_file("create", to, O_WRONLY | O_CREAT | O_EXCL);

@@ -43,16 +43,6 @@ void replay_frame(const Frame& frame, const std::string& payload, const Options&
   });
 }
 
-// A folder that was there may have been made by a process that was killed before its name was on disk.
-void sync_name(Env& env, const std::string& dir) {
-  try {
-    env.sync_dir(parent_path(dir));
-  } catch (const Error& e) {
-    // Whoever made it has rights of its own above it, and nothing of ours stands there.
-    if (e.code() != ErrorCode::PERMISSION_DENIED) throw;
-  }
-}
-
 }  // namespace
 
 Storage::Storage(Env& env, const Options& options)
@@ -127,6 +117,9 @@ void Storage::recover_writable(EngineState& state, Writer& writer) {
   note_manifest(*loaded.snapshot);
   if (!loaded.warning.empty()) {
     for (const FileKind kind : {FileKind::codes, FileKind::code_errors, FileKind::graph}) manifest_.drop(kind);
+    // Else an index of as many rows as the damaged one would count as written.
+    manifest_.set_field("built", "");
+    manifest_.set_number("indexed_rows", 0);
     fail(Error(ErrorCode::CORRUPTION, loaded.warning));
   }
   install_state(state, loaded);
@@ -200,13 +193,14 @@ void Storage::load_newest(EngineState& state) {
     if (!loaded.warning.empty() && current_generation(env_, dir_) != manifest.generation)
       throw Error(ErrorCode::CORRUPTION, loaded.warning);
     install_state(*staging, loaded);
-    LogFollower logs(manifest.database, manifest.log_number, manifest.sequence);
+    auto logs = std::make_unique<LogFollower>(manifest.database, manifest.log_number, manifest.sequence);
     Writer writer(staging);
-    follow_logs(*staging, writer, logs);
+    follow_logs(*staging, writer, *logs);
     adopt_state(*staging, state, dir_, follower_ ? follower_->durable_sequence() : 0);
-    if (!loaded.warning.empty()) fail(Error(ErrorCode::CORRUPTION, loaded.warning));
+    // At once: what is shown and where its logs are read on belong together.
     manifest_ = std::move(manifest);
-    follower_.emplace(logs);
+    follower_ = std::move(logs);
+    if (!loaded.warning.empty()) fail(Error(ErrorCode::CORRUPTION, loaded.warning));
     offer_hot(std::move(loaded.hot));
     note_manifest(*state.publisher.current());
     begin_check(state);
@@ -380,7 +374,9 @@ void Storage::run_checkpoint(EngineState& state) {
     if (reuse.everything && !many_logs_) return;
     mark = CheckpointMark{state.next_id, state.far_ids, now->generation->records.text().end()};
     log_bytes = log_bytes_;
-    if (const std::shared_ptr<LogWriter> log = logs_.current(); log != nullptr && !log->ended()) log->seal();
+    // In mode 'memory' it holds nothing, and its failed sync would keep every later checkpoint from the disk.
+    const std::shared_ptr<LogWriter> log = logs_.current();
+    if (log != nullptr && !log->ended() && durability_ != Durability::memory) log->seal();
     // Here: once the mutex is free, a failed append may bring the log after it.
     log_number = logs_.next(now->sequence)->number();
   }
@@ -416,7 +412,9 @@ void Storage::snapshot(EngineState& state, const std::string& dir) {
   } else {
     run_checkpoint(state);
   }
+  const bool existed = env_.exists(dir);
   env_.make_dir(dir);
+  if (existed) sync_name(env_, dir);
   if (!env_.list(dir).empty()) throw Error(ErrorCode::INVALID_ARGUMENT, "snapshot: " + dir + " is not empty");
   Manifest copy = manifest_;
   if (read_only_) {

@@ -107,7 +107,7 @@ class Storage {
   std::weak_ptr<const Generation> stored_generation_ GUARDED_BY(checkpoint_mutex_);
   std::vector<std::weak_ptr<const CodeStore>> stored_codes_ GUARDED_BY(checkpoint_mutex_);  // by space
   Row moved_head_ GUARDED_BY(checkpoint_mutex_) = kNoRow;  // first row with a newer record since
-  std::optional<LogFollower> follower_ GUARDED_BY(checkpoint_mutex_);  // read-only
+  std::unique_ptr<LogFollower> follower_ GUARDED_BY(checkpoint_mutex_);  // read-only
   std::optional<CurrentName> damaged_manifest_ GUARDED_BY(checkpoint_mutex_);  // an older one was opened in its place
 
   LogChain logs_;  // next() by the holder of EngineState::writer_mutex

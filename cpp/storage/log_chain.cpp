@@ -41,7 +41,8 @@ std::shared_ptr<LogWriter> LogChain::next(Sequence last_sequence) {
   }
   start.last_sequence = last_sequence;
   if (old != nullptr) {
-    old->sync();
+    // What was torn behind size() counts for nobody.
+    if (old->poisoned() || old->durable_size() < old->size()) old->sync();
     start.number = old->number() + 1;
     start.previous_number = old->number();
     start.previous_size = old->size();

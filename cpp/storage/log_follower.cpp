@@ -76,8 +76,14 @@ std::uint64_t LogFollower::read_on(LogReader& log, const ReplayFunction& apply) 
                                                std::to_string(sequence_));
       // What the log takes over stands before what is new.
       require_all_carried();
-      apply(frame, payload);
+      // Nothing may fail once it is applied.
       remember(log, frame, payload);
+      try {
+        apply(frame, payload);
+      } catch (...) {
+        unconfirmed_.pop_back();
+        throw;
+      }
       sequence_ = log.last_sequence();
       operations += frame.operations;
       bytes_ += frame_size(frame.payload_size);

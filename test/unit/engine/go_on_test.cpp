@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "support/durable_fixture.h"
+#include "support/failing_new.h"
 #include "support/forwarding_env.h"
 #include "support/setting.h"
 
@@ -195,6 +196,98 @@ TEST(GoOn, TheNameOfAFolderThatWasThereIsSynced) {
     folders.denied = denied;
     SageDB::open(durable_options(folders))->close();
     EXPECT_EQ(std::count(folders.synced.begin(), folders.synced.end(), parent_path(kFolder)), denied ? 0 : 1);
+  }
+}
+
+// Property: the same of a snapshot's folder.
+TEST(GoOn, TheNameOfASnapshotsFolderIsSynced) {
+  SimEnv env;
+  SyncedFolders folders(env);
+  const auto db = SageDB::open(durable_options(folders, kDim));
+  ASSERT_FALSE(put(*db, "a", 1).error);
+  env.make_dir("/backup/one");
+  folders.synced.clear();
+  db->snapshot("/backup/one");
+  EXPECT_EQ(std::count(folders.synced.begin(), folders.synced.end(), "/backup"), 1);
+}
+
+// Property: in mode 'memory' the log holds nothing, so a disk that fails once keeps no later flush from saving everything.
+TEST(GoOn, MemoryIsSavedAfterAFailureThatPassed) {
+  for (std::uint64_t n = 1;; ++n) {
+    SimEnv env;
+    Options o = durable_options(env, kDim);
+    o.durability = Durability::memory;
+    const auto db = SageDB::open(o);
+    ASSERT_FALSE(put(*db, "a", 1).error);
+    db->flush();
+    ASSERT_FALSE(put(*db, "b", 1).error);
+    env.fail_at(n, ErrorCode::IO_ERROR);
+    try {
+      db->flush();
+    } catch (const Error&) {
+    }
+    const bool reached = env.failed();
+    env.fail_at(0, ErrorCode::IO_ERROR);
+    ASSERT_FALSE(put(*db, "c", 1).error);
+    ASSERT_NO_THROW(db->flush()) << n;
+    SimEnv after(env.disk());
+    ASSERT_EQ(content_of(*SageDB::open(durable_options(after, kDim))), content_of(*db)) << n;
+    if (!reached) break;
+  }
+}
+
+// Property: whichever allocation of a refresh fails, on the same generation or for a newer one, the next refresh shows what the writer does.
+TEST(GoOn, ARefreshWithoutMemoryIsRepeated) {
+  for (const bool newer : {false, true})
+    for (long n = 1;; n += static_cast<long>(sweep_stride())) {
+      SimEnv env;
+      const auto db = SageDB::open(durable_options(env, kDim));
+      for (int i = 0; i < 3; ++i) ASSERT_FALSE(put(*db, "a" + std::to_string(i), 1).error);
+      const auto reader = reader_of(env);
+      if (newer) db->checkpoint();
+      for (int i = 0; i < 45; ++i) ASSERT_FALSE(put(*db, "b" + std::to_string(i), 1).error);
+      fail_allocation_after(n, Exhaustion::passing);
+      try {
+        reader->refresh();
+      } catch (const std::exception&) {
+      }
+      const bool reached = allocation_failed();
+      fail_allocation_after(0);
+      ASSERT_NO_THROW(reader->refresh()) << (newer ? "newer, " : "same, ") << n;
+      ASSERT_EQ(content_of(*reader), content_of(*db)) << (newer ? "newer, " : "same, ") << n;
+      if (!reached) break;
+    }
+}
+
+// Property: an index that an open found damaged and that was made again is written by the next checkpoint, so that the next open finds it.
+TEST(GoOn, ADamagedIndexIsWrittenAgain) {
+  SimEnv env;
+  const auto open = [](Env& e) {
+    Options o = durable_options(e, 40, Metric::l2, IndexKind::hnsw);
+    o.rebuild_threshold = 50;
+    return SageDB::open(o);
+  };
+  {
+    std::mt19937_64 rng(3);
+    std::vector<Vector> rows;
+    for (int i = 0; i < 200; ++i) rows.push_back(random_vector(rng, 40));
+    const auto db = open(env);
+    expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, rows)));
+    db->build_index(nullptr, nullptr);
+    db->checkpoint();
+    db->close();
+  }
+  SimDisk disk = env.disk();
+  for (const std::string& path : disk.paths())
+    if (path.find("graph") != std::string::npos) (*disk.find(path))[20] ^= 1;
+  for (const bool damaged : {true, false}) {
+    SimEnv life(std::move(disk));
+    const auto db = open(life);
+    EXPECT_EQ(db->stats().last_error.empty(), !damaged) << db->stats().last_error;
+    db->build_index(nullptr, nullptr);
+    db->checkpoint();
+    db->close();
+    disk = life.disk();
   }
 }
 
