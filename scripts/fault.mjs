@@ -4,6 +4,7 @@
 //   npm run fault:kill -- --minutes N [--seed S]    a writer process is killed at random moments and named points
 //   npm run fault:power -- --minutes N [--seed S]   simulated losses of power
 //   npm run fault:model -- --minutes N [--seed S]   random operations against a model, with restarts
+//   npm run fault:lives -- --minutes N [--seed S]   lives on a disk that fails now and then, in which callers go on
 //   npm run fault:soak -- --minutes N [--seed S]    everything at once, every answer checked
 //   npm run fault:asan, fault:tsan -- --minutes N   the same under AddressSanitizer and UBSan, under ThreadSanitizer
 //   npm run fault:ext4 -- --minutes N [--seed S]    a real ext4 is cut off under the writer (root, loop devices)
@@ -38,6 +39,7 @@ const SUITES = {
   power: { filter: 'Fault.PowerLoss', title: 'simulated losses of power', main: 'losses', target: 10_000_000 },
   ext4: { filter: 'Fault.Ext4Cut', title: 'ext4 cut off', main: 'cuts', target: 500, workers: 1 },
   model: { filter: 'Fault.Model*', title: 'operations against a model', main: 'operations', target: 1_000_000 },
+  lives: { filter: 'Fault.Lives', title: 'lives with failures in which callers go on', main: 'lives', target: 100_000 },
   soak: { filter: 'Fault.Soak', title: 'everything at once, checks', main: 'checks', target: 1_000_000 },
   asan: {
     filter: 'Fault.Soak',

@@ -93,7 +93,8 @@ void sync_folder(int fd, const std::string& path) {
 #if defined(__APPLE__)
   sync_fd(fd, path);
 #else
-  if (::fsync(fd) != 0) fail("sync", path);
+  // EINVAL: a file system that has no such thing (squashfs, some in user space); its names are as durable as it makes them.
+  if (::fsync(fd) != 0 && errno != EINVAL) fail("sync", path);
 #endif
 }
 
@@ -392,7 +393,7 @@ class PosixEnv final : public Env {
     make_dir(parent_path(path));
     if (::mkdir(path.c_str(), 0755) == 0) return sync_new_dir(path);
     if (errno != EEXIST) fail("mkdir", path);
-    sync_dir(parent_path(path));
+    sync_new_dir(path);
   }
   void sync_dir(const std::string& path) override {
     const Fd fd(open_file("open", path, O_RDONLY | O_DIRECTORY));
@@ -408,10 +409,12 @@ class PosixEnv final : public Env {
   }
 
  private:
-  // Who tries again makes it again, and syncs its name.
+  // Also the name of the folder above: who made that one may have been killed before its name was on disk. When it fails the folder goes,
+  // so that who tries again makes it again, and syncs its name.
   void sync_new_dir(const std::string& path) {
     try {
       sync_dir(parent_path(path));
+      sync_name(*this, parent_path(path));
     } catch (...) {
       ::rmdir(path.c_str());
       throw;

@@ -15,16 +15,20 @@ const char* error_code_name(ErrorCode code) noexcept {
   return "INTERNAL";
 }
 
+Error copy_of(const Error& error) noexcept {
+  try {
+    return error;
+  } catch (...) {
+    return Error(error.code(), std::string());
+  }
+}
+
 Error current_error() noexcept {
   // Building the message may itself run out of memory; a short literal fits the small-string buffer and cannot throw.
   try {
     throw;
   } catch (const Error& e) {
-    try {
-      return e;
-    } catch (...) {
-      return Error(e.code(), std::string());
-    }
+    return copy_of(e);
   } catch (const std::bad_alloc&) {
     return Error(ErrorCode::OUT_OF_MEMORY, "out of memory");
   } catch (const std::exception& e) {

@@ -57,6 +57,9 @@ class Error : public std::exception {
   std::string message_;
 };
 
+// A copy; without memory for the message only the code of it.
+Error copy_of(const Error& error) noexcept;
+
 // Turns whatever is in flight into an Error (bad_alloc -> OUT_OF_MEMORY, others -> INTERNAL). Call inside a catch block.
 Error current_error() noexcept;
 

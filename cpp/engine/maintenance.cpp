@@ -39,6 +39,15 @@ void require_same_generation(const Snapshot& now, const Snapshot& then) {
   if (now.generation != then.generation) throw Error(ErrorCode::ABORTED, "the data was replaced during the build");
 }
 
+Error build_error(const Error& cause) noexcept {
+  const ErrorCode code = cause.code() == ErrorCode::OUT_OF_MEMORY ? cause.code() : ErrorCode::BUILD_FAILED;
+  try {
+    return Error(code, "the index build failed: " + cause.message());
+  } catch (...) {
+    return Error(code, std::string());
+  }
+}
+
 bool metadata_due(const EngineState& state) { return state.publisher.current()->generation->metadata.base_due(); }
 
 bool checkpoint_due(const EngineState& state) {
@@ -190,7 +199,7 @@ void Maintenance::loop() noexcept {
     const Work work = choose_work(*state_->publisher.current(), state_->options, requests_);
     const bool text = text_due();
     if (text || metadata_due(*state_)) {
-      cancel_ = std::make_shared<CancelToken>();
+      cancel_.emplace();
       working_on_ = state_->publisher.current()->generation;
       lock.unlock();
       if (text)
@@ -223,7 +232,7 @@ void Maintenance::loop() noexcept {
       building_ = work == Work::build || work == Work::compact;
       tidying_ = work == Work::tidy;
       if (work == Work::compact) ++compactions_started_;
-      cancel_ = std::make_shared<CancelToken>();
+      cancel_.emplace();
       working_on_ = state_->publisher.current()->generation;
       progress_.done = 0;
       progress_.total = 0;
@@ -240,7 +249,7 @@ void Maintenance::loop() noexcept {
 void Maintenance::load_text() noexcept {
   std::optional<Error> error;
   try {
-    TextLoader(*state_, cancel_.get()).run();
+    TextLoader(*state_, &*cancel_).run();
   } catch (...) {
     error = current_error();
   }
@@ -248,7 +257,8 @@ void Maintenance::load_text() noexcept {
   if (error && error->code() != ErrorCode::ABORTED) {
     text_wanted_ = false;
     ++text_failures_;
-    text_error_ = last_error_ = error;
+    last_error_ = copy_of(*error);
+    text_error_ = std::move(error);
   }
   done_cv_.notify_all();
 }
@@ -264,20 +274,20 @@ void Maintenance::move_hot() noexcept {
 // A filter asked for the records that an open found.
 void Maintenance::load_metadata() noexcept {
   try {
-    state_->publisher.current()->generation->metadata.load_base(state_->threads, cancel_.get());
+    state_->publisher.current()->generation->metadata.load_base(state_->threads, &*cancel_);
   } catch (...) {
     const Error error = current_error();
     if (error.code() == ErrorCode::ABORTED) return;
     std::lock_guard<std::mutex> lock(mutex_);
-    last_error_ = error;
+    last_error_ = copy_of(error);
   }
 }
 
-void Maintenance::run_job(Work work) {
+void Maintenance::run_job(Work work) noexcept {
   std::optional<Error> error;
   try {
     job_began_ = Clock::now();
-    if (state_->storage) state_->storage->require_index_checked(cancel_.get());
+    if (state_->storage) state_->storage->require_index_checked(&*cancel_);
     if (work == Work::calibrate) {
       calibrate();
     } else if (work == Work::compact) {
@@ -299,7 +309,7 @@ void Maintenance::count(Work work) noexcept {
   counters.last_build_us.store(micros_since(job_began_), std::memory_order_relaxed);
 }
 
-void Maintenance::finish_job(Work work, const std::optional<Error>& error) {
+void Maintenance::finish_job(Work work, const std::optional<Error>& error) noexcept {
   std::lock_guard<std::mutex> lock(mutex_);
   building_ = tidying_ = false;
   cancel_.reset();
@@ -310,10 +320,9 @@ void Maintenance::finish_job(Work work, const std::optional<Error>& error) {
     // Asked for by a caller or by stop(): not a failure. Automatic work waits for more rows; pending requests go on.
     requests_.retry_rows = now->row_count + state_->options.rebuild_threshold;
   } else if (error) {
-    last_error_ = error;
+    last_error_ = copy_of(*error);
     failing_ = true;
-    const ErrorCode code = error->code() == ErrorCode::OUT_OF_MEMORY ? error->code() : ErrorCode::BUILD_FAILED;
-    for (Waiter& w : waiters_) w.error = Error(code, "the index build failed: " + error->message());
+    for (Waiter& w : waiters_) w.error = build_error(*error);
     requests_.retry_rows = now->row_count + state_->options.rebuild_threshold;
   } else {
     failing_ = false;
@@ -363,7 +372,7 @@ void Maintenance::calibrate() {
 BuildContext Maintenance::context() {
   BuildContext c;
   c.threads = state_->threads;
-  c.cancel = cancel_.get();
+  c.cancel = &*cancel_;
   c.progress = &progress_;
   return c;
 }

@@ -59,7 +59,7 @@ class Maintenance {
   bool satisfied(const Waiter& waiter) const;
   void collect_requests();
   void loop() noexcept;
-  void run_job(Work work);
+  void run_job(Work work) noexcept;
   void count(Work work) noexcept;
   bool text_due() const;
   void load_text() noexcept;
@@ -69,7 +69,7 @@ class Maintenance {
   Row encode_ahead(const Snapshot& sealed, Row encoded, const std::vector<BuildOutput>& built);
   void install(Work work, const Snapshot& sealed, Row rows, std::vector<BuildOutput> built);
   void calibrate();
-  void finish_job(Work work, const std::optional<Error>& error);
+  void finish_job(Work work, const std::optional<Error>& error) noexcept;
   BuildContext context();
 
   const std::shared_ptr<EngineState> state_;
@@ -94,7 +94,7 @@ class Maintenance {
   std::chrono::steady_clock::time_point calibrate_after_;
   bool building_ = false;
   bool tidying_ = false;
-  std::shared_ptr<CancelToken> cancel_;
+  std::optional<CancelToken> cancel_;  // of the running job
   Progress progress_;
   std::thread thread_;
 };

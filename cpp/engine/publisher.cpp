@@ -27,20 +27,20 @@ void Publisher::publish(Prepared prepared) noexcept {
   }
 }
 
-std::size_t Publisher::collect() {
-  std::vector<Retired> unused;  // freed after the lock is released
-  MutexLock lock(retired_mutex_);
-  auto free_now = [](const Retired& r) {
+std::size_t Publisher::collect() noexcept {
+  const auto free_now = [](const Retired& r) {
     return (!r.generation || r.generation.use_count() == 1) && (!r.codes || r.codes.use_count() == 1) &&
            (!r.index || r.index.use_count() == 1) && (!r.text_index || r.text_index.use_count() == 1);
   };
-  auto keep_end = std::partition(retired_.begin(), retired_.end(), [&](const Retired& r) { return !free_now(r); });
-  for (auto it = keep_end; it != retired_.end(); ++it) {
-    if (it->index) std::swap(recyclable_, it->index);
-    unused.push_back(std::move(*it));
+  for (;;) {
+    Retired unused;  // freed after the lock is released
+    MutexLock lock(retired_mutex_);
+    const auto found = std::find_if(retired_.begin(), retired_.end(), free_now);
+    if (found == retired_.end()) return retired_.size();
+    if (found->index) std::swap(recyclable_, found->index);
+    unused = std::move(*found);
+    retired_.erase(found);
   }
-  retired_.erase(keep_end, retired_.end());
-  return retired_.size();
 }
 
 std::shared_ptr<const Index> Publisher::take_recyclable() {

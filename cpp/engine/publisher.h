@@ -27,7 +27,7 @@ class Publisher {
   void publish(Prepared prepared) noexcept;
 
   // Frees retired parts that nobody reads any more. Returns how many are still held by readers.
-  std::size_t collect();
+  std::size_t collect() noexcept;
   // A retired index that nobody reads, for its buffers; null when there is none.
   std::shared_ptr<const Index> take_recyclable();
 

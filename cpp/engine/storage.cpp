@@ -1,7 +1,6 @@
 #include "engine/storage.h"
 
 #include <algorithm>
-#include <chrono>
 #include <type_traits>
 
 #include "engine/op_record.h"
@@ -12,8 +11,6 @@
 namespace sagedb {
 namespace {
 
-// Mode async: how long an acknowledged write may wait for its sync.
-constexpr std::chrono::milliseconds kSyncDelay{50};
 // After a failed checkpoint, so much more log before the next attempt.
 constexpr std::uint64_t kRetryBytes = 16u << 20;
 // Opens leave logs behind; so many are folded into a checkpoint.
@@ -56,7 +53,7 @@ Storage::Storage(Env& env, const Options& options)
       hot_(options.hot_memory),
       check_(env, options.path) {}
 
-Storage::~Storage() { stop_sync_thread(); }
+Storage::~Storage() { delayed_sync_.stop(); }
 
 std::unique_ptr<Storage> Storage::open(Options* options) {
   Env& env = options->env != nullptr ? *options->env : Env::real();
@@ -143,7 +140,7 @@ void Storage::recover_writable(EngineState& state, Writer& writer) {
   logs_.begin(std::move(logs.next));
   if (logs.last_number >= manifest_.log_number + kMaxLogs) many_logs_ = true;
   begin_check(state);
-  if (durability_ == Durability::async) sync_thread_ = std::thread([this] { sync_loop(); });
+  if (durability_ == Durability::async) delayed_sync_.start([this] { sync_log(); });
 }
 
 void Storage::begin_check(EngineState& state) {
@@ -256,9 +253,7 @@ void Storage::log(const WritePlan& plan, const std::function<void()>& meanwhile)
     return;
   }
   meanwhile();
-  std::lock_guard<std::mutex> lock(sync_mutex_);
-  if (!unsynced_) sync_cv_.notify_one();
-  unsynced_ = true;
+  delayed_sync_.request();
 }
 
 void Storage::flush(EngineState& state) {
@@ -270,30 +265,13 @@ void Storage::flush(EngineState& state) {
   }
 }
 
-void Storage::sync_loop() noexcept {
-  std::unique_lock<std::mutex> lock(sync_mutex_);
-  while (!stopping_) {
-    sync_cv_.wait(lock, [&] { return stopping_ || unsynced_; });
-    if (stopping_) return;
-    sync_cv_.wait_for(lock, kSyncDelay, [&] { return stopping_; });
-    unsynced_ = false;
-    lock.unlock();
-    try {
-      logs_.current()->sync();
-    } catch (...) {
-      fail(current_error());
-    }
-    lock.lock();
+// Mode async.
+void Storage::sync_log() noexcept {
+  try {
+    logs_.current()->sync();
+  } catch (...) {
+    fail(current_error());
   }
-}
-
-void Storage::stop_sync_thread() noexcept {
-  {
-    std::lock_guard<std::mutex> lock(sync_mutex_);
-    stopping_ = true;
-  }
-  sync_cv_.notify_all();
-  if (sync_thread_.joinable()) sync_thread_.join();
 }
 
 void Storage::fail(const Error& error) noexcept {
@@ -454,7 +432,7 @@ void Storage::verify(Progress* progress, const CancelToken* cancel) {
 
 void Storage::close(EngineState& state) {
   if (closed_.exchange(true)) return;
-  stop_sync_thread();
+  delayed_sync_.stop();
   check_.stop();
   if (read_only_) return;
   try {

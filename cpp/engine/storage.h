@@ -7,16 +7,15 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "base/cancel.h"
 #include "base/mutex.h"
 #include "engine/block_check.h"
+#include "engine/delayed_sync.h"
 #include "engine/loaded_state.h"
 #include "storage/log_chain.h"
 #include "storage/log_follower.h"
@@ -88,8 +87,7 @@ class Storage {
   // What of the last checkpoint's segments still describes `now`.
   Reuse reusable(const Snapshot& now) const REQUIRES(checkpoint_mutex_);
   void note_manifest(const Snapshot& of) REQUIRES(checkpoint_mutex_);
-  void sync_loop() noexcept;
-  void stop_sync_thread() noexcept;
+  void sync_log() noexcept;
   void fail(const Error& error) noexcept;
 
   Env& env_;
@@ -122,15 +120,10 @@ class Storage {
   std::atomic<bool> graph_sound_{true};  // that of the last checkpoint
   std::atomic<const Generation*> checkpointed_generation_{nullptr};
 
-  // Mode async: syncs shortly after writes.
-  std::mutex sync_mutex_;
-  std::condition_variable sync_cv_;
-  bool unsynced_ = false;  // guarded by sync_mutex_, as below
-  bool stopping_ = false;
-  std::thread sync_thread_;
   std::atomic<bool> closed_{false};
 
   HotPages hot_;
+  DelayedSync delayed_sync_;  // mode async; before what its thread uses goes
   std::function<void()> wake_;  // constant after start_check()
   BlockCheck check_;  // last: its thread uses all of the above
 };

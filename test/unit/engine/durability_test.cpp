@@ -232,6 +232,40 @@ TEST(Durability, Modes) {
   }
 }
 
+// Property: close() whose checkpoint fails says so, and what was acknowledged is on disk all the same: it is in the log.
+TEST(Durability, CloseWithoutItsCheckpoint) {
+  SimEnv env;
+  Options o = durable_options(env, 64);
+  o.durability = Durability::async;
+  std::mt19937_64 rng(12);
+  const auto rows = [&] {
+    std::vector<Vector> out;
+    while (out.size() < 400) out.push_back(random_vector(rng, 64));
+    return out;
+  };
+  {
+    auto db = SageDB::open(o);
+    expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, rows())));
+    db->close();
+  }
+  SimDisk disk = env.disk();
+  for (const std::string& path : disk.paths())
+    if (path.find("vectors-") != std::string::npos) (*disk.find(path))[5000] ^= 1;
+  SimEnv damaged(std::move(disk));
+  o.env = &damaged;
+  auto db = SageDB::open(o);
+  expect_ok(
+      apply_one(*db, op_of(WriteOp::Kind::add, rows())));  // the log is worth a checkpoint, which finds the damage
+  const std::uint64_t size = db->size();
+  EXPECT_EQ(code_of([&] { db->close(); }), ErrorCode::CORRUPTION);
+  test::SimRandom random(4);
+  for (int i = 0; i < 10; ++i) {
+    SimEnv after(damaged.disk().after_power_loss(random));
+    o.env = &after;
+    ASSERT_EQ(SageDB::open(o)->size(), size);
+  }
+}
+
 // Property: an open and a close without writes leave the folder as it was, in every mode and after a kill; what is written then is kept.
 TEST(Durability, OpenAndCloseLeaveNothing) {
   for (const Durability mode : {Durability::fsync, Durability::async, Durability::memory}) {
