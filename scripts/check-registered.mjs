@@ -81,7 +81,9 @@ function checkHelpers(found) {
     if (file.endsWith('_test.cpp') || found.has(file) || file.startsWith('test/types/')) continue;
     const name = basename(file).replace(/\.(cpp|ts|mts|cts|js|mjs|cjs)$/, '');
     // A program's own header says nothing of who uses it.
-    const used = [...texts].some(([other, text]) => !basename(other).startsWith(`${name}.`) && text.includes(name));
+    const used = [...texts].some(
+      ([other, text]) => other !== file && basename(other) !== `${name}.h` && text.includes(name),
+    );
     if (!used) problems.push(`${file}: nothing runs or uses it`);
   }
 }
