@@ -28,7 +28,7 @@ export const SAGEDB_ERROR_CODES = [
   'NOT_FOUND',
   /** An option contradicts what is stored. */
   'CONFIG_MISMATCH',
-  /** Written by a newer version, or not a SageDB folder. */
+  /** Written by a newer version. */
   'UNSUPPORTED_FORMAT',
   /** A checksum or structure check failed. */
   'CORRUPTION',

@@ -420,7 +420,7 @@ export class SageDB<M extends object = Metadata, S extends string = never> imple
     return this.#gate.attempt(() => this.#maintenance.refresh());
   }
 
-  /** With a path: writes a complete database of the current state into the empty or new folder `dir`, while reads and writes go on. */
+  /** With a path: writes a complete database of the current state into the empty or new folder `dir`, while reads and writes go on. A writer's shares its files (hard links) where it can. */
   snapshot(dir: string): Promise<void> {
     return this.#gate.attempt(async () => {
       const checked = pathOf(dir, 'dir');
@@ -449,7 +449,7 @@ export class SageDB<M extends object = Metadata, S extends string = never> imple
     return this.#gate.attempt(() => importItems(this as never, source, options));
   }
 
-  /** Reads every stored checksum and checks the index's structure. Rejects with `CORRUPTION`. */
+  /** Reads every checksum of the current generation and its logs and checks the index's structure. Rejects with `CORRUPTION`. */
   verify(options?: LongOptions): Promise<void> {
     return this.#gate.attempt(() => this.#maintenance.verify(options));
   }

@@ -64,7 +64,8 @@ export interface Stats {
     replayed: number;
     /**
      * Check of the files that the open mapped, in the background; `none`: nothing is being checked. `damaged`: `error` says what; a damaged index is made again from
-     * the vectors, with any other damage writes are refused with `CORRUPTION` and reads go on.
+     * the vectors, with any other damage writes are refused with `CORRUPTION` and reads go on. In other states `error` says why the check broke off, as when
+     * a file could not be read; what needs the check does it then.
      */
     check: { state: 'none' | 'running' | 'passed' | 'damaged'; done: number; total: number; error: string };
     /** Bytes that were moved from mapped files into memory, see `hotMemory`. */
@@ -76,7 +77,10 @@ export interface Stats {
     total: number;
     lastSeconds: number;
     lastPublishMicroseconds: number;
-    /** Message of the last failed background build; empty when there was none. */
+    /**
+     * Message of the last failed background build, or else of the last trouble with files: a failed checkpoint or background sync, a damaged manifest that
+     * was replaced, an index that is rebuilt. Empty when there was none.
+     */
     lastError: string;
   };
   /**

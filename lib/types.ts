@@ -36,9 +36,9 @@ export type VectorsInput = readonly VectorInput[] | Float32Array | Float64Array;
 export interface IndexOptions {
   /** `auto` (default) scans small collections exactly and grows an HNSW graph for larger ones; `flat` is always exact. */
   type?: 'auto' | 'flat' | 'hnsw';
-  /** Neighbors per node, 2 … 128. Default 16. */
+  /** Neighbors per node, 4 … 64. Default 16. */
   M?: number;
-  /** Width of the search that finds a new node's neighbors, 1 … 10,000. Default 200. */
+  /** Width of the search that finds a new node's neighbors, 8 … 4,096. Default 200. */
   efConstruction?: number;
   /** Compact codes that the graph is traversed on (full-precision vectors re-rank). Default `auto`. */
   quantization?: 'auto' | 'none' | 'sq8';
@@ -54,7 +54,8 @@ export interface OpenOptions {
   path?: string;
   /**
    * With `path`: when a write is acknowledged. `fsync` (default): when it survives a loss of power. `async`: when it survives the death of the
-   * process; power loss may take about the last 50 ms. `memory`: at once; only `flush()` and `close()` write.
+   * process; power loss may take about the last 50 ms. `memory`: at once; only `flush()`, `close()`, `snapshot()` and compactions (of
+   * `optimize()`, or in the background) write.
    */
   durability?: 'fsync' | 'async' | 'memory';
   /** With `path`: reads beside a writer, takes no lock and writes nothing. Shows the state at the open, or at the last `refresh()`. */

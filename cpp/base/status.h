@@ -22,7 +22,7 @@ namespace sagedb {
   X(LOCKED)              /* another writer holds the path */ \
   X(NOT_FOUND)           /* the path holds no database and may not be created */ \
   X(CONFIG_MISMATCH)     /* an option contradicts what is stored */ \
-  X(UNSUPPORTED_FORMAT)  /* written by a newer version, or not a SageDB folder */ \
+  X(UNSUPPORTED_FORMAT)  /* written by a newer version */ \
   X(CORRUPTION)          /* a checksum or structure check failed */ \
   X(IO_ERROR)            /* the operating system failed a file operation */ \
   X(DISK_FULL)           /* no space left, or quota */ \
