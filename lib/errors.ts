@@ -20,7 +20,7 @@ export const SAGEDB_ERROR_CODES = [
   'CLOSED',
   /** The caller's AbortSignal fired, or the database was closed meanwhile. */
   'ABORTED',
-  /** A write on a read-only database, or after a failed sync. */
+  /** A write on a read-only database, after a failed sync, or when the folder was removed or replaced meanwhile. */
   'READ_ONLY',
   /** Another writer holds the path. */
   'LOCKED',

@@ -1,4 +1,5 @@
-import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { link, lstat, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { abortedError, SageDBError } from './errors.js';
 import { fileError } from './files/file-error.js';
 import { FileWriter } from './files/file-writer.js';
@@ -34,12 +35,37 @@ export async function exportItems(db: ExportSource, target: unknown, options: un
   const created = await createFolder(files);
   const written: string[] = [];
   try {
-    return await write(db, files, o.filter, long, total, written);
+    if (files.folder !== undefined) return await write(db, files, o.filter, long, total, written);
+    // A part of a .jsonl file is a .jsonl file: under its name it stands whole or not at all.
+    const items = `${files.items}.${randomBytes(4).toString('hex')}.tmp`;
+    await requireAbsent(files.items);
+    const done = await write(db, { ...files, items }, o.filter, long, total, written);
+    await nameAs(items, files.items);
+    return done;
   } catch (error) {
     for (const path of written) await rm(path, { force: true });
     if (created) await rmdir(created).catch(() => {});
     throw fileError(error);
   }
+}
+
+const existsAlready = (path: string) => new SageDBError('INVALID_ARGUMENT', `${path} exists already`);
+
+async function requireAbsent(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found) throw existsAlready(path);
+}
+
+/** Never over a file that came meanwhile, where the file system has links. */
+async function nameAs(from: string, path: string): Promise<void> {
+  try {
+    await link(from, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw existsAlready(path);
+    await requireAbsent(path);
+    return rename(from, path);
+  }
+  await rm(from);
 }
 
 /** The first folder that had to be made. */

@@ -1,3 +1,4 @@
+import { onAbort } from './abort.js';
 import { abortedError, SageDBError, show } from './errors.js';
 import { fileError } from './files/file-error.js';
 import { type Line, readLines } from './files/line-reader.js';
@@ -72,7 +73,7 @@ async function load(
     batch = [];
     if (onProgress && progress().total > 0) onProgress(progress());
   };
-  for await (const entry of entries) {
+  for await (const entry of untilAbort(entries, signal)) {
     // A batch has ids throughout or takes assigned numbers throughout.
     if (batch.length > 0 && (batch[0]?.id === undefined) !== (entry.id === undefined)) await commit();
     if (signal?.aborted) throw abortedError(signal);
@@ -83,6 +84,35 @@ async function load(
   const { total } = progress();
   onProgress?.(total > 0 ? { done: total, total } : { done, total: done });
   return done;
+}
+
+/** Does not wait for a silent source: the signal ends it at once, and the source when it next gives something. */
+function untilAbort<T>(source: AsyncIterable<T>, signal: AbortSignal | undefined): AsyncIterable<T> {
+  if (!signal) return source;
+  const iterator = source[Symbol.asyncIterator]();
+  let refuse: (error: SageDBError) => void = () => {};
+  const stop = onAbort(signal, () => {
+    refuse(abortedError(signal));
+    // It ends when what it is waiting for comes, and nobody waits for that.
+    iterator.return?.().catch(() => {});
+  });
+  const next = async (): Promise<IteratorResult<T>> => {
+    const result = await new Promise<IteratorResult<T>>((resolve, reject) => {
+      refuse = reject;
+      iterator.next().then(resolve, reject);
+    }).catch((error: unknown) => {
+      stop();
+      throw error;
+    });
+    if (result.done) stop();
+    return result;
+  };
+  const end = async (): Promise<IteratorResult<T>> => {
+    stop();
+    if (!signal.aborted) await iterator.return?.();
+    return { done: true, value: undefined };
+  };
+  return { [Symbol.asyncIterator]: () => ({ next, return: end }) };
 }
 
 async function put(
@@ -127,13 +157,15 @@ class EntryCheck {
     return this.spaces.unpack(this.spaces.copyRow(vector, floats, 0, field), floats, 0);
   }
 
-  entry(id: unknown, vector: unknown, metadata: unknown, place: string): Entry {
+  /** `borrowed`: the source may use its memory again before the entry's batch is written. */
+  entry(id: unknown, vector: unknown, metadata: unknown, place: string, borrowed = false): Entry {
     const checked = metadata === undefined ? {} : metadata;
-    stringifyMetadata(checked, `${place}: metadata`);
+    const text = stringifyMetadata(checked, `${place}: metadata`);
+    const floats = this.#vector(vector, place);
     return {
       id: id === undefined ? undefined : checkId(id, `${place}: id`),
-      vector: this.#vector(vector, place),
-      metadata: checked as object,
+      vector: borrowed && floats instanceof Float32Array ? floats.slice() : floats,
+      metadata: (borrowed ? JSON.parse(text) : checked) as object,
       place,
     };
   }
@@ -160,9 +192,7 @@ function iterableStream(source: unknown, check: EntryCheck): Stream {
     for await (const item of iterable as AsyncIterable<ImportItem>) {
       const place = `item ${n++}`;
       const { id, vector, metadata } = readOptions<ImportItem>(item, place, ['id', 'vector', 'metadata']);
-      const entry = check.entry(id, vector, metadata, place);
-      // The source may reuse its memory; the entry waits for its batch.
-      yield { ...entry, vector: entry.vector instanceof Float32Array ? entry.vector.slice() : entry.vector };
+      yield check.entry(id, vector, metadata, place, true);
     }
   }
   return { entries: entries(), progress: () => ({ done: 0, total: 0 }), close: async () => {} };

@@ -4,6 +4,17 @@ import { type NativeDatabase, type NativeError, type NativeTask, native } from '
 import { longOptions, readOptions } from './options.js';
 import type { LongOptions } from './types.js';
 
+/** What a native call reports, or throws at once: it does so when another object has closed the database. */
+function settled<T = void>(start: (done: (error: NativeError | null, result?: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    try {
+      start((error, result) => (error ? reject(fromNative(error)) : resolve(result as T)));
+    } catch (error) {
+      reject(fromNative(error as NativeError));
+    }
+  });
+}
+
 /** Work on a database as a whole: index builds, its files, its end. */
 export class Maintenance {
   readonly #database: NativeDatabase;
@@ -21,17 +32,15 @@ export class Maintenance {
   }
 
   flush(): Promise<void> {
-    return this.#call((done) => this.#database.flush(done));
+    return settled((done) => this.#database.flush(done));
   }
 
   refresh(): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      this.#database.refresh((error, changed) => (error ? reject(fromNative(error)) : resolve(changed)));
-    });
+    return settled((done) => this.#database.refresh(done));
   }
 
   snapshot(dir: string): Promise<void> {
-    return this.#call((done) => this.#database.snapshot(dir, done));
+    return settled((done) => this.#database.snapshot(dir, done));
   }
 
   verify(options: LongOptions | undefined): Promise<void> {
@@ -46,13 +55,7 @@ export class Maintenance {
   }
 
   close(): Promise<void> {
-    return this.#call((done) => this.#database.close(done));
-  }
-
-  #call(start: (done: (error: NativeError | null) => void) => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      start((error) => (error ? reject(fromNative(error)) : resolve()));
-    });
+    return settled((done) => this.#database.close(done));
   }
 
   /** A job that can be aborted and reports progress; close() cancels it. */

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { invalidArgument, messageOf, SageDBError } from './errors.js';
 import type { NativeOptions } from './native.js';
 import type { IndexOptions, LongOptions, OpenOptions, SpaceOptions } from './types.js';
@@ -60,12 +61,12 @@ export function longOptions(options: Partial<LongOptions>, field: string): LongO
   return { signal: signalOf(options.signal, `${field}.signal`), onProgress };
 }
 
-/** A file name the operating system can take, as is. */
+/** An absolute path, so that it names the same file wherever the process goes (`process.chdir`). */
 export function pathOf(value: unknown, field: string): string {
   if (typeof value !== 'string' || value === '' || value.includes('\0')) {
     throw invalidArgument(field, 'the path of a folder', value);
   }
-  return value;
+  return resolve(value);
 }
 
 const MAX_TEXT_FIELDS = 64;

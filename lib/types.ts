@@ -54,8 +54,8 @@ export interface OpenOptions {
   path?: string;
   /**
    * With `path`: when a write is acknowledged. `fsync` (default): when it survives a loss of power. `async`: when it survives the death of the
-   * process; power loss may take about the last 50 ms. `memory`: at once; only `flush()`, `close()`, `snapshot()` and compactions (of
-   * `optimize()`, or in the background) write.
+   * process; power loss may take about the last 50 ms. `memory`: at once; only `flush()`, `buildIndex()`, `optimize()`, `snapshot()`, `close()`
+   * and compactions in the background write.
    */
   durability?: 'fsync' | 'async' | 'memory';
   /** With `path`: reads beside a writer, takes no lock and writes nothing. Shows the state at the open, or at the last `refresh()`. */
@@ -429,9 +429,9 @@ export interface VectorDatabase<M extends object = Metadata, S extends string = 
     options?: SearchOptions<M, IM, IV, S>,
   ): Promise<SearchResult<M, IM, IV, S>[][]>;
 
-  /** Indexes every row acknowledged before the call and waits for it. */
+  /** Indexes every row acknowledged before the call and waits for it. With a path the index is on disk when it resolves. */
   buildIndex(options?: LongOptions): Promise<void>;
-  /** `buildIndex`, and reclaims the space of every removed row. */
+  /** `buildIndex`, and reclaims the space of every removed row, in memory and on disk. */
   optimize(options?: LongOptions): Promise<void>;
   flush(): Promise<void>;
   stats(): Stats;

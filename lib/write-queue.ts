@@ -50,7 +50,10 @@ export class WriteQueue {
   #segments: Segment[] = [];
   #scheduled = false;
   #busy = false;
-  #idle: (() => void)[] = [];
+  /** With calls that are not settled. */
+  readonly #unsettled = new Set<Segment>();
+  /** Who waits for the segments of the moment of the call. */
+  #waiting: { left: Set<Segment>; resolve: () => void }[] = [];
   readonly #wakefulness = new Wakefulness();
 
   constructor(database: NativeDatabase) {
@@ -96,6 +99,7 @@ export class WriteQueue {
       group.pop();
       this.#segments = this.#segments.filter((other) => other !== segment);
       op.fail(error);
+      this.#over([segment]);
       this.#schedule();
     };
     const stop = onAbort(signal, () => {
@@ -125,6 +129,7 @@ export class WriteQueue {
   }
 
   #enlist<T>(segment: Segment, header: OpHeader, settle: (outcome: Outcome) => T): Promise<T> {
+    this.#unsettled.add(segment);
     const hits = header.kind === WRITE.update || header.kind === WRITE.remove ? header.count : 0;
     return new Promise<T>((resolve, reject) => {
       segment.ops.push({ hits, settle: (outcome) => resolve(settle(outcome)), fail: reject });
@@ -150,10 +155,7 @@ export class WriteQueue {
       segments.push(segment);
     }
     const ops = segments.flatMap((segment) => segment.ops);
-    if (ops.length === 0) {
-      this.#notifyIdle();
-      return;
-    }
+    if (ops.length === 0) return;
     this.#busy = true;
     const lone = ops.length === 1 && this.#segments.length === 0;
     try {
@@ -163,6 +165,7 @@ export class WriteQueue {
           this.#busy = false;
           if (lone) this.#wakefulness.end();
           this.#settle(ops, error, rows, hits, errors);
+          this.#over(segments);
           this.#pump();
         },
       );
@@ -170,6 +173,7 @@ export class WriteQueue {
     } catch (error) {
       this.#busy = false;
       for (const op of ops) op.fail(fromNative(error as Error));
+      this.#over(segments);
       this.#schedule();
     }
   }
@@ -205,16 +209,20 @@ export class WriteQueue {
     }
   }
 
-  #notifyIdle(): void {
-    if (this.#busy || this.#segments.length > 0) return;
-    for (const resolve of this.#idle.splice(0)) resolve();
+  #over(segments: readonly Segment[]): void {
+    for (const segment of segments) {
+      this.#unsettled.delete(segment);
+      for (const { left } of this.#waiting) left.delete(segment);
+    }
+    const done = this.#waiting.filter(({ left }) => left.size === 0);
+    if (done.length === 0) return;
+    this.#waiting = this.#waiting.filter(({ left }) => left.size > 0);
+    for (const { resolve } of done) resolve();
   }
 
-  /** Resolves when every write made so far is settled. */
+  /** Resolves when every write made so far is settled, whatever has been called since. */
   drained(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#idle.push(resolve);
-      this.#notifyIdle();
-    });
+    if (this.#unsettled.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ left: new Set(this.#unsettled), resolve }));
   }
 }

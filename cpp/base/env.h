@@ -70,6 +70,8 @@ struct MapPart {
 class FileLock {
  public:
   virtual ~FileLock() = default;  // releases
+  // False once another file stands at its path, or none: it was removed or replaced, and keeps nobody out any more.
+  virtual bool in_place() const noexcept { return true; }
 };
 
 class Env {

@@ -310,7 +310,7 @@ class LockTable {
 
 class PosixFileLock final : public FileLock {
  public:
-  PosixFileLock(int fd, const std::string& path) : fd_(fd) {
+  PosixFileLock(int fd, const std::string& path) : fd_(fd), path_(path) {
     struct stat st;
     if (::fstat(fd, &st) != 0) fail("stat", path);
     key_ = {st.st_dev, st.st_ino};
@@ -326,9 +326,15 @@ class PosixFileLock final : public FileLock {
     ::flock(fd_.get(), LOCK_UN);
     LockTable::instance().erase(key_);
   }
+  bool in_place() const noexcept override {
+    struct stat st;
+    if (::stat(path_.c_str(), &st) == 0) return LockTable::Key{st.st_dev, st.st_ino} == key_;
+    return errno != ENOENT && errno != ENOTDIR;
+  }
 
  private:
   const Fd fd_;
+  const std::string path_;
   LockTable::Key key_;
 };
 

@@ -207,11 +207,15 @@ std::vector<Item> SageDB::find(const Filter* filter, std::uint64_t limit, std::u
 void SageDB::build_index(const CancelToken* cancel, Progress* progress) {
   CallGate::Pass pass(impl_->gate);
   impl_->maintenance.run_and_wait(false, cancel, progress);
+  Storage* const storage = impl_->state->storage.get();
+  if (storage != nullptr && !impl_->state->options.read_only) storage->checkpoint(*impl_->state);
 }
 
 void SageDB::optimize(const CancelToken* cancel, Progress* progress) {
   CallGate::Pass pass(impl_->gate);
   impl_->maintenance.run_and_wait(true, cancel, progress);
+  Storage* const storage = impl_->state->storage.get();
+  if (storage != nullptr && !impl_->state->options.read_only) storage->reclaim(*impl_->state);
 }
 
 void SageDB::flush() {

@@ -141,9 +141,10 @@ class SageDB {
   std::vector<Item> next(Cursor& cursor, std::uint64_t count, bool include_vector) const;
   std::vector<Item> find(const Filter* filter, std::uint64_t limit, std::uint64_t offset, bool include_vector) const;
 
-  // Indexes every row that is acknowledged at the call and waits for it. Throws ABORTED, BUILD_FAILED.
+  // Indexes every row that is acknowledged at the call and waits for it; with a path the index is on disk when it returns. Throws ABORTED,
+  // BUILD_FAILED, and what kept it from the disk.
   void build_index(const CancelToken* cancel, Progress* progress);
-  // build_index(), compaction of every tombstone, and a check that old rows are still found by their own vectors.
+  // build_index(), compaction of every tombstone, whose space leaves the disk, too, and a check that old rows are still found by their own vectors.
   void optimize(const CancelToken* cancel, Progress* progress);
   // With a path: every write acknowledged before the call is on disk when it returns.
   void flush();

@@ -78,7 +78,10 @@ std::unique_ptr<Storage> Storage::open(Options* options) {
     resolve_config(s->manifest_, s->dir_, options);
     return s;
   }
-  if (options->read_only) throw Error(ErrorCode::NOT_FOUND, "path: no database at " + s->dir_);
+  if (options->read_only) {
+    if (env.exists(s->dir_)) require_unused(env, s->dir_);
+    throw Error(ErrorCode::NOT_FOUND, "path: no database at " + s->dir_);
+  }
   if (options->dimension == 0 && !options->named())
     throw Error(ErrorCode::INVALID_ARGUMENT, "dimension: required, since there is no database at " + s->dir_ + " yet");
   require_unused(env, s->dir_);
@@ -233,8 +236,16 @@ bool Storage::refresh(EngineState& state, Writer& writer) {
   return true;
 }
 
+// Whoever removes or replaces the folder, or its LOCK, lets another writer in: what stands there is not ours any more.
+void Storage::require_in_place() const {
+  if (lock_ != nullptr && lock_->in_place()) return;
+  throw Error(ErrorCode::READ_ONLY,
+              dir_ + ": the folder or its LOCK was removed or replaced while the database was open");
+}
+
 void Storage::log(const WritePlan& plan, const std::function<void()>& meanwhile) {
   if (read_only_) throw Error(ErrorCode::READ_ONLY, "the database was opened with readOnly");
+  require_in_place();
   check_.require_sound();
   if (durability_ == Durability::memory) return meanwhile();
   std::shared_ptr<LogWriter> log = logs_.current();
@@ -258,6 +269,7 @@ void Storage::log(const WritePlan& plan, const std::function<void()>& meanwhile)
 
 void Storage::flush(EngineState& state) {
   if (read_only_) return;
+  require_in_place();
   if (durability_ == Durability::memory) {
     checkpoint(state);
   } else if (const std::shared_ptr<LogWriter> log = logs_.current()) {
@@ -337,6 +349,7 @@ Reuse Storage::reusable(const Snapshot& now) const {
 
 void Storage::run_checkpoint(EngineState& state) {
   if (read_only_) throw Error(ErrorCode::READ_ONLY, "the database was opened with readOnly");
+  require_in_place();
   // What was mapped is written anew, or named again as sound.
   check_.finish(false, nullptr);
   check_.require_sound();
@@ -364,13 +377,14 @@ void Storage::run_checkpoint(EngineState& state) {
   next.log_number = log_number;
   try {
     write_checkpoint(env_, dir_, *now, mark, reuse, manifest_, &next);
+    write_manifest(env_, dir_, next);
   } catch (...) {
-    discard_segments(env_, dir_, manifest_.next_segment);
+    discard_generation(env_, dir_, next.generation, manifest_.next_segment);
     manifest_.next_segment = next.next_segment;
     throw;
   }
   manifest_.next_segment = next.next_segment;
-  publish_manifest(env_, dir_, next);
+  switch_manifest(env_, dir_);
   manifest_ = std::move(next);
   if (!reuse.graph) graph_sound_ = true;
   damaged_manifest_.reset();
@@ -379,7 +393,20 @@ void Storage::run_checkpoint(EngineState& state) {
   retry_bytes_ = 0;
   many_logs_ = false;
   ++checkpoints_;
-  remove_obsolete_files(env_, dir_, manifest_);
+  try {
+    remove_obsolete_files(env_, dir_, manifest_);
+  } catch (...) {
+    // Nothing of the checkpoint: the next one tries it again.
+    fail(current_error());
+  }
+}
+
+void Storage::reclaim(EngineState& state) {
+  checkpoint(state);
+  MutexLock lock(checkpoint_mutex_);
+  if (older_bytes(env_, dir_, manifest_) <= kWorthBytes) return;
+  many_logs_ = true;
+  run_checkpoint(state);
 }
 
 void Storage::snapshot(EngineState& state, const std::string& dir) {
@@ -442,6 +469,7 @@ void Storage::close(EngineState& state) {
       lock_.reset();
       return;
     }
+    require_in_place();
     // A checkpoint makes the next open fast; it is left out where the log is short.
     const bool sound = check_.status().state != BlockCheck::State::damaged;
     const bool worth = log_bytes_ > kWorthBytes && sound && check_.bytes_left() <= kCheckAtClose;

@@ -56,6 +56,8 @@ class Storage {
 
   bool checkpoint_due(const Snapshot& now) const noexcept;
   void checkpoint(EngineState& state);
+  // A checkpoint, and another when the generation before, which is kept, is all that holds on to what a compaction has left behind.
+  void reclaim(EngineState& state);
   // A complete database of the current state in another folder, sharing file contents where the file system can.
   void snapshot(EngineState& state, const std::string& dir);
   // Reads every checksum of segments, manifest and logs. Throws CORRUPTION.
@@ -88,6 +90,7 @@ class Storage {
   Reuse reusable(const Snapshot& now) const REQUIRES(checkpoint_mutex_);
   void note_manifest(const Snapshot& of) REQUIRES(checkpoint_mutex_);
   void sync_log() noexcept;
+  void require_in_place() const;
   void fail(const Error& error) noexcept;
 
   Env& env_;

@@ -24,10 +24,10 @@ void verify_folder(Env& env, const std::string& dir, const Manifest& manifest, P
     }
   }
   read_manifest(env, dir, manifest.generation, false);
-  replay_logs(env, dir, manifest.database, manifest.log_number, manifest.sequence,
-              [&](const Frame&, const std::string&) {
-                if (cancel != nullptr) cancel->check();
-              });
+  const auto read = [&](const Frame&, const std::string&) {
+    if (cancel != nullptr) cancel->check();
+  };
+  replay_logs(env, dir, manifest.database, manifest.log_number, manifest.sequence, read, false);
 }
 
 }  // namespace sagedb

@@ -101,14 +101,14 @@ std::uint64_t LogFollower::follow(Env& env, const std::string& dir, const Replay
   const std::uint64_t newest = newest_log(env, dir);
   std::uint64_t operations = 0;
   for (;; ++number_, offset_ = kHeaderSize) {
-    LogReader log(env, dir, number_, database_);
+    LogReader log(env, dir, number_, database_, false);
     if (number_ == newest) {
       if (offset_ > log.size()) throw LogParted(ErrorCode::CORRUPTION, log_name(number_) + " has become shorter");
       operations += read_on(log, apply);
       require_all_carried();
       return operations;
     }
-    const LogReader next(env, dir, number_ + 1, database_);
+    const LogReader next(env, dir, number_ + 1, database_, false);
     if (next.header().previous_number != number_)
       throw Error(ErrorCode::CORRUPTION, dir + ": " + log_name(number_ + 1) + " does not follow " + log_name(number_));
     const std::uint64_t end = next.header().previous_size;

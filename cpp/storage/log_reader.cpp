@@ -15,11 +15,11 @@ bool only_zeros(const std::uint8_t* bytes, std::size_t size) noexcept {
 
 }  // namespace
 
-LogReader::LogReader(Env& env, const std::string& dir, std::uint64_t number, const Uuid& database)
+LogReader::LogReader(Env& env, const std::string& dir, std::uint64_t number, const Uuid& database, bool writable)
     : env_(env), name_(join_path(dir, log_name(number))), file_(env.open(name_)) {
   HeaderBytes bytes;
   const std::size_t n = file_->read_at(0, bytes.data(), bytes.size());
-  header_ = decode_header(bytes.data(), n, FileKind::log, true, name_);
+  header_ = decode_header(bytes.data(), n, FileKind::log, writable, name_);
   if (header_.number != number) corrupt("holds log number " + std::to_string(header_.number));
   if (header_.database != database) corrupt("belongs to another database");
   seed_ = log_seed(header_.uuid);

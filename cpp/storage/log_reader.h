@@ -15,8 +15,9 @@ namespace sagedb {
 
 class LogReader {
  public:
-  // Throws what decode_header() throws, and CORRUPTION when the file belongs to another database or has another number.
-  LogReader(Env& env, const std::string& dir, std::uint64_t number, const Uuid& database);
+  // `writable`: the caller is to go on after this log. Throws what decode_header() throws, and CORRUPTION when the file belongs to another database
+  // or has another number.
+  LogReader(Env& env, const std::string& dir, std::uint64_t number, const Uuid& database, bool writable = true);
 
   const FileHeader& header() const noexcept { return header_; }
 

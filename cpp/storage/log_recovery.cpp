@@ -42,7 +42,7 @@ std::vector<std::uint64_t> list_logs(Env& env, const std::string& dir) {
 }
 
 RecoveredLogs replay_logs(Env& env, const std::string& dir, const Uuid& database, std::uint64_t first_number,
-                          Sequence last_sequence, const ReplayFunction& apply) {
+                          Sequence last_sequence, const ReplayFunction& apply, bool writable) {
   std::vector<std::uint64_t> numbers = list_logs(env, dir);
   numbers.erase(numbers.begin(), std::lower_bound(numbers.begin(), numbers.end(), first_number));
   if (numbers.empty()) throw Error(ErrorCode::CORRUPTION, dir + ": " + log_name(first_number) + " is missing");
@@ -52,11 +52,11 @@ RecoveredLogs replay_logs(Env& env, const std::string& dir, const Uuid& database
 
   RecoveredLogs out;
   out.last_sequence = last_sequence;
-  std::unique_ptr<LogReader> log = std::make_unique<LogReader>(env, dir, numbers[0], database);
+  std::unique_ptr<LogReader> log = std::make_unique<LogReader>(env, dir, numbers[0], database, writable);
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     std::unique_ptr<LogReader> next;
     if (i + 1 < numbers.size()) {
-      next = std::make_unique<LogReader>(env, dir, numbers[i + 1], database);
+      next = std::make_unique<LogReader>(env, dir, numbers[i + 1], database, writable);
       if (next->header().previous_number != numbers[i])
         throw Error(ErrorCode::CORRUPTION,
                     dir + ": " + log_name(numbers[i + 1]) + " does not follow " + log_name(numbers[i]));

@@ -23,10 +23,10 @@ struct RecoveredLogs {
 
 using ReplayFunction = std::function<void(const Frame& frame, const std::string& payload)>;
 
-// Calls `apply` for every frame from log `first_number` on. Throws CORRUPTION (also for a missing log), UNSUPPORTED_FORMAT, I/O errors and what
+// Calls `apply` for every frame from log `first_number` on. `writable`: the caller is to go on after them. Throws CORRUPTION (also for a missing log), UNSUPPORTED_FORMAT, I/O errors and what
 // `apply` throws.
 RecoveredLogs replay_logs(Env& env, const std::string& dir, const Uuid& database, std::uint64_t first_number,
-                          Sequence last_sequence, const ReplayFunction& apply);
+                          Sequence last_sequence, const ReplayFunction& apply, bool writable = true);
 
 // Numbers of the log files in `dir`, ascending.
 std::vector<std::uint64_t> list_logs(Env& env, const std::string& dir);

@@ -285,7 +285,7 @@ void with_current_manifest(Env& env, const std::string& dir, const std::function
   }
 }
 
-void publish_manifest(Env& env, const std::string& dir, const Manifest& m) {
+void write_manifest(Env& env, const std::string& dir, const Manifest& m) {
   FileHeader header;
   header.kind = FileKind::manifest;
   header.database = m.database;
@@ -303,16 +303,41 @@ void publish_manifest(Env& env, const std::string& dir, const Manifest& m) {
   write_whole_file(env, join_path(dir, kCurrentNext), current_line({m.generation, m.log_number, m.sequence}));
   // Every name the new manifest needs must be on disk before CURRENT can point at it.
   env.sync_dir(dir);
+}
+
+void switch_manifest(Env& env, const std::string& dir) {
   env.rename(join_path(dir, kCurrentNext), join_path(dir, kCurrent));
   env.sync_dir(dir);
 }
 
-void discard_segments(Env& env, const std::string& dir, std::uint64_t first) noexcept {
+void publish_manifest(Env& env, const std::string& dir, const Manifest& m) {
+  write_manifest(env, dir, m);
+  switch_manifest(env, dir);
+}
+
+void discard_generation(Env& env, const std::string& dir, std::uint64_t generation,
+                        std::uint64_t first_segment) noexcept {
   try {
+    // First, so that no manifest names what is gone.
+    const std::string manifest = join_path(dir, manifest_name(generation));
+    if (env.exists(manifest)) env.unlink(manifest);
     for (const std::string& name : env.list(dir))
-      if (is_segment(name) && number_in(name) >= first) env.unlink(join_path(dir, name));
+      if (is_segment(name) && number_in(name) >= first_segment) env.unlink(join_path(dir, name));
   } catch (...) {
   }
+}
+
+std::uint64_t older_bytes(Env& env, const std::string& dir, const Manifest& current) {
+  if (current.previous_generation == 0) return 0;
+  const Manifest older = read_manifest(env, dir, current.previous_generation, false);
+  std::set<std::string> shared;
+  keep(current, &shared);
+  std::uint64_t bytes = 0;
+  for (const SegmentRef& ref : older.segments)
+    if (shared.count(segment_name(ref.kind, ref.number)) == 0) bytes += ref.file_size;
+  for (const std::uint64_t log : list_logs(env, dir))
+    if (log >= older.log_number && log < current.log_number) bytes += env.open(join_path(dir, log_name(log)))->size();
+  return bytes;
 }
 
 std::size_t remove_obsolete_files(Env& env, const std::string& dir, const Manifest& current) {

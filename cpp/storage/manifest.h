@@ -96,10 +96,17 @@ void with_current_manifest(Env& env, const std::string& dir, const std::function
 // manifest or the new one is current on disk; both are sound and continue with the same logs, so writing may go on, but the
 // next attempt must take a generation number that was never tried.
 void publish_manifest(Env& env, const std::string& dir, const Manifest& manifest);
+// Its two steps: when the first one throws, the old manifest is current, and nothing will name the new one's segments.
+void write_manifest(Env& env, const std::string& dir, const Manifest& manifest);
+void switch_manifest(Env& env, const std::string& dir);
 
-// Removes the segments numbered `first` and up: those of a checkpoint that failed before its manifest was written. They could keep a full
-// disk full. What cannot be removed stays for the next checkpoint.
-void discard_segments(Env& env, const std::string& dir, std::uint64_t first) noexcept;
+// Removes manifest `generation` and the segments numbered `first_segment` and up: what a checkpoint has left that failed before its manifest was
+// current. It could keep a full disk full. What cannot be removed stays for the next checkpoint.
+void discard_generation(Env& env, const std::string& dir, std::uint64_t generation,
+                        std::uint64_t first_segment) noexcept;
+
+// Bytes of files that only the generation before `current` needs. Throws what kept it from looking.
+std::uint64_t older_bytes(Env& env, const std::string& dir, const Manifest& current);
 
 // Removes every file of ours that neither `current` nor the generation before it needs. Returns how many.
 std::size_t remove_obsolete_files(Env& env, const std::string& dir, const Manifest& current);

@@ -1,7 +1,16 @@
 // Property: with a path, what was acknowledged is there after close, after kill -9 at any moment, and after the next kill during recovery.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -22,6 +31,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+const bytesIn = (dir: string) => readdirSync(dir).reduce((sum, name) => sum + statSync(join(dir, name)).size, 0);
+
 describe('a database with a path', () => {
   test('is the same after close and open; options may be left out then', async () => {
     const db = await SageDB.open<{ n: number }>({ path, dimension: 16, metric: 'l2', index: { type: 'hnsw' } });
@@ -31,8 +42,8 @@ describe('a database with a path', () => {
       Array.from({ length: 500 }, (_, n) => ({ n })),
     );
     await db.remove([3, 5]);
-    await db.update(7, { metadata: { n: -7 } });
     await db.buildIndex();
+    await db.update(7, { metadata: { n: -7 } });
     const query = vectors.subarray(16 * 41, 16 * 42);
     const before = await db.search(query, { k: 5 });
     expect(db.stats().storage.durableSequence).toBe(db.stats().sequence);
@@ -45,9 +56,109 @@ describe('a database with a path', () => {
     expect((await again.get(7))?.metadata).toEqual({ n: -7 });
     expect(await again.has(3)).toBe(false);
     // A short log is replayed at the next open; a long one becomes a checkpoint at close().
-    expect(again.stats().storage.replayed).toBe(3);
+    expect(again.stats().storage.replayed).toBe(1);
     expect(await again.add(query, { n: 1 })).toBe(501);
     await again.verify();
+  });
+
+  test('buildIndex() and optimize() leave their work on disk, and give back what removed rows took', async () => {
+    const db = await SageDB.open({ path, dimension: 64, metric: 'l2', index: { type: 'hnsw' }, rebuildThreshold: 1e6 });
+    await db.addBatch(randomFlat(random(8), 3000, 64));
+    await db.buildIndex();
+    const indexed = await SageDB.open({ path, readOnly: true });
+    expect(indexed.stats()).toMatchObject({ indexedRows: 3000, storage: { replayed: 0 } });
+    await indexed.close();
+    const before = bytesIn(path);
+    await db.remove(Array.from({ length: 2900 }, (_, i) => i + 1));
+    await db.optimize();
+    expect(bytesIn(path)).toBeLessThan(before / 4);
+    await db.close();
+    await using again = await SageDB.open({ path });
+    expect(again.stats()).toMatchObject({ size: 100, indexedRows: 100, deletedRows: 0, storage: { replayed: 0 } });
+    await again.verify();
+  });
+
+  test('flush() and snapshot() settle while others go on writing', async () => {
+    await using db = await SageDB.open({ path, dimension: 4, metric: 'l2' });
+    let going = true;
+    const writer = async (delay: number) => {
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      while (going) await db.add([1, 2, 3, 4]);
+    };
+    const writers = [0, 2, 5].map(writer);
+    await until(() => db.size > 50);
+    for (let round = 0; round < 5; round++) {
+      const added = db.add([4, 3, 2, 1]);
+      await db.flush();
+      await db.snapshot(join(folder, `copy${round}`));
+      await using copy = await SageDB.open({ path: join(folder, `copy${round}`), readOnly: true });
+      expect(await copy.has(await added)).toBe(true);
+    }
+    going = false;
+    await Promise.all(writers);
+  });
+
+  test('a relative path means the folder that it named at the call', async () => {
+    const home = process.cwd();
+    const [first, second] = ['first', 'second'].map((name) => join(folder, name)) as [string, string];
+    for (const dir of [first, second]) mkdirSync(dir);
+    try {
+      process.chdir(second);
+      const other = await SageDB.open({ path: 'data', dimension: 4 });
+      await other.add([1, 2, 3, 4], { other: true });
+      await other.close();
+      process.chdir(first);
+      const db = await SageDB.open({ path: 'data', dimension: 4 });
+      await db.addBatch(randomFlat(random(3), 1000, 4));
+      process.chdir(second);
+      await db.optimize();
+      await db.add([4, 3, 2, 1]);
+      await db.close();
+    } finally {
+      process.chdir(home);
+    }
+    const sizes = [first, second].map(async (dir) => {
+      await using db = await SageDB.open({ path: join(dir, 'data'), readOnly: true });
+      return db.size;
+    });
+    expect(await Promise.all(sizes)).toEqual([1001, 1]);
+  });
+
+  test.skipIf(process.platform === 'win32').each([
+    ['its LOCK is removed', () => rmSync(join(path, 'LOCK'))],
+    ['its folder is moved away', () => renameSync(path, `${path}-old`)],
+  ])('nothing is written any more, and nothing of others harmed, when %s', async (_, act) => {
+    const db = await SageDB.open({ path, dimension: 4, metric: 'l2' });
+    await db.addBatch(randomFlat(random(4), 2000, 4));
+    act();
+    const other = await SageDB.open({ path, dimension: 4, metric: 'l2' });
+    const ids = await other.addBatch(randomFlat(random(5), 20, 4));
+    await other.close();
+    for (const call of [
+      () => db.add([1, 2, 3, 4]),
+      () => db.removeWhere({}),
+      () => db.flush(),
+      () => db.optimize(),
+      () => db.snapshot(join(folder, 'copy')),
+      () => db.close(),
+    ])
+      await expectCode(call, 'READ_ONLY', /removed or replaced/);
+    await using again = await SageDB.open({ path });
+    for (const id of ids) expect(await again.has(id)).toBe(true);
+    expect([20, 2020]).toContain(again.size);
+    await again.verify();
+  });
+
+  test('an attached object whose owner has closed the database says CLOSED', async () => {
+    const db = await SageDB.open({ path, dimension: 4 });
+    const attached = SageDB.attach(db.handle);
+    await db.close();
+    for (const call of [
+      () => attached.flush(),
+      () => attached.refresh(),
+      () => attached.snapshot(join(folder, 'copy')),
+    ])
+      await expectCode(call, 'CLOSED');
   });
 
   test('stored blocks are checked in the background; damage refuses writes and says so', async () => {

@@ -275,3 +275,57 @@ describe('import', () => {
     expect(readdirSync(folder)).not.toContain('next');
   });
 });
+
+test('what a source gives may change once it has been asked for more', async () => {
+  await using db = await SageDB.open<{ n: number; list: number[] }>({ dimension: 2, metric: 'l2' });
+  const [metadata, vector] = [{ n: 0, list: [0] }, new Float32Array(2)];
+  function* source() {
+    for (let i = 0; i < 10; i++) {
+      metadata.n = metadata.list[0] = vector[0] = i;
+      yield { id: i, vector, metadata };
+    }
+  }
+  expect(await db.import(source())).toBe(10);
+  for await (const { id, metadata: found, vector: floats } of db.iterate(undefined, { includeVector: true }))
+    expect([found.n, found.list[0], floats?.[0]]).toEqual([id, id, id]);
+});
+
+test('a signal ends an import whose source is silent', async () => {
+  await using db = await SageDB.open({ dimension: 2, metric: 'l2' });
+  const controller = new AbortController();
+  let returned = false;
+  let goOn = () => {};
+  async function* source() {
+    try {
+      yield { vector: [1, 2] };
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+        setTimeout(() => controller.abort('enough'), 20);
+      });
+      yield { vector: [3, 4] };
+    } finally {
+      returned = true;
+    }
+  }
+  const error = await errorOf(() => db.import(source(), { signal: controller.signal }));
+  expect([error.code, error.cause]).toEqual(['ABORTED', 'enough']);
+  expect(db.size).toBe(0);
+  goOn();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(returned).toBe(true);
+});
+
+test("a .jsonl export has its name when it is whole, and takes nobody else's", async () => {
+  await using db = await SageDB.open({ dimension: 2, metric: 'l2' });
+  await db.addBatch(randomFlat(random(1), 2000, 2));
+  const seen: string[][] = [];
+  const look = () => void seen.push(readdirSync(folder));
+  expect(await db.export(at('whole.jsonl'), { onProgress: ({ done }) => done < 2000 && look() })).toBe(2000);
+  expect(seen.length).toBeGreaterThan(2);
+  for (const names of seen) expect(names).toEqual([expect.stringMatching(/^whole\.jsonl\.[0-9a-f]{8}\.tmp$/)]);
+  expect(readdirSync(folder)).toEqual(['whole.jsonl']);
+  const taken = () => writeFileSync(at('taken.jsonl'), 'mine');
+  await expectCode(() => db.export(at('taken.jsonl'), { onProgress: taken }), 'INVALID_ARGUMENT', /exists already/);
+  expect(readFileSync(at('taken.jsonl'), 'utf8')).toBe('mine');
+  expect(readdirSync(folder).toSorted()).toEqual(['taken.jsonl', 'whole.jsonl']);
+});

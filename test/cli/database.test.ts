@@ -149,6 +149,8 @@ describe('verify, snapshot, optimize', () => {
       after: { items: ROWS - 2, indexedRows: ROWS - 2, deletedRows: 0 },
     });
     expect(await sagedb(['verify', copy])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ok: 298 items/) });
+    await using reopened = await SageDB.open({ path: copy, readOnly: true });
+    expect(reopened.stats()).toMatchObject({ indexedRows: ROWS - 2, deletedRows: 0, storage: { replayed: 0 } });
     const again = await sagedb(['snapshot', path, copy]);
     expect(again.code).toBe(1);
     expect(again.stderr).toMatch(/^sagedb: .*\(\w+\)\n$/);

@@ -114,9 +114,9 @@ void RandomLives::step() {
       break;
     case 4:
       if (random_.chance(0.5)) {
-        call("optimize", [&] { db_->optimize(nullptr, nullptr); });
-      } else {
-        call("buildIndex", [&] { db_->build_index(nullptr, nullptr); });
+        if (call("optimize", [&] { db_->optimize(nullptr, nullptr); })) saved();
+      } else if (call("buildIndex", [&] { db_->build_index(nullptr, nullptr); })) {
+        saved();
       }
       break;
     case 5:

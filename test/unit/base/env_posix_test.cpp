@@ -194,6 +194,18 @@ TEST_F(EnvPosix, ErrorsHaveCodesAndNameThePath) {
   EXPECT_EQ(code_of([&] { env_.create(path("denied")); }), ErrorCode::PERMISSION_DENIED);
 }
 
+// Property: a lock knows that its file was removed or replaced.
+TEST_F(EnvPosix, ALockKnowsItsPlace) {
+  const auto lock = env_.lock(path("LOCK"));
+  EXPECT_TRUE(lock->in_place());
+  env_.rename(path("LOCK"), path("elsewhere"));
+  EXPECT_FALSE(lock->in_place());
+  put("LOCK", "");
+  EXPECT_FALSE(lock->in_place());
+  env_.rename(path("elsewhere"), path("LOCK"));
+  EXPECT_TRUE(lock->in_place());
+}
+
 // Property: a full disk is DISK_FULL, not a general failure.
 TEST_F(EnvPosix, FullDeviceIsDiskFull) {
   const pid_t child = ::fork();

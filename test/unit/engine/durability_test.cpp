@@ -4,6 +4,9 @@
 #include <set>
 #include <thread>
 
+#include "base/crc32c.h"
+#include "storage/endian.h"
+#include "storage/file_header.h"
 #include "support/durable_fixture.h"
 #include "support/forwarding_env.h"
 
@@ -266,6 +269,86 @@ TEST(Durability, CloseWithoutItsCheckpoint) {
   }
 }
 
+// Property: a checkpoint that fails at its manifest leaves nothing behind, since it could keep a full disk full; one that cannot remove what is obsolete has
+// succeeded, and the next one removes it.
+TEST(Durability, WhatCheckpointsLeaveBehind) {
+  class Planted final : public test::ForwardingEnv {
+   public:
+    using test::ForwardingEnv::ForwardingEnv;
+    std::unique_ptr<WritableFile> create(const std::string& path) override {
+      if (no_manifest && path.find("MANIFEST-") != std::string::npos) throw Error(ErrorCode::DISK_FULL, path);
+      return target_.create(path);
+    }
+    void unlink(const std::string& path) override {
+      if (no_unlink) throw Error(ErrorCode::IO_ERROR, path + ": planted");
+      target_.unlink(path);
+    }
+    bool no_manifest = false, no_unlink = false;
+  };
+  SimEnv disk;
+  Planted env(disk);
+  const Options o = durable_options(env);
+  auto db = SageDB::open(o);
+  std::mt19937_64 rng(2);
+  const auto write = [&] {
+    auto ops = random_ops(rng, 4);
+    db->apply(ops);
+    expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, {random_vector(rng, 4)})));
+  };
+  const auto segments = [&] {
+    std::set<std::string> out;
+    for (const std::string& name : disk.list(kFolder))
+      if (name.find(".seg") != std::string::npos) out.insert(name);
+    return out;
+  };
+  for (int i = 0; i < 3; ++i) {
+    write();
+    db->checkpoint();
+  }
+  const std::set<std::string> before = segments();
+  write();
+  env.no_manifest = true;
+  EXPECT_EQ(code_of([&] { db->checkpoint(); }), ErrorCode::DISK_FULL);
+  EXPECT_EQ(segments(), before);
+  env.no_manifest = false;
+  env.no_unlink = true;
+  EXPECT_NO_THROW(db->checkpoint());
+  EXPECT_NE(db->stats().last_error.find("planted"), std::string::npos);
+  const std::size_t kept = segments().size();
+  env.no_unlink = false;
+  write();
+  db->checkpoint();
+  EXPECT_LT(segments().size(), kept);
+  const Content content = content_of(*db);
+  db->close();
+  EXPECT_EQ(content_of(*SageDB::open(o)), content);
+}
+
+// Property: a feature of a log that allows reading only lets readers in, and no writer.
+TEST(Durability, LogsThatAllowReadingOnly) {
+  SimEnv env;
+  Options o = durable_options(env);
+  auto db = SageDB::open(o);
+  expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, {{1, 2, 3, 4}})));
+  SimDisk disk = env.disk();
+  int logs = 0;
+  for (const std::string& path : disk.paths()) {
+    if (path.find("wal-") == std::string::npos) continue;
+    auto* const header = reinterpret_cast<std::uint8_t*>(disk.find(path)->data());
+    put_le(header + 20, std::uint32_t{1});
+    put_le(header + kHeaderSize - 4, crc32c(0, header, kHeaderSize - 4));
+    ++logs;
+  }
+  ASSERT_GT(logs, 0);
+  SimEnv newer(std::move(disk));
+  o.env = &newer;
+  EXPECT_EQ(code_of([&] { SageDB::open(o); }), ErrorCode::UNSUPPORTED_FORMAT);
+  o.read_only = true;
+  const auto reader = SageDB::open(o);
+  EXPECT_EQ(reader->size(), 1u);
+  EXPECT_NO_THROW(reader->verify(nullptr, nullptr));
+}
+
 // Property: an open and a close without writes leave the folder as it was, in every mode and after a kill; what is written then is kept.
 TEST(Durability, OpenAndCloseLeaveNothing) {
   for (const Durability mode : {Durability::fsync, Durability::async, Durability::memory}) {
@@ -401,6 +484,9 @@ TEST(Durability, AMissingCurrentIsNoEmptyFolder) {
     Options p = o;
     p.env = &after;
     EXPECT_EQ(code_of([&] { SageDB::open(p); }), ErrorCode::CORRUPTION);
+    Options reading = p;
+    reading.read_only = true;
+    EXPECT_EQ(code_of([&] { SageDB::open(reading); }), ErrorCode::CORRUPTION);
     EXPECT_EQ(after.disk().paths(), lost.paths());
     if (checkpoint) continue;
     after.create(join_path(kFolder, "CURRENT"))->append("", 0);

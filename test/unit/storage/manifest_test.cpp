@@ -117,7 +117,7 @@ TEST(Manifest, RemovesOnlyWhatNobodyNeeds) {
     env.create(join_path(kDir, name))->append("x", 1);
   }
   EXPECT_EQ(remove_obsolete_files(env, kDir, ledger.manifest()), 2u + kinds);
-  discard_segments(env, kDir, 70);
+  discard_generation(env, kDir, 99, 70);
   std::vector<std::string> names = env.list(kDir);
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, (std::vector<std::string>{"CURRENT", "MANIFEST-000004", "MANIFEST-000005", "MANIFEST-old",
