@@ -18,21 +18,21 @@ namespace sagedb {
   X(INVALID_FILTER)      /* unknown operator or operand of the wrong type */ \
   X(CLOSED)              /* used after close() */ \
   X(ABORTED)             /* the caller's AbortSignal fired, or the engine was closed meanwhile */ \
-  X(READ_ONLY) /* a write on a read-only database, after a failed sync, or when the folder was removed or replaced */ \
-  X(LOCKED) /* another writer holds the path */ \
-  X(NOT_FOUND) /* the path holds no database and may not be created */ \
-  X(CONFIG_MISMATCH) /* an option contradicts what is stored */ \
-  X(UNSUPPORTED_FORMAT) /* written by a newer version */ \
-  X(CORRUPTION) /* a checksum or structure check failed */ \
-  X(IO_ERROR) /* the operating system failed a file operation */ \
-  X(DISK_FULL) /* no space left, or quota */ \
-  X(PERMISSION_DENIED) /* the operating system refused access */ \
-  X(OUT_OF_MEMORY) /* an allocation failed; nothing was changed */ \
-  X(LIMIT_EXCEEDED) /* more rows, bytes or depth than the engine can hold */ \
-  X(BUILD_FAILED) /* a background build failed; the previous index stays in service */ \
-  X(TIMEOUT) /* a service call took longer than its limit */ \
-  X(UNAVAILABLE) /* the native addon or a remote server cannot be reached */ \
-  X(INTERNAL) /* a bug of ours */
+  X(READ_ONLY)           /* a write on a read-only database, after a failed sync, or in a replaced folder */ \
+  X(LOCKED)              /* another writer holds the path */ \
+  X(NOT_FOUND)           /* the path holds no database and may not be created */ \
+  X(CONFIG_MISMATCH)     /* an option contradicts what is stored */ \
+  X(UNSUPPORTED_FORMAT)  /* written by a newer version */ \
+  X(CORRUPTION)          /* a checksum or structure check failed */ \
+  X(IO_ERROR)            /* the operating system failed a file operation */ \
+  X(DISK_FULL)           /* no space left, or quota */ \
+  X(PERMISSION_DENIED)   /* the operating system refused access */ \
+  X(OUT_OF_MEMORY)       /* an allocation failed; nothing was changed */ \
+  X(LIMIT_EXCEEDED)      /* more rows, bytes or depth than the engine can hold */ \
+  X(BUILD_FAILED)        /* a background build failed; the previous index stays in service */ \
+  X(TIMEOUT)             /* a service call took longer than its limit */ \
+  X(UNAVAILABLE)         /* the native addon or a remote server cannot be reached */ \
+  X(INTERNAL)            /* a bug of ours */
 
 enum class ErrorCode {
 #define SAGEDB_X(name) name,

@@ -66,6 +66,9 @@ struct SageDB::Impl {
   Reader reader;
   mutable Maintenance maintenance;
 
+  // Null in memory, and where another process writes.
+  Storage* written_storage() const noexcept { return state->options.read_only ? nullptr : state->storage.get(); }
+
   // With a text index when a request needs one.
   std::shared_ptr<const Snapshot> snapshot_for(const SearchRequest* requests, std::size_t count) const {
     const auto* by_text =
@@ -207,15 +210,13 @@ std::vector<Item> SageDB::find(const Filter* filter, std::uint64_t limit, std::u
 void SageDB::build_index(const CancelToken* cancel, Progress* progress) {
   CallGate::Pass pass(impl_->gate);
   impl_->maintenance.run_and_wait(false, cancel, progress);
-  Storage* const storage = impl_->state->storage.get();
-  if (storage != nullptr && !impl_->state->options.read_only) storage->checkpoint(*impl_->state);
+  if (Storage* const storage = impl_->written_storage()) storage->checkpoint(*impl_->state);
 }
 
 void SageDB::optimize(const CancelToken* cancel, Progress* progress) {
   CallGate::Pass pass(impl_->gate);
   impl_->maintenance.run_and_wait(true, cancel, progress);
-  Storage* const storage = impl_->state->storage.get();
-  if (storage != nullptr && !impl_->state->options.read_only) storage->reclaim(*impl_->state);
+  if (Storage* const storage = impl_->written_storage()) storage->reclaim(*impl_->state);
 }
 
 void SageDB::flush() {

@@ -239,8 +239,7 @@ bool Storage::refresh(EngineState& state, Writer& writer) {
 // Whoever removes or replaces the folder, or its LOCK, lets another writer in: what stands there is not ours any more.
 void Storage::require_in_place() const {
   if (lock_ != nullptr && lock_->in_place()) return;
-  throw Error(ErrorCode::READ_ONLY,
-              dir_ + ": the folder or its LOCK was removed or replaced while the database was open");
+  throw Error(ErrorCode::READ_ONLY, dir_ + ": the folder or its LOCK was removed or replaced meanwhile");
 }
 
 void Storage::log(const WritePlan& plan, const std::function<void()>& meanwhile) {
@@ -317,10 +316,10 @@ bool Storage::checkpoint_due(const Snapshot& now) const noexcept {
   return log_bytes_ >= std::max(checkpoint_bytes_, retry_bytes_.load());
 }
 
-void Storage::checkpoint(EngineState& state) {
+void Storage::checkpoint(EngineState& state, bool renew) {
   MutexLock lock(checkpoint_mutex_);
   try {
-    run_checkpoint(state);
+    run_checkpoint(state, renew);
   } catch (...) {
     const Error error = current_error();
     fail(error);
@@ -347,7 +346,7 @@ Reuse Storage::reusable(const Snapshot& now) const {
   return out;
 }
 
-void Storage::run_checkpoint(EngineState& state) {
+void Storage::run_checkpoint(EngineState& state, bool renew) {
   if (read_only_) throw Error(ErrorCode::READ_ONLY, "the database was opened with readOnly");
   require_in_place();
   // What was mapped is written anew, or named again as sound.
@@ -362,7 +361,7 @@ void Storage::run_checkpoint(EngineState& state) {
     now = state.publisher.current();
     moved_head_ = std::min(moved_head_, now->generation->records.take_moved_head());
     reuse = reusable(*now);
-    if (reuse.everything && !many_logs_) return;
+    if (reuse.everything && !many_logs_ && !renew) return;
     mark = CheckpointMark{state.next_id, state.far_ids, now->generation->records.text().end()};
     log_bytes = log_bytes_;
     // In mode 'memory' it holds nothing, and its failed sync would keep every later checkpoint from the disk.
@@ -403,10 +402,11 @@ void Storage::run_checkpoint(EngineState& state) {
 
 void Storage::reclaim(EngineState& state) {
   checkpoint(state);
-  MutexLock lock(checkpoint_mutex_);
-  if (older_bytes(env_, dir_, manifest_) <= kWorthBytes) return;
-  many_logs_ = true;
-  run_checkpoint(state);
+  const auto worth = [&] {
+    MutexLock lock(checkpoint_mutex_);
+    return older_bytes(env_, dir_, manifest_) > kWorthBytes;
+  };
+  if (worth()) checkpoint(state, true);
 }
 
 void Storage::snapshot(EngineState& state, const std::string& dir) {

@@ -55,7 +55,8 @@ class Storage {
   void move_hot() { hot_.step(); }
 
   bool checkpoint_due(const Snapshot& now) const noexcept;
-  void checkpoint(EngineState& state);
+  // `renew`: a new generation even when it holds what the current one does.
+  void checkpoint(EngineState& state, bool renew = false);
   // A checkpoint, and another when the generation before, which is kept, is all that holds on to what a compaction has left behind.
   void reclaim(EngineState& state);
   // A complete database of the current state in another folder, sharing file contents where the file system can.
@@ -85,7 +86,7 @@ class Storage {
   void begin_check(EngineState& state) REQUIRES(checkpoint_mutex_);
   void drop_index(EngineState& state) noexcept;
   void offer_hot(std::vector<HotRange> ranges);
-  void run_checkpoint(EngineState& state) REQUIRES(checkpoint_mutex_);
+  void run_checkpoint(EngineState& state, bool renew = false) REQUIRES(checkpoint_mutex_);
   // What of the last checkpoint's segments still describes `now`.
   Reuse reusable(const Snapshot& now) const REQUIRES(checkpoint_mutex_);
   void note_manifest(const Snapshot& of) REQUIRES(checkpoint_mutex_);

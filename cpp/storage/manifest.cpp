@@ -329,7 +329,13 @@ void discard_generation(Env& env, const std::string& dir, std::uint64_t generati
 
 std::uint64_t older_bytes(Env& env, const std::string& dir, const Manifest& current) {
   if (current.previous_generation == 0) return 0;
-  const Manifest older = read_manifest(env, dir, current.previous_generation, false);
+  Manifest older;
+  try {
+    older = read_manifest(env, dir, current.previous_generation, false);
+  } catch (const Error& e) {
+    if (e.code() != ErrorCode::CORRUPTION) throw;
+    return ~std::uint64_t{0};
+  }
   std::set<std::string> shared;
   keep(current, &shared);
   std::uint64_t bytes = 0;

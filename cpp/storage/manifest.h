@@ -105,7 +105,8 @@ void switch_manifest(Env& env, const std::string& dir);
 void discard_generation(Env& env, const std::string& dir, std::uint64_t generation,
                         std::uint64_t first_segment) noexcept;
 
-// Bytes of files that only the generation before `current` needs. Throws what kept it from looking.
+// Bytes of files that only the generation before `current` needs; the largest number when that one is damaged, and good for nothing. Throws what kept it
+// from looking.
 std::uint64_t older_bytes(Env& env, const std::string& dir, const Manifest& current);
 
 // Removes every file of ours that neither `current` nor the generation before it needs. Returns how many.

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <new>
 #include <stdexcept>
 #include <thread>
@@ -17,6 +18,7 @@ struct BuildControls {
   std::atomic<int> fail{0};             // that many builds throw
   std::atomic<bool> fail_in_parallel{false};  // throw from inside a parallel region
   std::atomic<bool> hold{false};        // builds wait here (cancellable)
+  std::function<void()> begin;  // each build calls it on its thread; constant once a database has these controls
   std::atomic<int> running{0}, most_running{0}, started{0};
 };
 
@@ -45,6 +47,7 @@ class FaultAlgorithm final : public AnnsAlgorithm {
     controls_->started.fetch_add(1);
     raise_to(controls_->most_running, controls_->running.fetch_add(1) + 1);
     try {
+      if (controls_->begin) controls_->begin();
       while (controls_->hold.load()) {
         if (context.cancel != nullptr) context.cancel->check();
         std::this_thread::sleep_for(std::chrono::milliseconds(1));

@@ -40,10 +40,6 @@ class FaultRun {
   }
   bool over() const noexcept { return std::chrono::steady_clock::now() >= end_; }
   void count(const std::string& what, std::uint64_t n = 1) { counters_[what] += n; }
-  std::uint64_t counted(const std::string& what) const {
-    const auto at = counters_.find(what);
-    return at == counters_.end() ? 0 : at->second;
-  }
 
  private:
   std::uint64_t seed_ = 0;

@@ -137,26 +137,28 @@ void RandomLives::step() {
 
 void RandomLives::change() {
   const LifeChange change = changes_.next(now_);
-  const std::uint64_t before = fault_.counted("refused");
-  apply(change);
-  if (fault_.counted("refused") > before && random_.chance(0.5)) apply(change);  // as callers do
+  if (!apply(change) && random_.chance(0.5)) apply(change);  // as callers do
 }
 
-void RandomLives::apply(const LifeChange& change) {
+bool RandomLives::apply(const LifeChange& change) {
   LifeState next = now_;
   const bool fits = change.effect(next);
   const OpResult result = apply_one(*db_, change.op);
-  if (result.error && !fits && result.error->code() == ErrorCode::DUPLICATE_ID) return;
-  if (result.error) return refused(change, *result.error, fits ? next : now_);
+  if (result.error && !fits && result.error->code() == ErrorCode::DUPLICATE_ID) return true;
+  if (result.error) {
+    refused(change, *result.error, fits ? next : now_);
+    return false;
+  }
   note("  " + change.name);
   require(fits, change.name + " was acknowledged, with an id that is there");
   fault_.count("acknowledged");
   // Nothing was written: what was refused before may still be found.
-  if (content_of(next) == content_of(now_)) return;
+  if (content_of(next) == content_of(now_)) return true;
   now_ = std::move(next);
   after_kill_ = {now_};
   after_loss_.push_back(now_);
   if (options_.durability == Durability::fsync) saved();
+  return true;
 }
 
 void RandomLives::refused(const LifeChange& change, const Error& error, const LifeState& next) {
@@ -277,10 +279,7 @@ void RandomLives::end_life() {
   const bool power_lost = random_.chance(0.5);
   if (closes) {
     if (random_.chance(0.3)) arm();
-    if (call("close", [&] { db_->close(); })) {
-      saved();
-      if (options_.durability == Durability::memory) after_loss_ = {now_};
-    }
+    if (call("close", [&] { db_->close(); })) saved();
   }
   fault_.count(power_lost ? "powerLosses" : closes ? "closes" : "kills");
   test::SimDisk disk = env_->disk();  // before the destructors, which end in order

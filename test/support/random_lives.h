@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -32,7 +31,7 @@ class RandomLives {
   void open();
   void step();
   void change();
-  void apply(const LifeChange& change);
+  bool apply(const LifeChange& change);  // false: refused because of what failed
   void refused(const LifeChange& change, const Error& error, const LifeState& next);
   void snapshot();
   void check_snapshot(const std::string& dir, bool done);

@@ -11,6 +11,7 @@
 
 #include "support/engine_fixture.h"
 #include "support/failing_new.h"
+#include "support/fault_algorithm.h"
 
 namespace {
 
@@ -237,56 +238,36 @@ TEST_P(AllocationFailure, SearchAndReads) {
   }
 }
 
-// Fails, and runs the thread that builds out of memory: its n-th allocation after that fails.
-class Exhausting final : public AnnsAlgorithm {
- public:
-  struct Plan {
-    std::atomic<long> n{0};  // 0: builds succeed
-    std::atomic<bool> failed{false};
-  };
-  Exhausting(std::unique_ptr<AnnsAlgorithm> inner, std::shared_ptr<Plan> plan)
-      : inner_(std::move(inner)), plan_(std::move(plan)) {}
-  const char* name() const noexcept override { return inner_->name(); }
-  bool uses_codes() const noexcept override { return inner_->uses_codes(); }
-  std::shared_ptr<const Index> grow(const SpaceView& space, std::shared_ptr<const Index> base, Row rows,
-                                    std::shared_ptr<const Index> recycled, const BuildContext& context) const override {
-    if (allocation_failed()) plan_->failed = true;
-    fail_allocation_after(plan_->n, Exhaustion::passing);
-    if (plan_->n > 0) throw Error(ErrorCode::INTERNAL, "planted, and in a message that does not fit a small string");
-    return inner_->grow(space, std::move(base), rows, std::move(recycled), context);
-  }
-  std::shared_ptr<const Index> compact(const SpaceView& space, std::shared_ptr<const Index> base, const RowRemap& remap,
-                                       const BuildContext& context) const override {
-    return inner_->compact(space, std::move(base), remap, context);
-  }
-
- private:
-  const std::unique_ptr<AnnsAlgorithm> inner_;
-  const std::shared_ptr<Plan> plan_;
-};
-
 // The background thread cannot hand an exception to anyone: whichever allocation of it fails, callers get an error and it goes on.
 TEST(AllocationFailureBehindCallers, BuildsGoOnAfterIt) {
-  const auto plan = std::make_shared<Exhausting::Plan>();
+  // A build that fails, and the n-th allocation of its thread after that; 0: builds succeed.
+  std::atomic<long> planted{0};
+  std::atomic<bool> failed{false};
+  const auto controls = std::make_shared<BuildControls>();
+  controls->begin = [&] {
+    if (allocation_failed()) failed = true;
+    fail_allocation_after(planted, Exhaustion::passing);
+    if (planted > 0) throw Error(ErrorCode::INTERNAL, "planted, and in a message that does not fit a small string");
+  };
   const Options o = options_for(kDim, Metric::l2, IndexKind::hnsw, 100000);
-  auto db = SageDB::open(o, std::make_unique<Exhausting>(create_anns_algorithm("hnsw", o.index), plan));
+  auto db = SageDB::open(o, std::make_unique<FaultAlgorithm>(create_anns_algorithm("hnsw", o.index), controls));
   std::mt19937_64 rng(5);
   int reached = 0;
   for (long n = 1; n < kMostAllocations; ++n) {
     expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, {random_vector(rng, kDim)})));
-    plan->n = n;
-    plan->failed = false;
+    planted = n;
+    failed = false;
     EXPECT_THROW(db->build_index(nullptr, nullptr), Error);
-    plan->n = 0;
+    planted = 0;
     try {
       db->build_index(nullptr, nullptr);
     } catch (const Error& e) {
       ASSERT_EQ(e.code(), ErrorCode::OUT_OF_MEMORY) << e.message();
-      plan->failed = true;
+      failed = true;
       db->build_index(nullptr, nullptr);
     }
     EXPECT_EQ(db->stats().fresh_rows, 0u);
-    if (!plan->failed) break;
+    if (!failed) break;
     ++reached;
   }
   EXPECT_GT(reached, 0) << "nothing is allocated there any more: this test tests nothing";

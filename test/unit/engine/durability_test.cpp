@@ -7,6 +7,7 @@
 #include "base/crc32c.h"
 #include "storage/endian.h"
 #include "storage/file_header.h"
+#include "storage/manifest.h"
 #include "support/durable_fixture.h"
 #include "support/forwarding_env.h"
 
@@ -322,6 +323,23 @@ TEST(Durability, WhatCheckpointsLeaveBehind) {
   const Content content = content_of(*db);
   db->close();
   EXPECT_EQ(content_of(*SageDB::open(o)), content);
+}
+
+// Property: a damaged manifest of the generation before is no error of optimize(), which makes a sound one take its place.
+TEST(Durability, OptimizeReplacesADamagedOlderGeneration) {
+  SimEnv env;
+  const Options o = durable_options(env);
+  auto db = SageDB::open(o);
+  for (int i = 0; i < 2; ++i) {
+    expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, {{1, 2, 3, static_cast<float>(i)}})));
+    db->optimize(nullptr, nullptr);
+  }
+  const std::uint64_t current = current_generation(env, kFolder);
+  env.create(join_path(kFolder, manifest_name(current - 1)))->append("x", 1);
+  EXPECT_NO_THROW(db->optimize(nullptr, nullptr));
+  EXPECT_EQ(current_generation(env, kFolder), current + 1);
+  EXPECT_FALSE(env.exists(join_path(kFolder, manifest_name(current - 1))));
+  EXPECT_EQ(read_manifest(env, kFolder, current, true).generation, current);
 }
 
 // Property: a feature of a log that allows reading only lets readers in, and no writer.
