@@ -29,16 +29,23 @@ const message = (worker: Worker) =>
   });
 const exit = (worker: Worker) => new Promise<number>((resolve) => worker.once('exit', resolve));
 
-/** Keeps searches, writes and builds in flight, without end. */
+/**
+ * Keeps searches, writes and builds in flight, without end. Of a few rounds at most: what piles up without a bound while a slow machine
+ * starts the other threads, takes minutes to give back.
+ */
 async function churn(db: SageDB, seed: number): Promise<never> {
   const rows = data(300, seed);
+  const rounds: Promise<unknown>[] = [];
   for (let round = 0; ; round++) {
     const work: Promise<unknown>[] = [db.addBatch(rows), db.batchSearch(rows)];
     for (let i = 0; i < 50; i++)
       work.push(db.search(query), db.upsert(query, { i }, { id: `${seed}-${i}` }), db.get(i));
     if (round % 3 === 0) work.push(db.buildIndex());
     if (round === 0) parentPort?.postMessage('busy');
-    await Promise.race([Promise.all(work), wait(5)]);
+    const all = Promise.all(work);
+    rounds.push(all);
+    await Promise.race([all, wait(5)]);
+    if (rounds.length === 4) await rounds.shift();
   }
 }
 
@@ -209,7 +216,9 @@ const scenarios: Record<string, () => Promise<unknown>> = {
       const workers = Array.from({ length: 5 }, () => spawn('attachedChurn', db.handle));
       await Promise.all(workers.map(message));
       await wait(30);
+      console.error(`round ${round}: all busy, ${db.size} rows`);
       await Promise.all(workers.map((worker) => worker.terminate()));
+      console.error(`round ${round}: all terminated, ${db.size} rows`);
     }
     const ids = await db.addBatch(data(100, 5));
     const item = await db.get(ids[0] as number);
