@@ -210,6 +210,7 @@ export interface NativeAddon {
   open(options: NativeOptions, callback: (error: NativeError | null, database: NativeDatabase) => void): void;
   attach(handle: string): NativeDatabase;
   takeItems(items: NativeItems, piece: number): NativeItemPiece;
+  closeCursor(cursor: NativeCursor): void;
   /** `places`: begin and end of each word. */
   textWords(text: string): { words: string[]; places: Uint32Array };
   releaseView(view: NativeView): void;

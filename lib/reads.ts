@@ -76,11 +76,16 @@ export class Reads implements LaneUser {
       });
       return selected(await this.#take(items, pieces, vector), spec);
     };
-    for (;;) {
-      requireOpen();
-      const items = await this.#track(page());
-      yield* items;
-      if (items.length < spec.page) return;
+    try {
+      for (;;) {
+        requireOpen();
+        const items = await this.#track(page());
+        yield* items;
+        if (items.length < spec.page) return;
+      }
+    } finally {
+      // Also when the caller breaks off. The snapshot holds memory and mapped files that newer ones have replaced.
+      native().closeCursor(cursor);
     }
   }
 

@@ -8,6 +8,7 @@
 #include "binding/js_args.h"
 #include "binding/js_errors.h"
 #include "binding/read_job.h"
+#include "binding/release.h"
 #include "binding/write_job.h"
 
 namespace sagedb {
@@ -127,6 +128,7 @@ void Database::export_functions(Napi::Env env, Napi::Object exports) {
   export_text_functions(env, exports);
   export_view_functions(env, exports);
   exports.Set("takeItems", Napi::Function::New(env, take_items, "takeItems"));
+  exports.Set("closeCursor", Napi::Function::New(env, close_cursor, "closeCursor"));
 }
 
 Napi::Object Database::wrap(Napi::Env env, std::shared_ptr<SageDB> engine, std::string handle, bool owner) {
@@ -154,7 +156,7 @@ Database::~Database() {
   if (environment_->exiting) {
     engine_.reset();
   } else {
-    release_engine(std::move(engine_));
+    release_elsewhere(std::move(engine_));
   }
 }
 

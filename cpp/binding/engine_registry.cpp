@@ -1,6 +1,5 @@
 #include "binding/engine_registry.h"
 
-#include <thread>
 #include <utility>
 
 #ifdef _WIN32
@@ -37,15 +36,6 @@ std::shared_ptr<SageDB> EngineRegistry::find(const std::string& handle) {
     throw Error(ErrorCode::NOT_FOUND, "handle: no database of this process is open under '" + handle + "'");
   }
   return engine;
-}
-
-void release_engine(std::shared_ptr<SageDB> engine) noexcept {
-  if (!engine) return;
-  try {
-    std::thread([held = engine]() mutable { held.reset(); }).detach();
-  } catch (...) {
-    // No thread to be had: the caller pays.
-  }
 }
 
 }  // namespace sagedb

@@ -31,8 +31,4 @@ class EngineRegistry {
   std::map<std::string, std::weak_ptr<SageDB>> engines_ GUARDED_BY(mutex_);
 };
 
-// Drops what may be the last reference on a thread of its own: ending an engine joins its builder and frees its memory, which the
-// event loop must not wait for.
-void release_engine(std::shared_ptr<SageDB> engine) noexcept;
-
 }  // namespace sagedb

@@ -4,6 +4,7 @@
 
 #include "binding/js_args.h"
 #include "binding/js_errors.h"
+#include "binding/release.h"
 #include "binding/tagged_external.h"
 
 namespace sagedb {
@@ -89,7 +90,17 @@ void ReadJob::complete(Napi::Env env) {
 }
 
 std::shared_ptr<Cursor> read_cursor(const Napi::Value& value) {
-  return read_external<SharedCursor>(value, kCursorTag, "cursor: expected a cursor");
+  const char* const problem = "cursor: expected an open cursor";
+  const SharedCursor& cursor = read_external<SharedCursor>(value, kCursorTag, problem);
+  if (!cursor) throw Error(ErrorCode::INVALID_ARGUMENT, problem);
+  return cursor;
+}
+
+Napi::Value close_cursor(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    release_elsewhere(std::move(read_external<SharedCursor>(info[0], kCursorTag, "cursor: expected a cursor")));
+    return info.Env().Undefined();
+  });
 }
 
 Napi::Value take_items(const Napi::CallbackInfo& info) {

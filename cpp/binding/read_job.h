@@ -47,8 +47,10 @@ class ReadJob final : public Job {
   std::optional<Error> error_;
 };
 
-// The cursor inside the External that open_cursor gave.
+// The cursor inside the External that open_cursor gave. Throws INVALID_ARGUMENT for anything else and for a closed one.
 std::shared_ptr<Cursor> read_cursor(const Napi::Value& value);
+// closeCursor(cursor): lets go of its snapshot, which the External would hold until it is collected. Idempotent.
+Napi::Value close_cursor(const Napi::CallbackInfo& info);
 
 // takeItems(external, piece) -> {ids, strings, metadata, vectors, spaces}.
 Napi::Value take_items(const Napi::CallbackInfo& info);

@@ -37,7 +37,7 @@ std::size_t Publisher::collect() noexcept {
     MutexLock lock(retired_mutex_);
     const auto found = std::find_if(retired_.begin(), retired_.end(), free_now);
     if (found == retired_.end()) return retired_.size();
-    if (found->index) std::swap(recyclable_, found->index);
+    if (found->index && found->index->reusable()) std::swap(recyclable_, found->index);
     unused = std::move(*found);
     retired_.erase(found);
   }

@@ -25,6 +25,7 @@ class GraphIndex final : public Index {
   std::size_t memory_bytes() const noexcept override { return data_.bytes(); }
   std::string verify(const SpaceView& space) const override;
   Row unchecked() const noexcept override { return data_.old.owed; }
+  bool reusable() const noexcept override { return data_.base.capacity() > 0; }
 
   const GraphData& data() const noexcept { return data_; }
   // Takes the buffers out of an index that nobody else holds.

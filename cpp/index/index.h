@@ -123,6 +123,8 @@ class Index {
   virtual std::string verify(const SpaceView& space) const = 0;
   // Old rows that growth has not yet checked for being findable: grow() to the same rows with BuildContext::old_checks does it.
   virtual Row unchecked() const noexcept { return 0; }
+  // Whether it is worth keeping for its buffers once nobody reads it; one that reads a mapped file in place only keeps the file.
+  virtual bool reusable() const noexcept { return false; }
 };
 
 struct IndexConfig {

@@ -15,8 +15,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { SageDB } from '../../lib/index.js';
+import { native } from '../../lib/native.js';
 import { until } from '../support/until.js';
 import { expectCode, random, randomFlat } from '../support/vectors.js';
 
@@ -29,6 +30,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'sagedb-'));
   path = join(folder, 'db');
 });
+afterEach(() => vi.restoreAllMocks());
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const bytesIn = (dir: string) => readdirSync(dir).reduce((sum, name) => sum + statSync(join(dir, name)).size, 0);
@@ -76,6 +78,40 @@ describe('a database with a path', () => {
     await using again = await SageDB.open({ path });
     expect(again.stats()).toMatchObject({ size: 100, indexedRows: 100, deletedRows: 0, storage: { replayed: 0 } });
     await again.verify();
+  });
+
+  const finish = async (walk: AsyncGenerator<unknown>) => {
+    while (!(await walk.next()).done);
+  };
+  // Of files without a name that are still mapped.
+  const replaced = () =>
+    readFileSync('/proc/self/maps', 'utf8')
+      .split('\n')
+      .filter((line) => line.includes(path) && line.endsWith('(deleted)'));
+
+  test.skipIf(process.platform !== 'linux').each([
+    ['none', undefined],
+    ['one that is finished', finish],
+    ['one that is broken off', (walk: AsyncGenerator<unknown>) => walk.return(undefined)],
+  ])('files that were replaced are let go of; iterator: %s', async (_, end) => {
+    const write = await SageDB.open({ path, dimension: 16, index: { type: 'hnsw' } });
+    await write.addBatch(randomFlat(random(3), 2000, 16));
+    await write.buildIndex();
+    await write.close();
+    // Keeps what it was called with from being collected, which would let go of the files, too.
+    const closed = vi.spyOn(native(), 'closeCursor');
+    await using db = await SageDB.open({ path });
+    const walk = db.iterate({}, { pageSize: 100 });
+    if (end) await walk.next();
+    await db.remove(Array.from({ length: 1500 }, (_, i) => i));
+    await db.optimize();
+    await db.flush();
+    if (end) {
+      expect(replaced()).not.toEqual([]);
+      await end(walk);
+    }
+    expect(closed.mock.calls.length).toBe(end ? 1 : 0);
+    await until(() => replaced().length === 0);
   });
 
   test('flush() and snapshot() settle while others go on writing', async () => {
