@@ -234,7 +234,7 @@ async function folderStream(items: string, vectors: string, check: EntryCheck): 
     let values = new Float32Array(0);
     for await (const line of readLines(items)) {
       const place = `${items}:${line.number}`;
-      const { id, metadata } = parseLine(line, place);
+      const { id, metadata } = parseLine(line, place, ['id', 'metadata']);
       if (done === rows) throw damaged(place, `${vectors} has only ${rows} rows`);
       const at = done % page;
       if (at === 0) values = (await npy.read(page)) as typeof values;
@@ -246,8 +246,12 @@ async function folderStream(items: string, vectors: string, check: EntryCheck): 
   return { entries: entries(), progress: () => ({ done, total: rows }), close: () => npy.close() };
 }
 
-/** The object of a line; `place` is for messages. */
-export function parseLine(line: Line, place: string): { id?: unknown; vector?: unknown; metadata?: unknown } {
+/** The object of a line, which has nothing but the `known` fields: what an import does not take must not get lost unnoticed. */
+export function parseLine(
+  line: Line,
+  place: string,
+  known: readonly string[] = ['id', 'vector', 'metadata'],
+): { id?: unknown; vector?: unknown; metadata?: unknown } {
   let value: unknown;
   try {
     value = JSON.parse(line.text);
@@ -256,6 +260,11 @@ export function parseLine(line: Line, place: string): { id?: unknown; vector?: u
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw damaged(place, `expected an object with id and metadata, got ${show(value)}`);
+  const other = Object.keys(value).find((name) => !known.includes(name));
+  if (other !== undefined) {
+    const problem = `${place}: unknown field ${show(other)}; an item has ${known.join(', ')}, everything else belongs into its metadata`;
+    throw new SageDBError('INVALID_ARGUMENT', problem);
+  }
   return value;
 }
 

@@ -295,7 +295,7 @@ export class SageDB<M extends object = Metadata, S extends string = never> imple
 
   /**
    * Every matching item, one after the other, all from the snapshot of the first step: later writes do not show. Memory stays at a page;
-   * the snapshot is let go when the iterator is.
+   * the snapshot is let go when the iterator ends or is broken off (`break`, `return()`).
    *
    * ```ts
    * for await (const item of db.iterate({ year: { $gte: 2020 } })) console.log(item.id);

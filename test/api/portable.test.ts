@@ -173,6 +173,7 @@ describe('import', () => {
     ['id of another type', '{"id":{},"vector":[1,2]}', 'INVALID_ID'],
     ['id beyond 2^53', '{"id":9007199254740993,"vector":[1,2]}', 'INVALID_ID'],
     ['metadata of another type', '{"id":2,"vector":[1,2],"metadata":[]}', 'INVALID_METADATA'],
+    ['a field that would get lost', '{"id":2,"vector":[1,2],"text":"hello"}', 'INVALID_ARGUMENT'],
   ] as const)('refuses and names the line: %s', async (_, line, code) => {
     await expectCode(() => db.import(items(good, '', line, good)), code, /in\.jsonl:3: /);
     expect(db.size).toBe(0);
@@ -223,6 +224,8 @@ describe('import', () => {
     };
     await expectCode(attempt(lines.slice(0, 2), vectors), 'CORRUPTION', /2 lines for the 3 rows/);
     await expectCode(attempt([...lines.slice(0, 3), '{}'], vectors), 'CORRUPTION', /items\.jsonl:4: .*only 3 rows/);
+    const twice = attempt(['{"id":1,"vector":[1,2]}', ...lines.slice(1)], vectors);
+    await expectCode(twice, 'INVALID_ARGUMENT', /items\.jsonl:1: unknown field "vector"; an item has id, metadata, /);
     await expectCode(
       attempt(lines, vectors.subarray(0, -1)),
       'CORRUPTION',
