@@ -132,7 +132,7 @@ class MetadataWriter {
   #array(value: readonly unknown[]): string {
     let text = '[';
     const length = value.length;
-    this.#count(length + 2);
+    this.#count(length === 0 ? 2 : length + 1); // brackets and commas
     for (let i = 0; i < length; i++) {
       this.#path.push(i);
       text += (i === 0 ? '' : ',') + this.#value(value[i]);
@@ -149,8 +149,9 @@ class MetadataWriter {
       const member = value[key];
       if (member !== undefined) {
         const quoted = quoteKey(key);
-        this.#count(quoted.length + 1);
-        text += (text.length === 1 ? '' : ',') + quoted + this.#value(member);
+        const comma = text.length === 1 ? '' : ',';
+        this.#count(comma.length + quoted.length);
+        text += comma + quoted + this.#value(member);
       }
       this.#path.pop();
     }

@@ -41,6 +41,14 @@ test('the text is that of JSON.stringify', () => {
   for (const [, metadata] of samples) expect(stringifyMetadata(metadata)).toBe(JSON.stringify(metadata));
 });
 
+test('the length is that of the text, to the character', () => {
+  const longest = 16 * 1024 * 1024;
+  const of = (more: number) => ({ none: undefined, list: [1, [], {}, [2, 3], { a: 'ü', b: null }], pad: 'x'.repeat(more) });
+  const pad = longest - JSON.stringify(of(0)).length;
+  expect(stringifyMetadata(of(pad))).toHaveLength(longest);
+  expect(() => stringifyMetadata(of(pad + 1))).toThrow(/at most 16777216 characters/);
+});
+
 test('undefined properties are left out; null stays', async () => {
   const id = await db.add([1], { a: undefined, b: null, c: { d: undefined } });
   expect((await db.get(id))?.metadata).toStrictEqual({ b: null, c: {} });
