@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { link, lstat, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { abortedError, SageDBError } from './errors.js';
 import { fileError } from './files/file-error.js';
 import { FileWriter } from './files/file-writer.js';
@@ -44,8 +45,17 @@ export async function exportItems(db: ExportSource, target: unknown, options: un
     return done;
   } catch (error) {
     for (const path of written) await rm(path, { force: true });
-    if (created) await rmdir(created).catch(() => {});
+    await removeEmpty(created);
     throw fileError(error);
+  }
+}
+
+/** Up to the first that is not empty. */
+async function removeEmpty(folders: string[]): Promise<void> {
+  try {
+    for (const folder of folders) await rmdir(folder);
+  } catch {
+    // Somebody else put something there.
   }
 }
 
@@ -68,16 +78,27 @@ async function nameAs(from: string, path: string): Promise<void> {
   await rm(from);
 }
 
-/** The first folder that had to be made. */
-async function createFolder({ folder }: PortableFiles): Promise<string | undefined> {
-  if (folder === undefined) return undefined;
+/** The folders that had to be made, innermost first. */
+async function createFolder({ folder }: PortableFiles): Promise<string[]> {
+  if (folder === undefined) return [];
   try {
-    const made = await mkdir(folder, { recursive: true });
-    if ((await readdir(folder)).length === 0) return made === undefined ? undefined : folder;
+    const outermost = await mkdir(folder, { recursive: true });
+    if ((await readdir(folder)).length === 0) return outermost === undefined ? [] : foldersUpTo(folder, outermost);
   } catch (error) {
     throw fileError(error);
   }
   throw new SageDBError('INVALID_ARGUMENT', `target: ${folder} is not empty`);
+}
+
+function foldersUpTo(folder: string, outermost: string): string[] {
+  const made = [folder];
+  for (let at = folder; at !== outermost; made.push(at)) {
+    const parent = dirname(at);
+    // Not spelled the same way: what was there before must not be taken for new.
+    if (parent === at) return [folder];
+    at = parent;
+  }
+  return made;
 }
 
 async function write(

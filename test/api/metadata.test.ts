@@ -43,7 +43,11 @@ test('the text is that of JSON.stringify', () => {
 
 test('the length is that of the text, to the character', () => {
   const longest = 16 * 1024 * 1024;
-  const of = (more: number) => ({ none: undefined, list: [1, [], {}, [2, 3], { a: 'ü', b: null }], pad: 'x'.repeat(more) });
+  const of = (more: number) => ({
+    none: undefined,
+    list: [1, [], {}, [2, 3], { a: 'ü', b: null }],
+    pad: 'x'.repeat(more),
+  });
   const pad = longest - JSON.stringify(of(0)).length;
   expect(stringifyMetadata(of(pad))).toHaveLength(longest);
   expect(() => stringifyMetadata(of(pad + 1))).toThrow(/at most 16777216 characters/);

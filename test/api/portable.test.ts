@@ -272,10 +272,18 @@ describe('import', () => {
     await expect(db.import(failing)).rejects.toThrow('the source broke');
     expect(db.size).toBe(200);
     await db.addBatch(randomFlat(random(1), 1000, 2));
-    const late = new AbortController();
-    const stopped = () => db.export(at('next'), { signal: late.signal, onProgress: () => late.abort() });
-    await expectCode(stopped, 'ABORTED');
-    expect(readdirSync(folder)).not.toContain('next');
+    mkdirSync(at('there'));
+    for (const target of ['next', 'a/b/next', 'there/b/next', 'c/kept/next']) {
+      const late = new AbortController();
+      const onProgress = () => {
+        if (target === 'c/kept/next') writeFileSync(at('c/others'), '');
+        late.abort();
+      };
+      await expectCode(() => db.export(at(target), { signal: late.signal, onProgress }), 'ABORTED');
+    }
+    expect(readdirSync(folder).sort()).toEqual(['c', 'there']);
+    expect(readdirSync(at('there'))).toEqual([]);
+    expect(readdirSync(at('c'))).toEqual(['others']);
   });
 });
 
