@@ -91,7 +91,8 @@ const checks = {
 
   'install from source': () => {
     const folder = project('source');
-    const env = cleanEnv({ npm_config_build_from_source: 'true' });
+    // A compiler cache, if there is one, knows these sources from another folder.
+    const env = cleanEnv({ npm_config_build_from_source: 'true', CCACHE_BASEDIR: folder });
     step('npm', ['install', '--no-audit', '--no-fund', tarball], { cwd: folder, env });
     const installed = join(folder, 'node_modules', 'sagedb');
     rmSync(join(installed, 'prebuilds'), { recursive: true, force: true });
