@@ -449,7 +449,7 @@ export class SageDB<M extends object = Metadata, S extends string = never> imple
     return this.#gate.attempt(() => importItems(this as never, source, options));
   }
 
-  /** Reads every checksum of the current generation and its logs and checks the index's structure. Rejects with `CORRUPTION`. */
+  /** Reads every checksum of the current generation and its logs, checks the index's structure, and that ids, metadata, vectors and counts agree. `CORRUPTION`. */
   verify(options?: LongOptions): Promise<void> {
     return this.#gate.attempt(() => this.#maintenance.verify(options));
   }

@@ -44,7 +44,7 @@ void BlockCheck::begin(const Manifest& manifest, bool may_vanish, std::function<
   std::uint64_t blocks = 0;
   for (const SegmentRef& ref : manifest.segments) {
     items_.push_back(Item{ref, false});
-    blocks += block_count(ref.file_size - kHeaderSize);
+    blocks += block_count_of(ref);
   }
   std::stable_sort(items_.begin(), items_.end(),
                    [](const Item& a, const Item& b) { return rank(a.ref.kind) < rank(b.ref.kind); });

@@ -137,6 +137,7 @@ class StateLoader {
       if (space.index->rows() > s_.row_count) corrupt("the index covers rows that do not exist");
     }
     const Row first = s_.spaces[0].index ? s_.spaces[0].index->rows() : 0;
+    if (first != m_.number("indexed_rows")) corrupt("the index covers other rows than the manifest says");
     if ((space.index ? space.index->rows() : 0) != first) corrupt("the indexes of the spaces cover different rows");
   }
 

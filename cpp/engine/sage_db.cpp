@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/call_gate.h"
+#include "engine/consistency.h"
 #include "engine/engine_state.h"
 #include "engine/maintenance.h"
 #include "engine/reader.h"
@@ -257,6 +258,7 @@ void SageDB::verify(const CancelToken* cancel, Progress* progress) {
       throw Error(ErrorCode::CORRUPTION,
                   "the index" + (name.empty() ? name : " of space '" + name + "'") + ": " + problem);
   }
+  check_consistency(*impl_->state, cancel, progress);
 }
 
 void SageDB::close() {

@@ -155,7 +155,7 @@ class SageDB {
   bool refresh();
   // A complete database of the current state in the empty or new folder `dir`, while reads and writes go on.
   void snapshot(const std::string& dir);
-  // Reads every checksum and checks the index's structure. Throws CORRUPTION.
+  // Reads every checksum, checks the index's structure, and whether rows, records, ids, texts and vectors agree. Throws CORRUPTION.
   void verify(const CancelToken* cancel, Progress* progress);
 
   // Refuses new calls, waits for those in flight, cancels and joins the builder, syncs and releases the path. Idempotent. Throws when

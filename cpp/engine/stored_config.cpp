@@ -53,18 +53,25 @@ std::string encode_spaces(const std::vector<SpaceSpec>& spaces) {
 
 std::vector<SpaceSpec> decode_spaces(const std::string& text) {
   ByteReader in(text.data(), text.size(), "the spaces");
-  std::vector<SpaceSpec> spaces;
+  Options stored;
+  std::vector<SpaceSpec>& spaces = stored.spaces;
   while (in.left() > 0) {
     SpaceSpec space;
     space.name = std::string(in.get_text());
     space.dimension = in.get<std::uint32_t>();
     const auto metric = in.get<std::uint8_t>();
-    if (metric > 2 || space.name.empty() || !good_dimension(space.dimension) || spaces.size() == kMaxSpaces)
-      throw Error(ErrorCode::CORRUPTION, "the manifest's spaces are out of range");
+    if (metric > 2) throw Error(ErrorCode::CORRUPTION, "the manifest's spaces have a metric that does not exist");
     space.metric = static_cast<Metric>(metric);
     spaces.push_back(std::move(space));
   }
-  return spaces;
+  // Damage, not a wrong option of the caller.
+  try {
+    if (!stored.named()) throw Error(ErrorCode::CORRUPTION, "there are none");
+    check_spaces(stored);
+  } catch (const Error& e) {
+    throw Error(ErrorCode::CORRUPTION, "the manifest's spaces: " + e.message());
+  }
+  return std::move(spaces);
 }
 
 std::string names_of(const std::vector<SpaceSpec>& spaces) {

@@ -1,26 +1,28 @@
 #include "storage/folder_check.h"
 
 #include "storage/log_recovery.h"
-#include "storage/segment_reader.h"
+#include "storage/segment_check.h"
 
 namespace sagedb {
 
 void verify_folder(Env& env, const std::string& dir, const Manifest& manifest, Progress* progress,
                    const CancelToken* cancel) {
-  std::vector<std::shared_ptr<const SegmentReader>> files;
-  std::uint64_t blocks = 0;
-  for (const SegmentRef& ref : manifest.segments) {
-    const std::string path = join_path(dir, segment_name(ref.kind, ref.number));
-    files.push_back(SegmentReader::open(env, path, ref.kind, manifest.database, false));
-    blocks += files.back()->blocks();
+  if (progress != nullptr) {
+    std::uint64_t blocks = 0;
+    for (const SegmentRef& ref : manifest.segments) blocks += block_count_of(ref);
+    progress->total = blocks;
   }
-  if (progress != nullptr) progress->total = blocks;
-  for (const auto& file : files) {
-    file->verify_table();
-    for (std::uint64_t b = 0; b < file->blocks(); ++b) {
-      if (cancel != nullptr) cancel->check();
-      file->verify_block(b);
-      if (progress != nullptr) ++progress->done;
+  const auto checked = [&](std::uint64_t blocks) {
+    if (cancel != nullptr) cancel->check();
+    if (progress != nullptr) progress->done += blocks;
+  };
+  for (const SegmentRef& ref : manifest.segments) {
+    try {
+      check_segment(env, dir, manifest.database, ref, checked);
+    } catch (const Error& e) {
+      // Only files that a manifest names are looked at: one that is not there was lost.
+      if (e.code() != ErrorCode::NOT_FOUND) throw;
+      throw Error(ErrorCode::CORRUPTION, join_path(dir, segment_name(ref.kind, ref.number)) + " is missing");
     }
   }
   read_manifest(env, dir, manifest.generation, false);

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/status.h"
+#include "storage/segment_check.h"
 
 namespace sagedb {
 namespace {
@@ -62,9 +63,7 @@ std::shared_ptr<const SegmentReader> open_segment(Env& env, const std::string& d
                                                   const SegmentRef& ref, bool writable) {
   const std::string path = join_path(dir, segment_name(ref.kind, ref.number));
   auto file = SegmentReader::open(env, path, ref.kind, m.database, writable);
-  const FileHeader& h = file->header();
-  if (h.uuid != ref.uuid || h.count != ref.count || h.first != ref.first || h.space != ref.space)
-    throw Error(ErrorCode::CORRUPTION, path + " is not the file that the manifest names");
+  require_named(file->header(), ref, path);
   return file;
 }
 

@@ -24,6 +24,18 @@ std::uint64_t block_count(std::uint64_t payload_size) noexcept {
   return (payload_size + kChecksumBlock - 1) / kChecksumBlock;
 }
 
+std::uint64_t block_count_of(const SegmentRef& ref) noexcept {
+  // Each block has four bytes in the table behind the payload.
+  constexpr std::uint64_t kWithSum = kChecksumBlock + 4;
+  return ref.file_size < kHeaderSize ? 0 : (ref.file_size - kHeaderSize + kWithSum - 1) / kWithSum;
+}
+
+void require_named(const FileHeader& h, const SegmentRef& ref, const std::string& path) {
+  if (h.uuid != ref.uuid || h.count != ref.count || h.first != ref.first || h.space != ref.space ||
+      h.file_size != ref.file_size)
+    throw Error(ErrorCode::CORRUPTION, path + " is not the file that the manifest names");
+}
+
 void check_segment(Env& env, const std::string& dir, const Uuid& database, const SegmentRef& ref,
                    const std::function<void(std::uint64_t)>& on_blocks) {
   const std::string path = join_path(dir, segment_name(ref.kind, ref.number));
@@ -31,8 +43,9 @@ void check_segment(Env& env, const std::string& dir, const Uuid& database, const
   HeaderBytes bytes;
   read_whole(*file, path, 0, bytes.data(), bytes.size());
   const FileHeader h = decode_header(bytes.data(), bytes.size(), ref.kind, false, path);
-  if (h.uuid != ref.uuid || h.database != database || h.file_size != file->size() || h.file_size != ref.file_size)
-    throw Error(ErrorCode::CORRUPTION, path + " is not the file that the manifest names");
+  require_named(h, ref, path);
+  if (h.database != database || h.file_size != file->size())
+    throw Error(ErrorCode::CORRUPTION, path + " belongs to another database, or has another length");
   const std::uint32_t seed = crc32c(0, h.uuid.data(), h.uuid.size());
   const std::uint64_t blocks = block_count(h.payload_size);
   const std::uint64_t padding = round_up(h.payload_size, 8) - h.payload_size;

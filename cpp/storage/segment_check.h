@@ -13,5 +13,10 @@ namespace sagedb {
 void check_segment(Env& env, const std::string& dir, const Uuid& database, const SegmentRef& ref,
                    const std::function<void(std::uint64_t blocks)>& on_blocks);
 std::uint64_t block_count(std::uint64_t payload_size) noexcept;
+// Of the file that the manifest names.
+std::uint64_t block_count_of(const SegmentRef& ref) noexcept;
+
+// Whether the header is that of the file which the manifest means. Throws CORRUPTION.
+void require_named(const FileHeader& header, const SegmentRef& ref, const std::string& path);
 
 }  // namespace sagedb

@@ -5,16 +5,17 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <set>
 
-#include "base/crc32c.h"
 #include "engine/op_record.h"
 #include "filter/filter.h"
 #include "storage/endian.h"
 #include "storage/log_recovery.h"
 #include "storage/manifest.h"
-#include "storage/segment_writer.h"
 #include "store/metadata_store.h"
 #include "support/durable_fixture.h"
+#include "support/reseal.h"
+#include "support/spaces_fixture.h"
 
 namespace sagedb::test {
 namespace {
@@ -46,6 +47,37 @@ SimDisk sample_database() {
   return env.disk();
 }
 
+Options spaces_options(Env& env) {
+  Options o = sagedb::testing::spaces_options(IndexKind::hnsw, 1u << 20);
+  o.path = kFolder;
+  o.env = &env;
+  o.threads = 1;
+  o.background_check = false;
+  o.text_fields = {"title", "tags"};
+  return o;
+}
+
+// The same with named spaces, of which items have some, and texts.
+SimDisk sample_spaces() {
+  SimEnv env;
+  std::mt19937_64 rng(6);
+  auto db = SageDB::open(spaces_options(env));
+  sagedb::testing::SpacesModel model;
+  for (int i = 0; i < 60; ++i) {
+    if (i == 20 || i == 45) {
+      db->build_index(nullptr, nullptr);
+      db->checkpoint();
+    }
+    sagedb::testing::random_change(*db, model, rng, 30);
+    const std::string text =
+        "{\"title\":\"the " + std::to_string(i % 7) + " foxes\",\"tags\":[\"red\",\"w" + std::to_string(i) + "\"]}";
+    if (i % 2 == 0)
+      sagedb::testing::apply_one(
+          *db, sagedb::testing::op_of(WriteOp::Kind::update, {}, {ExternalId(std::int64_t{i / 2})}, {text}));
+  }
+  return env.disk();
+}
+
 void require(bool allowed, const Error& e) {
   if (!allowed) throw std::runtime_error(std::string("an error of another kind: ") + e.message());
 }
@@ -59,49 +91,6 @@ void expect_damage_at_most(const std::function<void()>& work) {
     require(c == ErrorCode::CORRUPTION || c == ErrorCode::UNSUPPORTED_FORMAT || c == ErrorCode::CONFIG_MISMATCH ||
                 c == ErrorCode::OUT_OF_MEMORY || c == ErrorCode::LIMIT_EXCEEDED,
             e);
-  }
-}
-
-void put_header_sum(std::string* file) {
-  auto* p = reinterpret_cast<std::uint8_t*>(file->data());
-  put_le(p + kHeaderSize - 4, crc32c(0, p, kHeaderSize - 4));
-}
-
-// Makes every checksum of a segment or manifest right, so that what is behind them is reached.
-void reseal_segment(std::string* file) {
-  if (file->size() < kHeaderSize) return;
-  auto* p = reinterpret_cast<std::uint8_t*>(file->data());
-  const auto payload = get_le<std::uint64_t>(p + 88);
-  const std::uint64_t blocks = payload / kChecksumBlock + (payload % kChecksumBlock != 0 ? 1 : 0);
-  const std::uint64_t room = file->size() - kHeaderSize;
-  if (payload > room || (payload + 7) / 8 * 8 + 4 * blocks > room) return put_header_sum(file);
-  const std::uint32_t seed = crc32c(0, p + 32, 16);
-  std::uint8_t* table = p + kHeaderSize + (payload + 7) / 8 * 8;
-  for (std::uint64_t b = 0; b < blocks; ++b) {
-    const std::uint64_t size = std::min<std::uint64_t>(kChecksumBlock, payload - b * kChecksumBlock);
-    put_le(table + b * 4, crc32c(block_seed(seed, b), p + kHeaderSize + b * kChecksumBlock, size));
-  }
-  put_le(p + 136, crc32c(seed, table, blocks * 4));
-  put_header_sum(file);
-}
-
-// The same for the frames of a log, as long as their sizes lead from one to the next.
-void reseal_log(std::string* file) {
-  if (file->size() < kHeaderSize) return;
-  put_header_sum(file);
-  auto* p = reinterpret_cast<std::uint8_t*>(file->data());
-  const std::uint32_t seed = crc32c(0, p + 32, 16);
-  for (std::uint64_t at = kHeaderSize; at + kFrameHeader <= file->size();) {
-    Frame frame;
-    frame.payload_size = get_le<std::uint64_t>(p + at + 8);
-    if (frame.payload_size > file->size() || frame_size(frame.payload_size) > file->size() - at) return;
-    frame.first_sequence = get_le<std::uint64_t>(p + at + 16);
-    frame.durable = get_le<std::uint64_t>(p + at + 24);
-    frame.payload_crc = crc32c(seed, p + at + kFrameHeader, frame.payload_size);
-    frame.operations = get_le<std::uint32_t>(p + at + 36);
-    frame.type = static_cast<FrameType>(get_le<std::uint16_t>(p + at + 40));
-    encode_frame(frame, seed, at, p + at);
-    at += frame_size(frame.payload_size);
   }
 }
 
@@ -123,24 +112,104 @@ Options stored_options(Env& env) {
   return o;
 }
 
-// Opens a folder and uses everything in it.
-void use_database(const SimDisk& disk) {
-  SimEnv env(disk);
-  expect_damage_at_most([&] {
-    const auto db = SageDB::open(stored_options(env));
-    std::mt19937_64 rng(1);
+void search(const SageDB& db, const SearchRequest& request) {
+  const SearchResult r = db.search(&request, 1).at(0);
+  if (r.error) throw *r.error;
+}
+
+// Searches near and exact in every space, by text where there is text, and of what is found all that is stored.
+void search_everything(const SageDB& db) {
+  std::mt19937_64 rng(1);
+  for (SpaceNo space = 0; space < db.options().space_count(); ++space) {
     for (int i = 0; i < 3; ++i) {
-      const auto query = sagedb::testing::random_vector(rng, db->options().dimension);
+      const auto query = sagedb::testing::random_vector(rng, db.options().spaces[space].dimension);
       SearchRequest request;
+      request.space = space;
       request.vector = query.data();
       request.ef = 32;
       request.exact = i == 2;
-      const SearchResult r = db->search(&request, 1).at(0);
-      if (r.error) throw *r.error;
+      request.include_metadata = request.include_vector = true;
+      search(db, request);
     }
-    db->find(nullptr, 100, 0, true);
-    db->verify(nullptr, nullptr);
+  }
+  if (db.options().text_fields.empty()) return;
+  auto words = std::make_shared<TextRequest>();
+  words->text = "red foxes";
+  SearchRequest request;
+  request.text = words;
+  search(db, request);
+}
+
+std::vector<Item> items_of(const SageDB& db) {
+  std::vector<Item> items = db.find(nullptr, ~std::uint64_t{0}, 0, true);
+  if (items.size() != db.size()) throw std::runtime_error("another number of items than size() says");
+  return items;
+}
+
+std::string text_of(const std::vector<Item>& items) {
+  std::set<std::string> all;
+  for (const Item& item : items) {
+    const auto* const bytes = reinterpret_cast<const char*>(item.vector.data());
+    all.insert(sagedb::testing::key_of(item.id) + " " + std::to_string(item.spaces) + " " + item.metadata + " " +
+               std::string(bytes, item.vector.size() * sizeof(float)));
+  }
+  std::string out;
+  for (const std::string& item : all) out += item + "\n";
+  return out;
+}
+
+void write(SageDB& db, WriteOp op) {
+  if (db.options().named() && !op.vectors.empty()) op.given.assign(op.count, db.options().all_spaces());
+  std::vector<WriteOp> ops;
+  ops.push_back(std::move(op));
+  for (const OpResult& r : db.apply(ops))
+    if (r.error) throw *r.error;
+}
+
+// Goes on with a database in which verify() found nothing: writes to old items and new ones, a build, a compaction, a checkpoint. All of
+// it works, and the next open gives what was there.
+void go_on(SimEnv& env, const std::shared_ptr<SageDB>& db) {
+  using sagedb::testing::op_of;
+  std::mt19937_64 rng(2);
+  const std::vector<Item> items = items_of(*db);
+  const auto vector = [&] { return sagedb::testing::random_vector(rng, db->options().dimension); };
+  write(*db, op_of(WriteOp::Kind::upsert, {vector()}, {ExternalId("new")}, {R"({"title":"a new fox"})"}));
+  for (std::size_t i = 0; i < std::min<std::size_t>(items.size(), 6); ++i) {
+    const ExternalId& id = items[i * (items.size() - 1) / 5].id;
+    if (i % 3 == 0) write(*db, op_of(WriteOp::Kind::upsert, {vector()}, {id}, {R"({"n":1})"}));
+    if (i % 3 == 1) write(*db, op_of(WriteOp::Kind::update, {}, {id}, {R"({"n":2,"title":"another"})"}));
+    if (i % 3 == 2) write(*db, op_of(WriteOp::Kind::remove, {}, {id}));
+  }
+  db->build_index(nullptr, nullptr);
+  search_everything(*db);
+  const std::string content = text_of(items_of(*db));
+  db->checkpoint();
+  db->optimize(nullptr, nullptr);
+  search_everything(*db);
+  if (text_of(items_of(*db)) != content) throw std::runtime_error("optimize() changed the content");
+  db->close();
+  const auto again = SageDB::open(stored_options(env));
+  if (text_of(items_of(*again)) != content) throw std::runtime_error("the next open gives other content");
+  again->verify(nullptr, nullptr);
+}
+
+// Opens a folder, uses everything in it, and goes on with it when nothing is wrong with it.
+void use_database(const SimDisk& disk) {
+  SimEnv env(disk);
+  std::shared_ptr<SageDB> db;
+  expect_damage_at_most([&] {
+    auto opened = SageDB::open(stored_options(env));
+    search_everything(*opened);
+    opened->find(nullptr, 100, 0, true);
+    opened->verify(nullptr, nullptr);
+    db = std::move(opened);
   });
+  if (!db) return;
+  try {
+    go_on(env, db);
+  } catch (const Error& e) {
+    require(e.code() == ErrorCode::OUT_OF_MEMORY || e.code() == ErrorCode::LIMIT_EXCEEDED, e);
+  }
 }
 
 // The sample with one file replaced.
@@ -212,21 +281,14 @@ SimDisk disk_with(const std::filesystem::path& folder) {
   return disk;
 }
 
-FuzzTarget operations_target() {
+// Records of the logs of a sample.
+FuzzTarget operations_target(const SimDisk& disk, const Options& o, const std::string& of) {
   FuzzTarget out;
-  out.name = "operations";
-  SimEnv env;
-  const auto db = SageDB::open(options(env));
-  std::mt19937_64 rng(9);
-  for (int i = 0; i < 12; ++i) {
-    std::vector<WriteOp> ops = sagedb::testing::random_ops(rng, kDimension);
-    db->apply(ops);
-  }
-  RecoveredLogs unused;
+  out.name = "operations" + of;
+  SimEnv env(disk);
   const Manifest m = read_current_manifest(env, kFolder, false);
   replay_logs(env, kFolder, m.database, m.log_number, m.sequence,
               [&](const Frame&, const std::string& payload) { out.corpus.push_back(payload); });
-  const Options o = options(env);
   out.run = [o](const std::string& input) { expect_damage_at_most([&] { decode_ops(input, o); }); };
   return out;
 }
@@ -264,9 +326,17 @@ FuzzTarget filter_target() {
 }  // namespace
 
 std::vector<FuzzTarget> fuzz_targets() {
-  const SimDisk disk = sample_database();
-  return {log_target(disk, ""), manifest_target(disk, ""), database_target(disk, ""), operations_target(),
-          filter_target()};
+  SimEnv unused;
+  const SimDisk disk = sample_database(), spaces = sample_spaces();
+  return {log_target(disk, ""),
+          manifest_target(disk, ""),
+          database_target(disk, ""),
+          operations_target(disk, resolved(options(unused)), ""),
+          filter_target(),
+          log_target(spaces, "-spaces"),
+          manifest_target(spaces, "-spaces"),
+          database_target(spaces, "-spaces"),
+          operations_target(spaces, resolved(spaces_options(unused)), "-spaces")};
 }
 
 std::vector<FuzzTarget> golden_fuzz_targets(const std::string& folder) {

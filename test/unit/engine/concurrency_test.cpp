@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "support/engine_fixture.h"
+#include "support/setting.h"
 
 namespace sagedb {
 namespace {
@@ -100,7 +101,7 @@ TEST(Concurrency, WhatIsPublishedIsCounted) {
       std::this_thread::sleep_for(std::chrono::microseconds(1));  // leaves the builder its processor
     }
   });
-  for (std::uint64_t round = 1; round <= 20; ++round) {
+  for (std::uint64_t round = 1; round <= repetitions(20); ++round) {
     expect_ok(apply_one(*db, op_of(WriteOp::Kind::upsert, rows, ids)));
     builds_due = round;
     db->build_index(nullptr, nullptr);
@@ -164,7 +165,7 @@ TEST(Concurrency, ABatchIsSeenWholeOrNotAtAll) {
   });
   std::vector<ExternalId> ids;
   for (int i = 0; i < 10; ++i) ids.emplace_back(std::int64_t{i});
-  for (int round = 0; round < 2000; ++round) {
+  for (int round = 0; round < repetitions(2000); ++round) {
     std::vector<Vector> batch(10, Vector(8, 1.0f));
     expect_ok(apply_one(*db, op_of(WriteOp::Kind::upsert, batch, ids)));
     if (round % 2 == 0) continue;
@@ -242,9 +243,13 @@ TEST(Concurrency, AReplacedDocumentIsAlwaysWhole) {
       }
     });
   }
-  for (int version = 1001; version < 1400; ++version) replace(version);
+  int version = 1000;
+  const auto replace_often = [&](int times) {
+    for (const int last = version + times; version < last;) replace(++version);
+  };
+  replace_often(repetitions(400));
   db->optimize(nullptr, nullptr);
-  for (int version = 1400; version < 1600; ++version) replace(version);
+  replace_often(repetitions(200));
   stop = true;
   for (auto& t : readers) t.join();
   EXPECT_GT(reads, 100);

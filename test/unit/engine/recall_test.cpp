@@ -7,6 +7,7 @@
 #include "engine/recall_table.h"
 #include "engine/searcher.h"
 #include "support/engine_fixture.h"
+#include "support/setting.h"
 
 namespace sagedb {
 namespace {
@@ -65,6 +66,7 @@ TEST(Recall, CalibrationMeetsTheTargetOnUnseenQueries) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937_64 rng(seed);
   constexpr std::uint32_t kDim = 64;
+  constexpr std::uint64_t kRows = kSanitized ? 4000 : 12000;
   std::vector<Vector> centres;
   for (int i = 0; i < 100; ++i) centres.push_back(random_vector(rng, kDim));
   std::normal_distribution<float> normal;
@@ -74,7 +76,7 @@ TEST(Recall, CalibrationMeetsTheTargetOnUnseenQueries) {
     return v;
   };
   auto db = SageDB::open(options_for(kDim, Metric::l2, IndexKind::hnsw, 5000));
-  std::vector<Vector> rows(12000);
+  std::vector<Vector> rows(kRows);
   for (Vector& v : rows) v = draw();
   expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, rows)));
   db->build_index(nullptr, nullptr);
@@ -86,11 +88,11 @@ TEST(Recall, CalibrationMeetsTheTargetOnUnseenQueries) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   const Stats stats = db->stats();
   ASSERT_GE(stats.calibrated_queries, 512u);
-  ASSERT_EQ(stats.calibrated_rows, 12000u);
+  ASSERT_EQ(stats.calibrated_rows, kRows);
   ASSERT_FALSE(stats.recall_curve.empty());
   for (const float target : {0.9f, 0.95f, 0.99f}) {
     double recall = 0, squares = 0;
-    constexpr int kQueries = 2000;
+    constexpr int kQueries = repetitions(2000);
     for (int i = 0; i < kQueries; ++i) {
       const Vector q = draw();
       std::vector<std::string> want;

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "support/durable_fixture.h"
+#include "support/setting.h"
 
 namespace sagedb {
 namespace {
@@ -14,7 +15,7 @@ using test::SimDisk;
 using test::SimEnv;
 
 constexpr std::uint32_t kDimension = 4;
-constexpr std::size_t kItems = 6000;
+constexpr std::size_t kItems = repetitions(6000);
 constexpr std::size_t kHotIds = 60;  // written again and again
 
 Options text_options(Env& env) {

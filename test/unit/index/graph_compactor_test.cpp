@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "support/graph_harness.h"
+#include "support/setting.h"
 
 namespace sagedb {
 namespace {
@@ -63,7 +64,7 @@ class CompactShare : public ::testing::TestWithParam<int> {};
 TEST_P(CompactShare, RandomDeletes) {
   const test::ClusteredSource source(48, 60, 3);
   const int percent = GetParam();
-  expect_like_fresh_build(source.rows(0, 6000), source.rows(50000, 150), true,
+  expect_like_fresh_build(source.rows(0, testing::kSanitized ? 3000 : 6000), source.rows(50000, 150), true,
                           [percent](Row r) { return static_cast<int>(r * 2654435761u >> 8) % 100 < percent; });
 }
 INSTANTIATE_TEST_SUITE_P(Percent, CompactShare, ::testing::Values(0, 1, 10, 30, 49, 80, 99));
