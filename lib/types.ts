@@ -371,7 +371,8 @@ export interface RawBatchSearchResult {
  * What every SageDB database can do. `SageDB` implements it in process.
  *
  * Methods that return a promise never throw synchronously: bad arguments reject. Every error is a `SageDBError`. A call that
- * rejects has changed nothing.
+ * rejects has changed nothing that can be seen. Whether a write whose sync failed (`IO_ERROR`, and `READ_ONLY` for what follows) is there after the
+ * next open, only that open can tell.
  */
 export interface VectorDatabase<M extends object = Metadata, S extends string = never> {
   /** Components per vector; with named spaces of all of them together. */

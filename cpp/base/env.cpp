@@ -35,6 +35,14 @@ void sync_name(Env& env, const std::string& dir) {
   }
 }
 
+void discard(Env& env, const std::string& path) noexcept {
+  try {
+    if (env.exists(path)) env.unlink(path);
+  } catch (...) {
+    // It takes space, and nobody reads it.
+  }
+}
+
 std::string join_path(const std::string& dir, const std::string& name) {
   return dir.empty() || is_separator(dir.back()) ? dir + name : dir + "/" + name;
 }

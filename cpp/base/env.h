@@ -30,8 +30,8 @@ class WritableFile {
   }
   // Anywhere, also behind what was appended: append() goes on where it was and writes over such bytes.
   virtual void write_at(std::uint64_t offset, const void* data, std::size_t size) = 0;
-  // Cuts off what write_at() has put behind what was appended.
-  virtual void trim() = 0;
+  // Cuts the file off after `size` bytes, where append() then goes on.
+  virtual void trim(std::uint64_t size) = 0;
   // Whether bytes that are written again keep their place on the disk, so that a sync of them is cheaper than one of a file that grew.
   virtual bool writes_in_place() const noexcept { return true; }
   // A hint: what was appended will be synced soon. Returns without waiting.
@@ -103,6 +103,8 @@ class Env {
 
 // For a folder that was there: who made it may have been killed before its name was on disk. Without the right to look above it there is nothing to do.
 void sync_name(Env& env, const std::string& dir);
+// Removes a file that is of no use, where it can.
+void discard(Env& env, const std::string& path) noexcept;
 std::string join_path(const std::string& dir, const std::string& name);
 std::string parent_path(const std::string& path);
 

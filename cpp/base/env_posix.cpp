@@ -153,12 +153,13 @@ class PosixWritableFile final : public WritableFile {
     }
   }
 
-  void trim() override {
+  void trim(std::uint64_t size) override {
     int result;
     do {
-      result = ::ftruncate(fd_.get(), static_cast<off_t>(end_));
+      result = ::ftruncate(fd_.get(), static_cast<off_t>(size));
     } while (result != 0 && errno == EINTR);
-    if (result != 0) fail("truncate", path_);
+    if (result != 0 || ::lseek(fd_.get(), static_cast<off_t>(size), SEEK_SET) < 0) fail("truncate", path_);
+    end_ = size;
   }
 
   bool writes_in_place() const noexcept override { return in_place(fd_.get()); }

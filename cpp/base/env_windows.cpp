@@ -138,10 +138,11 @@ class WindowsWritableFile final : public WritableFile {
     }
   }
 
-  void trim() override {
+  void trim(std::uint64_t size) override {
     FILE_END_OF_FILE_INFO end{};
-    end.EndOfFile.QuadPart = static_cast<LONGLONG>(end_);
+    end.EndOfFile.QuadPart = static_cast<LONGLONG>(size);
     if (!::SetFileInformationByHandle(handle_.get(), FileEndOfFileInfo, &end, sizeof end)) fail("truncate", path_);
+    end_ = size;
   }
 
   // What it would gain has not been measured here.

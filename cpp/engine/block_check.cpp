@@ -36,7 +36,7 @@ int rank(FileKind kind) noexcept {
 
 BlockCheck::~BlockCheck() { stop(); }
 
-void BlockCheck::begin(const Manifest& manifest, bool may_vanish, std::function<void()> on_index_damage) {
+void BlockCheck::begin(const Manifest& manifest, bool may_vanish, std::function<bool()> on_index_damage) {
   stop();
   std::lock_guard<std::mutex> run(run_mutex_);
   std::lock_guard<std::mutex> lock(mutex_);
@@ -52,7 +52,7 @@ void BlockCheck::begin(const Manifest& manifest, bool may_vanish, std::function<
   may_vanish_ = may_vanish;
   on_index_damage_ = std::move(on_index_damage);
   error_.clear();
-  damaged_ = index_damaged_ = false;
+  damaged_ = index_damaged_ = drop_due_ = false;
   done_ = 0;
   total_ = blocks;
 }
@@ -91,13 +91,19 @@ void BlockCheck::note_damage(FileKind kind, const std::string& message) {
   }
   if (!of_index(kind)) {
     damaged_.store(true, std::memory_order_release);
-  } else if (!index_damaged_.exchange(true, std::memory_order_acq_rel) && on_index_damage_) {
-    on_index_damage_();
+  } else if (!index_damaged_.exchange(true, std::memory_order_acq_rel)) {
+    drop_due_ = true;
+    drop_index();
   }
+}
+
+void BlockCheck::drop_index() noexcept {
+  if (drop_due_ && on_index_damage_) drop_due_ = !on_index_damage_();
 }
 
 void BlockCheck::check(Item& item, const CancelToken* cancel) {
   const std::uint64_t before = done_;
+  bool vanished = false;
   try {
     check_segment(env_, dir_, database_, item.ref, [&](std::uint64_t blocks) {
       if (cancel != nullptr) cancel->check();
@@ -109,10 +115,20 @@ void BlockCheck::check(Item& item, const CancelToken* cancel) {
       done_ = before;  // not an answer: somebody asks again
       throw;
     }
-    if (!gone || !may_vanish_) note_damage(item.ref.kind, e.message());
+    vanished = gone && may_vanish_;
+    if (!vanished) note_damage(item.ref.kind, e.message());
   }
   std::lock_guard<std::mutex> lock(mutex_);
   item.checked = true;
+  item.vanished = vanished;
+}
+
+std::vector<std::string> BlockCheck::vanished() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<std::string> names;
+  for (const Item& item : items_)
+    if (item.vanished) names.push_back(segment_name(item.ref.kind, item.ref.number));
+  return names;
 }
 
 void BlockCheck::finish(bool index_only, const CancelToken* cancel) {
@@ -120,6 +136,9 @@ void BlockCheck::finish(bool index_only, const CancelToken* cancel) {
     std::lock_guard<std::mutex> run(run_mutex_);
     if (Item* item = next_item(index_only)) check(*item, cancel);
   }
+  std::lock_guard<std::mutex> run(run_mutex_);
+  drop_index();
+  if (drop_due_) throw Error(ErrorCode::OUT_OF_MEMORY, "out of memory: the damaged index is still there");
 }
 
 void BlockCheck::loop(const CancelToken& stop) noexcept {

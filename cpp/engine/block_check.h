@@ -32,18 +32,21 @@ class BlockCheck {
   BlockCheck(Env& env, std::string dir) : env_(env), dir_(std::move(dir)) {}
   ~BlockCheck();
 
-  // Takes up the segments of `manifest` instead of those before. `on_index_damage` is called once, from whichever thread finds it; it must not throw.
+  // Takes up the segments of `manifest` instead of those before. `on_index_damage` is called from whichever thread finds it, and by every finish() until it
+  // says that the index is gone; it must not throw.
   // `may_vanish`: somebody else may remove the files, which is no damage.
-  void begin(const Manifest& manifest, bool may_vanish, std::function<void()> on_index_damage);
+  void begin(const Manifest& manifest, bool may_vanish, std::function<bool()> on_index_damage);
   // Checks on a thread of its own. Until then, and without it, finish() does it all.
   void start();
   // Ends and joins the thread; what it did not reach stays open.
   void stop() noexcept;
 
-  // Returns when every segment (or those of the index only) is checked, by this thread if need be. Throws what reading throws; damage is not
-  // thrown but kept.
+  // Returns when every segment (or those of the index only) is checked, by this thread if need be. Throws what reading throws, and OUT_OF_MEMORY when
+  // a damaged index could not be dropped; damage is not thrown but kept.
   void finish(bool index_only, const CancelToken* cancel);
   bool finished() const;
+  // Names of the files that were gone before they were checked.
+  std::vector<std::string> vanished() const;
   // Whether its thread is at work.
   bool running() const noexcept { return running_.load(std::memory_order_acquire); }
   std::uint64_t bytes_left() const;
@@ -56,10 +59,12 @@ class BlockCheck {
   struct Item {
     SegmentRef ref;
     bool checked = false;
+    bool vanished = false;
   };
   Item* next_item(bool index_only);
   void check(Item& item, const CancelToken* cancel);
   void note_damage(FileKind kind, const std::string& message);
+  void drop_index() noexcept;
   void loop(const CancelToken& stop) noexcept;
 
   Env& env_;
@@ -69,7 +74,8 @@ class BlockCheck {
   std::vector<Item> items_;  // guarded by mutex_, as below
   Uuid database_{};
   bool may_vanish_ = false;
-  std::function<void()> on_index_damage_;
+  std::function<bool()> on_index_damage_;
+  bool drop_due_ = false;  // guarded by run_mutex_
   std::string error_;
   std::atomic<bool> damaged_{false}, index_damaged_{false}, running_{false};
   std::atomic<std::uint64_t> done_{0}, total_{0};

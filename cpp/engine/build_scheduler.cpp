@@ -48,13 +48,16 @@ SpaceNo calibration_due(const Snapshot& snapshot, const Options& options, const 
 Work choose_work(const Snapshot& snapshot, const Options& options, const WorkRequests& requests) noexcept {
   // Explicit requests first, in the order that makes the compaction's graph complete.
   if (requests.build_target > snapshot.indexed_sequence && snapshot.fresh_rows() > 0) return Work::build;
-  if (requests.compact && snapshot.dead_rows > 0) return Work::compact;
+  if (requests.compact && snapshot.dead_records() > 0) return Work::compact;
   if (requests.tidy && snapshot.unchecked_rows() > 0) return Work::tidy;
   if (snapshot.row_count < requests.retry_rows && !requests.writers_wait) return Work::none;
   if (snapshot.fresh_rows() >= due_rows(snapshot, options, !requests.idle)) return Work::build;
   const bool many_dead = snapshot.dead_rows >= options.rebuild_threshold &&
                          std::uint64_t{snapshot.dead_rows} * 100 > std::uint64_t{snapshot.row_count} * kDeadPercent;
-  if (many_dead) return Work::compact;
+  // Updates of metadata leave records behind, but no rows.
+  const bool many_versions =
+      snapshot.dead_records() >= options.rebuild_threshold && snapshot.dead_records() > snapshot.live_count;
+  if (many_dead || many_versions) return Work::compact;
   if (requests.idle && snapshot.unchecked_rows() > 0) return Work::tidy;
   return calibration_due(snapshot, options, requests) < snapshot.spaces.size() ? Work::calibrate : Work::none;
 }

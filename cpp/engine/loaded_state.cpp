@@ -30,8 +30,7 @@ class StateLoader {
   void load_rows_and_records() {
     const auto owner = std::make_shared<std::vector<std::shared_ptr<const void>>>();
     const auto chain = [&](FileKind kind, std::uint64_t count, std::size_t stride, SpaceNo space = 0) {
-      const ChainBytes bytes =
-          open_chain(env_, dir_, m_, kind, count, static_cast<std::uint32_t>(stride), writable(), space);
+      const ChainBytes bytes = chain_of(kind, count, static_cast<std::uint32_t>(stride), space);
       owner->push_back(bytes.owner);
       return bytes.data;
     };
@@ -65,7 +64,7 @@ class StateLoader {
     for (SpaceNo s = 0; s < options_.space_count(); ++s) {
       const SegmentRef* ref = m_.find(FileKind::presence, s);
       if (ref == nullptr) continue;
-      s_.spaces[s].present = read_present(*open_segment(env_, dir_, m_, *ref, writable()), s_.row_count);
+      s_.spaces[s].present = read_present(*segment(*ref), s_.row_count);
       s_.spaces[s].absent = s_.row_count - static_cast<Row>(ref->count);
     }
   }
@@ -74,7 +73,7 @@ class StateLoader {
     std::vector<IdTable> tables;
     RecordNo end = 0;
     for (const SegmentRef& ref : m_.all(FileKind::ids)) {
-      const auto file = open_segment(env_, dir_, m_, ref, writable());
+      const auto file = segment(ref);
       if (ref.first != end || file->payload_size() % sizeof(IdSlot) != 0) corrupt("the id tables have a gap");
       end = static_cast<RecordNo>(ref.end());
       tables.emplace_back(file->payload(), file->payload_size() / sizeof(IdSlot), static_cast<RecordNo>(ref.first), end,
@@ -87,8 +86,8 @@ class StateLoader {
   void load_tombstones() {
     const SegmentRef* ref = m_.find(FileKind::dead);
     if (ref == nullptr) corrupt("the manifest names no tombstones");
-    const DeadCounts dead = read_dead(*open_segment(env_, dir_, m_, *ref, writable()), s_.row_count, s_.record_count,
-                                      s_.sequence, s_.indexed_rows(), &s_.generation->records);
+    const DeadCounts dead = read_dead(*segment(*ref), s_.row_count, s_.record_count, s_.sequence, s_.indexed_rows(),
+                                      &s_.generation->records);
     s_.live_count = s_.record_count - dead.records;
     s_.dead_rows = dead.rows;
     s_.dead_indexed = dead.rows_below;
@@ -118,16 +117,28 @@ class StateLoader {
     return HotRange{owner, static_cast<const std::byte*>(data), size};
   }
   bool writable() const noexcept { return !options_.read_only; }
+  std::shared_ptr<const SegmentReader> segment(const SegmentRef& ref) {
+    auto file = open_segment(env_, dir_, m_, ref, writable());
+    out_.files.push_back(file);
+    return file;
+  }
+  ChainBytes chain_of(FileKind kind, std::uint64_t count, std::uint32_t stride, SpaceNo space) {
+    ChainBytes bytes = open_chain(env_, dir_, m_, kind, count, stride, writable(), space);
+    out_.files.insert(out_.files.end(), bytes.files.begin(), bytes.files.end());
+    bytes.files.clear();
+    return bytes;
+  }
   [[noreturn]] void corrupt(const char* what) const { throw Error(ErrorCode::CORRUPTION, dir_ + ": " + what); }
 
   void load_index(SpaceNo s) {
     SpaceState& space = s_.spaces[s];
     if (const SegmentRef* ref = m_.find(FileKind::graph, s)) {
-      const auto file = open_segment(env_, dir_, m_, *ref, writable());
+      const auto file = segment(*ref);
       auto graph = read_graph(file);
       const Row rows = graph->rows();
       const std::uint64_t end = std::min(file->payload_size(), upper_levels_at(m_.number("M"), rows));
       index_hot_.insert(index_hot_.begin(), HotRange{file, file->payload(), end});  // links, then parents
+      if (graph->data().M != m_.number("M")) corrupt("the index has another M than the manifest says");
       if (rows > s_.row_count) corrupt("the index covers rows that do not exist");
       if (graph->data().nodes() != (space.absent > 0 ? space.present->count(rows) : rows))
         corrupt("the index covers other rows than those with a vector");
@@ -152,8 +163,8 @@ class StateLoader {
     codec.offset = in.get<float>();
     codec.scale = in.get<float>();
     if (codec.padded < codec.dimension || codec.padded % 64 != 0) corrupt("the codec's dimension is out of range");
-    const auto codes = open_chain(env_, dir_, m_, FileKind::codes, s_.row_count, codec.padded, writable(), s);
-    const auto errors = open_chain(env_, dir_, m_, FileKind::code_errors, s_.row_count, 1, writable(), s);
+    const ChainBytes codes = chain_of(FileKind::codes, s_.row_count, codec.padded, s);
+    const ChainBytes errors = chain_of(FileKind::code_errors, s_.row_count, 1, s);
     const auto owner = std::make_shared<std::pair<ChainBytes, ChainBytes>>(codes, errors);
     s_.spaces[s].codes = std::make_shared<CodeStore>(codec, codes.data, errors.data, s_.row_count, owner);
     index_hot_.push_back(HotRange{codes.owner, codes.data, std::size_t{s_.row_count} * codec.padded});

@@ -12,6 +12,7 @@
 
 #include "engine/checkpoint.h"
 #include "engine/hot_pages.h"
+#include "storage/segment_reader.h"
 
 namespace sagedb {
 
@@ -20,6 +21,7 @@ struct LoadedState {
   IdMap ids;
   CheckpointMark mark;
   std::vector<HotRange> hot;  // what searches read in the mapped segments
+  std::vector<std::weak_ptr<const SegmentReader>> files;  // all of them
   std::string warning;  // not empty: codes and graph are damaged and are made again; the snapshot has none
 };
 LoadedState load_state(Env& env, const std::string& dir, const Manifest& manifest, const Options& options);

@@ -135,7 +135,7 @@ bool Maintenance::satisfied(const Waiter& waiter) const {
   // Under steady writes new turns begin: a whole one and those that may follow it are enough.
   const std::uint64_t most = 5 * (now->row_count / kTidyRows + 1);
   const bool tidy = !waiter.tidy || now->unchecked_rows() == 0 || tidied_ - waiter.tidied > most;
-  return built && tidy && (!waiter.compact || compactions_done_ > waiter.compactions || now->dead_rows == 0);
+  return built && tidy && (!waiter.compact || compactions_done_ > waiter.compactions || now->dead_records() == 0);
 }
 
 // What the waiters together ask for.
@@ -162,7 +162,7 @@ void Maintenance::run_and_wait(bool compact, const CancelToken* cancel, Progress
   if (progress != nullptr) progress->total = total;
   std::unique_lock<std::mutex> lock(mutex_);
   // A compaction that is already running began before this call's tombstones: only a later one counts.
-  const auto self = waiters_.insert(waiters_.end(), Waiter{first->sequence, compact && first->dead_rows > 0,
+  const auto self = waiters_.insert(waiters_.end(), Waiter{first->sequence, compact && first->dead_records() > 0,
                                                            compactions_started_, compact, tidied_, std::nullopt});
   const auto leave = std::shared_ptr<void>(nullptr, [&](void*) { waiters_.erase(self); });
   work_cv_.notify_one();

@@ -37,6 +37,7 @@ struct Snapshot {
   std::vector<SpaceState> spaces = std::vector<SpaceState>(1);
 
   Row indexed_rows() const noexcept { return spaces[0].index ? spaces[0].index->rows() : 0; }
+  std::uint64_t dead_records() const noexcept { return record_count - live_count; }
   Row fresh_rows() const noexcept { return row_count - indexed_rows(); }
   // See Index::unchecked().
   Row unchecked_rows() const noexcept {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "engine/database_folder.h"
 #include "engine/op_record.h"
-#include "engine/stored_config.h"
 #include "engine/writer.h"
 #include "storage/folder_check.h"
 
@@ -59,43 +59,11 @@ std::unique_ptr<Storage> Storage::open(Options* options) {
   Env& env = options->env != nullptr ? *options->env : Env::real();
   std::unique_ptr<Storage> s(new Storage(env, *options));
   MutexLock checkpoint(s->checkpoint_mutex_);
-  bool existed = true;
-  if (!options->read_only) {
-    existed = env.exists(s->dir_);
-    env.make_dir(s->dir_);
-    s->lock_ = env.lock(join_path(s->dir_, "LOCK"));
-  }
-  if (env.exists(s->dir_) && has_database(env, s->dir_)) {
-    if (options->read_only) {
-      with_current_manifest(env, s->dir_, [&](Manifest&& manifest) {
-        s->checkpoint_mutex_.assume_held();
-        s->manifest_ = std::move(manifest);
-      });
-    } else {
-      s->manifest_ = read_writable_manifest(env, s->dir_, &s->damaged_manifest_);
-    }
-    s->last_tried_ = s->damaged_manifest_ ? s->damaged_manifest_->generation : s->manifest_.generation;
-    resolve_config(s->manifest_, s->dir_, options);
-    return s;
-  }
-  if (options->read_only) {
-    if (env.exists(s->dir_)) require_unused(env, s->dir_);
-    throw Error(ErrorCode::NOT_FOUND, "path: no database at " + s->dir_);
-  }
-  if (options->dimension == 0 && !options->named())
-    throw Error(ErrorCode::INVALID_ARGUMENT, "dimension: required, since there is no database at " + s->dir_ + " yet");
-  require_unused(env, s->dir_);
-  if (existed) sync_name(env, s->dir_);
-  Manifest& m = s->manifest_;
-  env.random_bytes(m.database.data(), m.database.size());
-  store_config(*options, &m);
-  LogStart start;
-  start.database = m.database;
-  start.number = 1;
-  LogWriter::create(env, s->dir_, start)->seal();
-  m.log_number = 1;
-  m.generation = s->last_tried_ = 1;
-  publish_manifest(env, s->dir_, m);
+  OpenedFolder folder = open_folder(env, options);
+  s->lock_ = std::move(folder.lock);
+  s->manifest_ = std::move(folder.manifest);
+  s->damaged_manifest_ = folder.damaged_manifest;
+  s->last_tried_ = s->damaged_manifest_ ? s->damaged_manifest_->generation : s->manifest_.generation;
   return s;
 }
 
@@ -138,6 +106,7 @@ void Storage::recover_writable(EngineState& state, Writer& writer) {
     many_logs_ = true;  // a new generation soon
   }
   log_bytes_ = logs.bytes;
+  recovered_sequence_ = logs.last_sequence;
   // A killed process may have made names that are not on disk yet. What this one makes would survive a loss of power without them.
   env_.sync_dir(dir_);
   logs_.begin(std::move(logs.next));
@@ -147,7 +116,7 @@ void Storage::recover_writable(EngineState& state, Writer& writer) {
 }
 
 void Storage::begin_check(EngineState& state) {
-  check_.begin(manifest_, read_only_, [this, &state] { drop_index(state); });
+  check_.begin(manifest_, read_only_, [this, &state] { return drop_index(state); });
   if (wake_ && background_check_) check_.start();
 }
 
@@ -161,11 +130,11 @@ void Storage::offer_hot(std::vector<HotRange> ranges) {
   if (&env_ == &Env::real()) hot_.offer(std::move(ranges));
 }
 
-// The stored index is damaged: it is made again from the vectors, and the next checkpoint writes it whole.
-void Storage::drop_index(EngineState& state) noexcept {
+// The stored index is damaged: it is made again from the vectors, and the next checkpoint writes it whole. False: there was no memory for it.
+bool Storage::drop_index(EngineState& state) noexcept {
   graph_sound_ = false;
-  fail(Error(ErrorCode::CORRUPTION, "the index is rebuilt: " + check_.status().error));
   try {
+    fail(Error(ErrorCode::CORRUPTION, "the index is rebuilt: " + check_.status().error));
     {
       FifoLock writer(state.writer_mutex);
       auto next = std::make_shared<Snapshot>(*state.publisher.current());
@@ -176,8 +145,9 @@ void Storage::drop_index(EngineState& state) noexcept {
       state.publisher.publish(state.publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next))));
     }
     if (wake_) wake_();
+    return true;
   } catch (...) {
-    fail(current_error());
+    return false;
   }
 }
 
@@ -200,6 +170,7 @@ void Storage::load_newest(EngineState& state) {
     // At once: what is shown and where its logs are read on belong together.
     manifest_ = std::move(manifest);
     follower_ = std::move(logs);
+    files_ = std::move(loaded.files);
     if (!loaded.warning.empty()) fail(Error(ErrorCode::CORRUPTION, loaded.warning));
     offer_hot(std::move(loaded.hot));
     note_manifest(*state.publisher.current());
@@ -228,8 +199,9 @@ bool Storage::refresh(EngineState& state, Writer& writer) {
     } catch (const LogParted&) {
       // A frame was shown whose write or sync failed afterwards.
     } catch (const Error& e) {
-      const bool missing = e.code() == ErrorCode::CORRUPTION || e.code() == ErrorCode::NOT_FOUND;
-      if (!missing || current_generation(env_, dir_) == manifest_.generation) throw;
+      // Its log is gone: another generation does without it, or another folder has taken this one's place.
+      const bool moved = e.code() == ErrorCode::CORRUPTION && current_generation(env_, dir_) != manifest_.generation;
+      if (!moved && e.code() != ErrorCode::NOT_FOUND) throw;
     }
   }
   load_newest(state);
@@ -361,7 +333,11 @@ void Storage::run_checkpoint(EngineState& state, bool renew) {
     now = state.publisher.current();
     moved_head_ = std::min(moved_head_, now->generation->records.take_moved_head());
     reuse = reusable(*now);
-    if (reuse.everything && !many_logs_ && !renew) return;
+    if (reuse.everything && !many_logs_ && !renew) {
+      // The log may hold a frame whose sync failed, for which no checkpoint helps.
+      retry_bytes_ = log_bytes_ + kRetryBytes;
+      return;
+    }
     mark = CheckpointMark{state.next_id, state.far_ids, now->generation->records.text().end()};
     log_bytes = log_bytes_;
     // In mode 'memory' it holds nothing, and its failed sync would keep every later checkpoint from the disk.
@@ -412,39 +388,40 @@ void Storage::reclaim(EngineState& state) {
 void Storage::snapshot(EngineState& state, const std::string& dir) {
   MutexLock lock(checkpoint_mutex_);
   if (read_only_) {
-    check_.finish(false, nullptr);
-    check_.require_sound();
-  } else {
-    run_checkpoint(state);
-  }
-  const bool existed = env_.exists(dir);
-  env_.make_dir(dir);
-  if (existed) sync_name(env_, dir);
-  if (!env_.list(dir).empty()) throw Error(ErrorCode::INVALID_ARGUMENT, "snapshot: " + dir + " is not empty");
-  Manifest copy = manifest_;
-  if (read_only_) {
+    require_checked_files();
     // Part of what is visible is in the log, and the files may be gone.
-    CheckpointMark mark;
-    std::shared_ptr<const Snapshot> now;
-    {
-      FifoLock writer(state.writer_mutex);
-      now = state.publisher.current();
-      mark = CheckpointMark{state.next_id, state.far_ids, now->generation->records.text().end()};
-    }
-    write_checkpoint(env_, dir, *now, mark, Reuse{}, manifest_, &copy);
-  } else {
-    for (const SegmentRef& ref : manifest_.segments) {
+    const auto write = [&](Manifest* copy) {
+      checkpoint_mutex_.assume_held();
+      CheckpointMark mark;
+      std::shared_ptr<const Snapshot> now;
+      {
+        FifoLock writer(state.writer_mutex);
+        now = state.publisher.current();
+        mark = CheckpointMark{state.next_id, state.far_ids, now->generation->records.text().end()};
+      }
+      write_checkpoint(env_, dir, *now, mark, Reuse{}, manifest_, copy);
+    };
+    return write_folder(env_, dir, manifest_, write);
+  }
+  run_checkpoint(state);
+  write_folder(env_, dir, manifest_, [&](Manifest* copy) {
+    for (const SegmentRef& ref : copy->segments) {
       const std::string name = segment_name(ref.kind, ref.number);
       env_.link_or_copy(join_path(dir_, name), join_path(dir, name));
     }
+  });
+}
+
+// Read-only: what is copied from mappings was read from its files and found sound. Files that the writer has removed are read in their mappings.
+void Storage::require_checked_files() {
+  check_.finish(false, nullptr);
+  check_.require_sound();
+  for (const std::string& name : check_.vanished()) {
+    for (const std::weak_ptr<const SegmentReader>& mapped : files_) {
+      const std::shared_ptr<const SegmentReader> file = mapped.lock();
+      if (file != nullptr && file->path() == join_path(dir_, name)) file->verify();
+    }
   }
-  LogStart start;
-  start.database = copy.database;
-  start.number = copy.log_number;
-  start.last_sequence = copy.sequence;
-  LogWriter::create(env_, dir, start)->seal();
-  copy.previous_generation = 0;
-  publish_manifest(env_, dir, copy);
 }
 
 void Storage::verify(Progress* progress, const CancelToken* cancel) {
@@ -488,7 +465,9 @@ Storage::Status Storage::status() const {
   out.check = check_.status();
   out.hot_bytes = hot_.bytes();
   MutexLock lock(error_mutex_);
-  out.durable_sequence = std::max<Sequence>(checkpoint_sequence_, logs_.durable_sequence());
+  // In mode memory a log begins where the checkpoint that it belongs to will end.
+  out.durable_sequence = std::max<Sequence>(
+      checkpoint_sequence_, durability_ == Durability::memory ? recovered_sequence_.load() : logs_.durable_sequence());
   out.log_bytes = log_bytes_;
   out.segment_bytes = segment_bytes_;
   out.checkpoints = checkpoints_;

@@ -84,7 +84,8 @@ class Storage {
   void load_newest(EngineState& state) REQUIRES(checkpoint_mutex_);
   bool follow_logs(EngineState& state, Writer& writer, LogFollower& logs);
   void begin_check(EngineState& state) REQUIRES(checkpoint_mutex_);
-  void drop_index(EngineState& state) noexcept;
+  bool drop_index(EngineState& state) noexcept;
+  void require_checked_files() REQUIRES(checkpoint_mutex_);
   void offer_hot(std::vector<HotRange> ranges);
   void run_checkpoint(EngineState& state, bool renew = false) REQUIRES(checkpoint_mutex_);
   // What of the last checkpoint's segments still describes `now`.
@@ -110,6 +111,8 @@ class Storage {
   std::vector<std::weak_ptr<const CodeStore>> stored_codes_ GUARDED_BY(checkpoint_mutex_);  // by space
   Row moved_head_ GUARDED_BY(checkpoint_mutex_) = kNoRow;  // first row with a newer record since
   std::unique_ptr<LogFollower> follower_ GUARDED_BY(checkpoint_mutex_);  // read-only
+  std::vector<std::weak_ptr<const SegmentReader>> files_
+      GUARDED_BY(checkpoint_mutex_);  // read-only: those of manifest_
   std::optional<CurrentName> damaged_manifest_ GUARDED_BY(checkpoint_mutex_);  // an older one was opened in its place
 
   LogChain logs_;  // next() by the holder of EngineState::writer_mutex
@@ -119,7 +122,7 @@ class Storage {
 
   // For decisions and statistics.
   std::atomic<std::uint64_t> log_bytes_{0}, segment_bytes_{0}, checkpoints_{0}, replayed_{0}, retry_bytes_{0};
-  std::atomic<Sequence> checkpoint_sequence_{0};
+  std::atomic<Sequence> checkpoint_sequence_{0}, recovered_sequence_{0};
   std::atomic<bool> many_logs_{false};
   std::atomic<bool> graph_sound_{true};  // that of the last checkpoint
   std::atomic<const Generation*> checkpointed_generation_{nullptr};

@@ -51,13 +51,12 @@ std::shared_ptr<LogWriter> LogChain::next(Sequence last_sequence) {
 }
 
 void LogChain::finish() {
-  const std::shared_ptr<LogWriter> log = current();
+  std::shared_ptr<LogWriter> log = current();
   if (log == nullptr) return;
-  if (log->ended()) {
-    log->sync();
-  } else {
-    log->seal();
-  }
+  if (log->ended() && log->cut()) return log->sync();
+  // The next one says what of this one counts.
+  if (log->ended()) log = next(log->last_sequence());
+  log->seal();
 }
 
 bool LogChain::poisoned() const {

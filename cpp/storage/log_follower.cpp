@@ -100,8 +100,11 @@ std::uint64_t LogFollower::read_on(LogReader& log, const ReplayFunction& apply) 
 std::uint64_t LogFollower::follow(Env& env, const std::string& dir, const ReplayFunction& apply) {
   const std::uint64_t newest = newest_log(env, dir);
   std::uint64_t operations = 0;
-  for (;; ++number_, offset_ = kHeaderSize) {
+  for (;; ++number_, offset_ = kHeaderSize, log_.reset()) {
     LogReader log(env, dir, number_, database_, false);
+    if (log_ && *log_ != log.header().uuid)
+      throw LogParted(ErrorCode::CORRUPTION, log_name(number_) + " is another file than was read before");
+    log_ = log.header().uuid;
     if (number_ == newest) {
       if (offset_ > log.size()) throw LogParted(ErrorCode::CORRUPTION, log_name(number_) + " has become shorter");
       operations += read_on(log, apply);

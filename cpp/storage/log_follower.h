@@ -3,10 +3,12 @@
 // A frame that is not whole yet is left for the next call. Frames that a recovery has written again into the next log are known by their
 // sequences and applied once. A frame is read as soon as it is whole, before its sync: when its write or sync fails after all, or a loss of power
 // takes it on the other side of a network, the log goes on without it. So what was never known to be durable is compared with what comes in its place.
+// A log of the same number and another identity is that of a backup which has taken the folder's place.
 // Thread safety: one thread.
 #pragma once
 
 #include <deque>
+#include <optional>
 
 #include "base/status.h"
 #include "storage/log_reader.h"
@@ -57,6 +59,7 @@ class LogFollower {
 
   const Uuid database_;
   std::uint64_t number_;
+  std::optional<Uuid> log_;  // the identity of log number_ once it was read
   std::uint64_t offset_ = kHeaderSize;  // in log number_
   Sequence log_sequence_;  // of the frame before offset_, as the log counts
   Sequence sequence_;  // applied

@@ -50,14 +50,21 @@ std::unique_ptr<LogWriter> LogWriter::create(Env& env, const std::string& dir, c
   const std::string path = join_path(dir, log_name(start.number));
   const std::string unfinished = path + ".tmp";
   std::unique_ptr<LogWriter> log(new LogWriter(env.create(unfinished), path, start, header.uuid));
-  const HeaderBytes bytes = encode_header(header);
-  log->file_->append(bytes.data(), bytes.size());
-  for (const CarriedFrame& frame : start.carried) {
-    const Bytes piece{frame.payload.data(), frame.payload.size()};
-    log->write_frame(FrameType::operations, frame.operations, &piece, 1);
+  try {
+    const HeaderBytes bytes = encode_header(header);
+    log->file_->append(bytes.data(), bytes.size());
+    for (const CarriedFrame& frame : start.carried) {
+      const Bytes piece{frame.payload.data(), frame.payload.size()};
+      log->write_frame(FrameType::operations, frame.operations, &piece, 1);
+    }
+    log->sync();
+    env.rename(unfinished, path);
+  } catch (...) {
+    // The disk may be full: its space is wanted.
+    log.reset();
+    discard(env, unfinished);
+    throw;
   }
-  log->sync();
-  env.rename(unfinished, path);
   env.sync_dir(dir);
   return log;
 }
@@ -91,8 +98,9 @@ void LogWriter::write_frame(FrameType type, std::uint32_t operations, const Byte
     }
   } catch (...) {
     ended_.store(true, std::memory_order_release);
-    // Zeros could complete what was written of the frame: a reader knows a cut one by the end of the file.
-    cut_rest();
+    // What was written of it may fill the disk, and zeros could complete it: a reader knows a cut one by the end of the file.
+    cut_ = false;
+    cut();
     throw;
   }
   last_sequence_.store(frame.first_sequence + operations - 1, std::memory_order_release);
@@ -118,12 +126,14 @@ void LogWriter::write_ahead(std::uint64_t frame) noexcept {
 }
 
 // Neither zeros nor a torn frame behind size() count for anyone who knows the log's end, so a failure here is none of the log.
-void LogWriter::cut_rest() noexcept {
-  if (written_ <= size()) return;
+bool LogWriter::cut() noexcept {
+  if (cut_) return true;
   try {
-    file_->trim();
+    file_->trim(size());
+    cut_ = true;
   } catch (...) {
   }
+  return cut_;
 }
 
 void LogWriter::write_at_once(Frame& frame, std::uint64_t at, const Bytes* pieces, std::size_t count) {
@@ -179,7 +189,8 @@ void LogWriter::seal() {
   write_frame(FrameType::seal, 0, nullptr, 0);
   // At once: whatever fails from here on, no frame may follow a seal.
   ended_.store(true, std::memory_order_release);
-  cut_rest();
+  if (written_ > size()) cut_ = false;
+  cut();
   sync();
 }
 

@@ -7,7 +7,7 @@
 // read what the disk really holds.
 // Space ahead: a sync of a file that grew writes the file system's journal, too; one of bytes that were there before does not and takes about
 // half the time. So behind small frames zeros are written, as many as the log has bytes, up to 256 KiB; the next frames go over them. Zeros are no
-// frame. seal() and a failed append cut off what is left, as far as the file system does it.
+// frame. seal() and a failed append cut off what is behind the last frame, as far as the file system does it.
 #pragma once
 
 #include <atomic>
@@ -62,6 +62,9 @@ class LogWriter {
   // once sync() succeeded.
   bool ended() const noexcept { return ended_.load(std::memory_order_acquire); }
   bool poisoned() const noexcept { return poisoned_.load(std::memory_order_acquire); }
+  // Of a log that has ended: cuts the file off behind the last frame where that has failed before. False: it failed again, and who reads the log
+  // must be told its size.
+  bool cut() noexcept;
 
  private:
   LogWriter(std::unique_ptr<WritableFile> file, std::string name, const LogStart& start, const Uuid& uuid);
@@ -69,7 +72,6 @@ class LogWriter {
   void write_at_once(Frame& frame, std::uint64_t at, const Bytes* pieces, std::size_t count);
   void write_in_steps(Frame& frame, std::uint64_t at, const Bytes* pieces, std::size_t count);
   void write_ahead(std::uint64_t frame) noexcept;
-  void cut_rest() noexcept;
   void refuse_when_ended() const;
 
   const std::unique_ptr<WritableFile> file_;
@@ -78,6 +80,7 @@ class LogWriter {
   const std::uint32_t seed_;
   bool space_ahead_;
   std::uint64_t written_ = 0;  // bytes the file has; behind size() they are zeros
+  bool cut_ = true;  // nothing else may stand behind size()
   Mutex sync_mutex_{"log_sync"};  // the system reports a failed sync to one caller only
   // size_ and last_sequence_ change together; sync() reads size_ first, so the sequence it takes may only be older than the bytes.
   std::atomic<std::uint64_t> size_{kHeaderSize};

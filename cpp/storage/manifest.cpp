@@ -322,7 +322,7 @@ void discard_generation(Env& env, const std::string& dir, std::uint64_t generati
     const std::string manifest = join_path(dir, manifest_name(generation));
     if (env.exists(manifest)) env.unlink(manifest);
     for (const std::string& name : env.list(dir))
-      if (is_segment(name) && number_in(name) >= first_segment) env.unlink(join_path(dir, name));
+      if (is_segment(name) && number_in(name) >= first_segment) discard(env, join_path(dir, name));
   } catch (...) {
   }
 }
@@ -358,11 +358,17 @@ std::size_t remove_obsolete_files(Env& env, const std::string& dir, const Manife
   for (const std::uint64_t number : list_logs(env, dir))
     if (number >= first_log) kept.insert(log_name(number));
   std::size_t removed = 0;
+  std::exception_ptr failed;
   for (const std::string& name : env.list(dir)) {
     if (!is_ours(name) || kept.count(name) != 0) continue;
-    env.unlink(join_path(dir, name));
-    ++removed;
+    try {
+      env.unlink(join_path(dir, name));
+      ++removed;
+    } catch (...) {
+      if (!failed) failed = std::current_exception();
+    }
   }
+  if (failed) std::rethrow_exception(failed);
   return removed;
 }
 

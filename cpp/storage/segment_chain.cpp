@@ -89,6 +89,7 @@ ChainBytes open_chain(Env& env, const std::string& dir, const Manifest& m, FileK
     owner->joined = env.map_parts(parts, count * stride);
     out.data = owner->joined->data();
   }
+  out.files = owner->files;
   out.owner = owner;
   return out;
 }

@@ -32,6 +32,7 @@ ChainPlan plan_chain(std::vector<SegmentRef> old, std::uint64_t unchanged, std::
 struct ChainBytes {
   const std::byte* data = nullptr;  // of `count` elements
   std::shared_ptr<const void> owner;
+  std::vector<std::shared_ptr<const SegmentReader>> files;
 };
 ChainBytes open_chain(Env& env, const std::string& dir, const Manifest& manifest, FileKind kind, std::uint64_t count,
                       std::uint32_t stride, bool writable, SpaceNo space = 0);

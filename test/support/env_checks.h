@@ -9,7 +9,7 @@
 
 namespace sagedb::test {
 
-// append() goes on where it was, over what write_at() has put behind it; trim() cuts off what is left of that.
+// append() goes on where it was, over what write_at() has put behind it; trim() cuts off what is left of that, and of what was appended.
 inline void check_bytes_behind_the_end(Env& env, const std::string& path) {
   const auto expect_content = [&](const std::string& expected) {
     const auto file = env.open(path);
@@ -24,13 +24,17 @@ inline void check_bytes_behind_the_end(Env& env, const std::string& path) {
   file->append("two", 3);
   file->start_sync();
   expect_content("onetwo.....");
-  file->trim();
+  file->trim(6);
   file->sync();
   expect_content("onetwo");
-  file->trim();
+  file->trim(6);
   file->append("three", 5);
   file->sync();
   expect_content("onetwothree");
+  file->trim(5);
+  file->append("ly", 2);
+  file->sync();
+  expect_content("onetwly");
 }
 
 }  // namespace sagedb::test

@@ -79,8 +79,8 @@ class KillEnv final : public Env {
     void write_at(std::uint64_t offset, const void* data, std::size_t size) override {
       env_.at("write_at", path_, [&] { target_->write_at(offset, data, size); });
     }
-    void trim() override {
-      env_.at("trim", path_, [&] { target_->trim(); });
+    void trim(std::uint64_t size) override {
+      env_.at("trim", path_, [&] { target_->trim(size); });
     }
     bool writes_in_place() const noexcept override { return true; }
     void start_sync() noexcept override { target_->start_sync(); }

@@ -228,7 +228,10 @@ class SimWritableFile final : public WritableFile {
   void write_at(std::uint64_t offset, const void* data, std::size_t size) override {
     env_.write(inode_, offset, std::string(static_cast<const char*>(data), size));
   }
-  void trim() override { env_.trim(inode_, end_); }
+  void trim(std::uint64_t size) override {
+    env_.trim(inode_, size);
+    end_ = size;
+  }
   bool writes_in_place() const noexcept override { return env_.in_place(); }
   void sync() override { env_.sync(inode_, path_); }
 

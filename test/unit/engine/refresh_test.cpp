@@ -424,5 +424,56 @@ TEST(Refresh, SnapshotOfAReader) {
   EXPECT_FALSE(SageDB::open(options_for(4, Metric::l2))->refresh());
 }
 
+// Property: where a backup has taken the folder's place, a reader shows what is there now, or says that it is older; never a mixture of both.
+TEST(Refresh, ARestoredBackup) {
+  int shown = 0, older = 0;
+  for (const bool folder_copied : {false, true}) {
+    for (int later = 0; later < 12; ++later) {
+      SCOPED_TRACE("later " + std::to_string(later) + (folder_copied ? ", a copy of the folder" : ", a snapshot"));
+      SimEnv env;
+      const Options o = durable_options(env);
+      const auto put = [&](SageDB& to, int id, float x) {
+        expect_ok(apply_one(to, op_of(WriteOp::Kind::upsert, {{x, 1, 2, 3}}, {ExternalId(std::int64_t{id})}, {"{}"})));
+      };
+      const auto copy_folder = [&](const std::string& from, const std::string& to) {
+        env.make_dir(to);
+        for (const std::string& name : env.list(from))
+          if (name != "LOCK") env.link_or_copy(join_path(from, name), join_path(to, name));
+      };
+      auto db = SageDB::open(o);
+      for (int i = 0; i < 5; ++i) put(*db, i + 1, 0);
+      if (folder_copied) {
+        db->close();
+        copy_folder(kFolder, "/backup");
+        db = SageDB::open(o);
+      } else {
+        db->snapshot("/backup");
+      }
+      for (int i = 0; i < 6; ++i) put(*db, 100 + i, 1);
+      db->close();
+      const auto reader = SageDB::open(reading(o));
+      db.reset();
+      for (const std::string& name : env.list(kFolder)) env.unlink(join_path(kFolder, name));
+      copy_folder("/backup", kFolder);
+      db = SageDB::open(o);
+      const Content before = content_of(*reader);
+      for (int i = 0; i <= later; ++i) {
+        if (i > 0) put(*db, 200 + i, 2);
+        if (i == 8) db->checkpoint();
+        try {
+          reader->refresh();
+          EXPECT_EQ(content_of(*reader), content_of(*db));
+          ++shown;
+        } catch (const Error& e) {
+          EXPECT_EQ(e.code(), ErrorCode::CORRUPTION) << e.message();
+          EXPECT_EQ(content_of(*reader), before);
+          ++older;
+        }
+      }
+    }
+  }
+  EXPECT_GT(std::min(shown, older), 10);
+}
+
 }  // namespace
 }  // namespace sagedb

@@ -168,6 +168,24 @@ TEST(SpaceAhead, ZerosDoNotCompleteAFailedFrame) {
   }
 }
 
+// Property: nor do zeros of which only a part could be written before.
+TEST(SpaceAhead, PartOfTheZerosDoesNotCompleteAFailedFrame) {
+  SimEnv env;
+  const auto log = new_log(env);
+  env.fail_at(2, ErrorCode::DISK_FULL);
+  add(*log, std::string(400, 'a'));
+  ASSERT_TRUE(env.failed());
+  env.fail_at(0, ErrorCode::IO_ERROR);
+  log->sync();
+  ASSERT_GT(length(env), log->size());
+  env.fail_at(1, ErrorCode::IO_ERROR);
+  EXPECT_THROW(add(*log, std::string(100, 'b') + std::string(300, '\0')), Error);
+  env.fail_at(0, ErrorCode::IO_ERROR);
+  EXPECT_TRUE(log->ended());
+  EXPECT_EQ(length(env), log->size());
+  EXPECT_EQ(replay(env).size(), 1u);
+}
+
 // Property: a log whose rest could not be cut off has ended like another, and reads the same.
 TEST(SpaceAhead, ASealWithoutItsCut) {
   SimEnv env;
