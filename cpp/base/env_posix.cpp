@@ -15,6 +15,7 @@
 #include <cstring>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #if defined(__linux__)
 #include <linux/fs.h>
@@ -58,24 +59,25 @@ ErrorCode code_of(int err) noexcept {
 class Fd {
  public:
   explicit Fd(int fd) noexcept : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   ~Fd() {
     if (fd_ >= 0) ::close(fd_);
   }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
+  Fd& operator=(Fd&&) = delete;
   int get() const noexcept { return fd_; }
 
  private:
-  const int fd_;
+  int fd_;
 };
 
-int open_file(const char* operation, const std::string& path, int flags) {
+// Owned from here on: the allocation of what shall hold it may fail.
+Fd open_file(const char* operation, const std::string& path, int flags) {
   int fd;
   do {
     fd = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
   } while (fd < 0 && errno == EINTR);
   if (fd < 0) fail(operation, path);
-  return fd;
+  return Fd(fd);
 }
 
 // Not retried on EINTR or EIO: a failed sync may have dropped the dirty pages.
@@ -117,7 +119,7 @@ constexpr std::size_t kMaxPieces = 512;  // of one system call; the limit is 1,0
 
 class PosixWritableFile final : public WritableFile {
  public:
-  PosixWritableFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  PosixWritableFile(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
 
   void append(const Bytes* pieces, std::size_t count) override {
     std::vector<iovec> io;
@@ -206,7 +208,8 @@ std::uint64_t size_of(int fd, const std::string& path) {
 
 class PosixReadableFile final : public ReadableFile {
  public:
-  PosixReadableFile(int fd, std::string path) : fd_(fd), path_(std::move(path)), size_(size_of(fd, path_)) {}
+  PosixReadableFile(Fd fd, std::string path)
+      : fd_(std::move(fd)), path_(std::move(path)), size_(size_of(fd_.get(), path_)) {}
   std::uint64_t size() const override { return size_; }
   std::size_t read_at(std::uint64_t offset, void* out, std::size_t size) const override {
     std::size_t done = 0;
@@ -311,13 +314,13 @@ class LockTable {
 
 class PosixFileLock final : public FileLock {
  public:
-  PosixFileLock(int fd, const std::string& path) : fd_(fd), path_(path) {
+  PosixFileLock(Fd fd, const std::string& path) : fd_(std::move(fd)), path_(path) {
     struct stat st;
-    if (::fstat(fd, &st) != 0) fail("stat", path);
+    if (::fstat(fd_.get(), &st) != 0) fail("stat", path);
     key_ = {st.st_dev, st.st_ino};
     if (!LockTable::instance().insert(key_))
       throw Error(ErrorCode::LOCKED, path + " is held by another open database of this process");
-    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return;
+    if (::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0) return;
     const int err = errno;
     LockTable::instance().erase(key_);
     if (err == EWOULDBLOCK) throw Error(ErrorCode::LOCKED, path + " is held by another process");
@@ -344,8 +347,7 @@ class PosixEnv final : public Env {
   std::unique_ptr<WritableFile> create(const std::string& path) override {
     // A fresh inode: whoever still reads a file of this name keeps the old bytes.
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) fail("create", path);
-    const int fd = open_file("create", path, O_WRONLY | O_CREAT | O_EXCL);
-    return std::make_unique<PosixWritableFile>(fd, path);
+    return std::make_unique<PosixWritableFile>(open_file("create", path, O_WRONLY | O_CREAT | O_EXCL), path);
   }
   std::unique_ptr<ReadableFile> open(const std::string& path) override {
     return std::make_unique<PosixReadableFile>(open_file("open", path, O_RDONLY), path);
@@ -429,15 +431,12 @@ class PosixEnv final : public Env {
   }
   static void copy_file(const std::string& from, const std::string& to) {
     const PosixReadableFile source(open_file("open", from, O_RDONLY), from);
-    const int fd = open_file("create", to, O_WRONLY | O_CREAT | O_EXCL);
-    const std::unique_ptr<WritableFile> target = std::make_unique<PosixWritableFile>(fd, to);
+    Fd fd = open_file("create", to, O_WRONLY | O_CREAT | O_EXCL);
 #if defined(__linux__) && defined(FICLONE)
     const Fd again(open_file("open", from, O_RDONLY));
-    if (::ioctl(fd, FICLONE, again.get()) == 0) {
-      target->sync();
-      return;
-    }
+    if (::ioctl(fd.get(), FICLONE, again.get()) == 0) return sync_fd(fd.get(), to);
 #endif
+    const std::unique_ptr<WritableFile> target = std::make_unique<PosixWritableFile>(std::move(fd), to);
     std::vector<char> buffer(1u << 20);
     for (std::uint64_t at = 0; at < source.size();) {
       const std::size_t n = source.read_at(at, buffer.data(), buffer.size());

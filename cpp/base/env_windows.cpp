@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <memory>
 #include <system_error>
+#include <utility>
 
 #include "base/env.h"
 #include "base/memory.h"
@@ -80,20 +81,23 @@ std::string utf8(const wchar_t* text) {
 class Handle {
  public:
   explicit Handle(HANDLE handle) noexcept : handle_(handle) {}
-  ~Handle() { ::CloseHandle(handle_); }
-  Handle(const Handle&) = delete;
-  Handle& operator=(const Handle&) = delete;
+  Handle(Handle&& other) noexcept : handle_(std::exchange(other.handle_, INVALID_HANDLE_VALUE)) {}
+  ~Handle() {
+    if (handle_ != INVALID_HANDLE_VALUE) ::CloseHandle(handle_);
+  }
+  Handle& operator=(Handle&&) = delete;
   HANDLE get() const noexcept { return handle_; }
 
  private:
-  const HANDLE handle_;
+  HANDLE handle_;
 };
 
-HANDLE open_file(const char* operation, const std::string& path, DWORD access, DWORD disposition) {
+// Owned from here on: the allocation of what shall hold it may fail.
+Handle open_file(const char* operation, const std::string& path, DWORD access, DWORD disposition) {
   const HANDLE handle =
       ::CreateFileW(wide(path).c_str(), access, kShareAll, nullptr, disposition, FILE_ATTRIBUTE_NORMAL, nullptr);
   if (handle == INVALID_HANDLE_VALUE) fail(operation, path);
-  return handle;
+  return Handle(handle);
 }
 
 bool is_folder(const std::string& path) {
@@ -101,7 +105,7 @@ bool is_folder(const std::string& path) {
   return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
 }
 
-HANDLE open_for_reading(const std::string& path) {
+Handle open_for_reading(const std::string& path) {
   if (is_folder(path)) throw Error(ErrorCode::IO_ERROR, path + " is not a regular file");
   return open_file("open", path, GENERIC_READ, OPEN_EXISTING);
 }
@@ -115,7 +119,7 @@ OVERLAPPED at_offset(std::uint64_t offset) noexcept {
 
 class WindowsWritableFile final : public WritableFile {
  public:
-  WindowsWritableFile(HANDLE handle, std::string path) : handle_(handle), path_(std::move(path)) {}
+  WindowsWritableFile(Handle handle, std::string path) : handle_(std::move(handle)), path_(std::move(path)) {}
 
   // Bytes go to an offset of our own: write_at() moves the handle's.
   void append(const Bytes* pieces, std::size_t count) override {

@@ -11,10 +11,13 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <functional>
+#include <new>
 
 #include "base/env.h"
 #include "base/status.h"
 #include "support/env_checks.h"
+#include "support/failing_new.h"
 
 #if defined(__linux__)
 #include <sys/syscall.h>
@@ -204,6 +207,45 @@ TEST_F(EnvPosix, ALockKnowsItsPlace) {
   EXPECT_FALSE(lock->in_place());
   env_.rename(path("elsewhere"), path("LOCK"));
   EXPECT_TRUE(lock->in_place());
+}
+
+// Property: whichever allocation fails, no descriptor stays open.
+TEST_F(EnvPosix, NothingStaysOpenWithoutMemory) {
+  put("a", "bytes");
+  const auto open_descriptors = [] {
+    int count = 0;
+    for (int fd = 0; fd < 1024; ++fd) count += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+    return count;
+  };
+  const auto sweep = [&](const char* what, const std::function<void()>& call) {
+    const int before = open_descriptors();
+    long n = 1;
+    for (bool failed = true; failed && n < 1000; ++n) {
+      testing::fail_allocation_after(n, testing::Exhaustion::passing);
+      try {
+        call();
+      } catch (const std::bad_alloc&) {
+      }
+      failed = testing::allocation_failed();
+      testing::fail_allocation_after(0);
+      ASSERT_EQ(open_descriptors(), before) << what << ", allocation " << n;
+    }
+    EXPECT_GT(n, 2) << what << " allocates nothing any more: this test tests nothing";
+    EXPECT_LT(n, 1000) << what;
+  };
+  sweep("create", [&] { env_.create(path("b")); });
+  sweep("open", [&] { env_.open(path("a")); });
+  sweep("map", [&] { env_.map(path("a")); });
+  sweep("map_parts", [&] { env_.map_parts({{path("a"), 1, 0, 3}}, 3); });
+  sweep("list", [&] { env_.list(dir_); });
+  sweep("lock", [&] { env_.lock(path("LOCK")); });
+#if defined(__linux__)
+  // Nothing can be linked out of there, so it is copied.
+  sweep("link_or_copy", [&] {
+    ::unlink(path("c").c_str());
+    env_.link_or_copy("/proc/version", path("c"));
+  });
+#endif
 }
 
 // Property: a full disk is DISK_FULL, not a general failure.
