@@ -21,10 +21,10 @@ bool has_filter(const WriteOp& op) {
   return op.kind == WriteOp::Kind::remove_where || op.kind == WriteOp::Kind::replace_where;
 }
 
-void fail(WriteItem& item, const Error& error) {
+void fail(WriteItem& item, const Error& error) noexcept {
   if (item.result.error) return;
   item.result = OpResult();
-  item.result.error = error;
+  item.result.error = copy_of(error);
 }
 
 }  // namespace
@@ -48,26 +48,34 @@ std::vector<OpResult> Writer::apply(std::vector<WriteOp>& ops) {
 
 void Writer::apply_requests(const std::vector<WriteQueue::Request*>& requests) noexcept {
   FifoLock lock(state_->writer_mutex);
+  std::size_t settled = 0;  // items, from the first one, whose outcome stands
   try {
     Items items;
     for (WriteQueue::Request* r : requests)
       for (WriteItem& item : r->items) items.push_back(&item);
-    for (std::size_t i = 0; i < items.size();) {
-      if (has_filter(*items[i]->op)) {
-        if (!items[i]->result.error) apply_where(*items[i]);
-        ++i;
-        continue;
+    while (settled < items.size()) {
+      std::size_t end = settled;
+      if (has_filter(*items[end]->op)) {
+        if (!items[end]->result.error) apply_where(*items[end]);
+        ++end;
+      } else {
+        while (end < items.size() && !has_filter(*items[end]->op)) ++end;
+        apply_group(items, settled, end);
       }
-      std::size_t end = i;
-      while (end < items.size() && !has_filter(*items[end]->op)) ++end;
-      apply_group(items, i, end);
-      i = end;
+      settled = end;
     }
   } catch (...) {
-    // Only the list itself can fail to be allocated, before anything is done.
+    // The list, or a plan before anything is done for it. What is committed stays so.
     const Error error = current_error();
-    for (WriteQueue::Request* r : requests)
-      for (WriteItem& item : r->items) fail(item, error);
+    for (WriteQueue::Request* r : requests) {
+      for (WriteItem& item : r->items) {
+        if (settled > 0) {
+          --settled;
+        } else {
+          fail(item, error);
+        }
+      }
+    }
   }
 }
 

@@ -238,6 +238,40 @@ TEST_P(AllocationFailure, SearchAndReads) {
   }
 }
 
+// Property: of the writes of one call, just those that report an error did nothing, whatever fails behind those that are committed.
+TEST(AllocationFailureOfSeveral, EachWriteReportsWhatItDid) {
+  const ExternalId old(1), fresh(2), taken("an id that makes the message of its duplicate a long one");
+  const auto filter = Filter::parse(R"({"old":true})");
+  for (const Exhaustion exhaustion : {Exhaustion::lasting, Exhaustion::passing}) {
+    long n = 1;
+    for (bool failed = true; failed; ++n) {
+      ASSERT_LT(n, kMostAllocations);
+      auto db = SageDB::open(options_for(4, Metric::l2, IndexKind::flat, 100000));
+      const Vector v{1, 2, 3, 4};
+      expect_ok(apply_one(*db, op_of(WriteOp::Kind::upsert, {v, v}, {old, taken}, {R"({"old":true})", "{}"})));
+      std::vector<WriteOp> ops(3);
+      ops[0] = op_of(WriteOp::Kind::upsert, {v}, {fresh}, {"{}"});
+      ops[1].kind = WriteOp::Kind::remove_where;  // a commit of its own
+      ops[1].where = filter;
+      ops[2] = op_of(WriteOp::Kind::add, {v}, {taken}, {"{}"});
+      std::vector<OpResult> results;
+      fail_allocation_after(n, exhaustion);
+      try {
+        results = db->apply(ops);
+      } catch (...) {
+        EXPECT_EQ(current_error().code(), ErrorCode::OUT_OF_MEMORY);
+      }
+      failed = allocation_failed();
+      fail_allocation_after(0);
+      const auto done = [&](std::size_t i) { return !results.empty() && !results[i].error; };
+      ASSERT_EQ(done(0), db->has({fresh})[0]) << "allocation " << n;
+      ASSERT_EQ(done(1), !db->has({old})[0]) << "allocation " << n;
+      ASSERT_FALSE(done(2)) << "allocation " << n;
+    }
+    EXPECT_GT(n, 2) << "nothing is allocated there any more: this test tests nothing";
+  }
+}
+
 // The background thread cannot hand an exception to anyone: whichever allocation of it fails, callers get an error and it goes on.
 TEST(AllocationFailureBehindCallers, BuildsGoOnAfterIt) {
   // A build that fails, and the n-th allocation of its thread after that; 0: builds succeed.
