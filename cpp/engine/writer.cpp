@@ -1,5 +1,6 @@
 #include "engine/writer.h"
 
+#include <algorithm>
 #include <deque>
 #include <thread>
 
@@ -162,8 +163,12 @@ void Writer::reserve(WritePlan& plan) {
     for (const PlannedChange& c : plan.changes())
       if (c.kind == PlannedChange::Kind::put && state_->ids.needs_room(c.replaces)) ids.push_back(c.id);
   }
-  if (state_->journal != nullptr)
-    state_->journal->deleted.reserve(state_->journal->deleted.size() + plan.changes().size());
+  if (state_->journal != nullptr) {
+    // reserve() takes the number at its word: asked for what this commit needs, every commit would copy the whole journal.
+    auto& deleted = state_->journal->deleted;
+    const std::size_t needed = deleted.size() + plan.changes().size();
+    if (needed > deleted.capacity()) deleted.reserve(std::max(needed, 2 * deleted.capacity()));
+  }
   if (ids.empty()) return;
   WriteLock lock(state_->store_mutex);
   state_->ids.reserve(ids);

@@ -5,6 +5,9 @@
 #include <functional>
 #include <thread>
 
+#include "engine/engine_state.h"
+#include "engine/storage.h"
+#include "engine/writer.h"
 #include "support/engine_fixture.h"
 #include "support/fault_algorithm.h"
 
@@ -143,6 +146,33 @@ TEST(Lifecycle, WritesDuringACompactionSurviveTheSwitch) {
   EXPECT_EQ(has, (std::vector<bool>{false, false, false, true}));
   for (const Hit& hit : search_one(*h.db, added, 399, 0, true).hits)
     EXPECT_TRUE(hit.id.is_string() || (hit.id.number() != 1 && hit.id.number() != 4));
+}
+
+// Property: a commit beside a compaction does not copy what is noted of all commits before it.
+TEST(Lifecycle, ALongJournalIsSeldomCopied) {
+  constexpr int kRows = 5000;
+  const auto state = std::make_shared<EngineState>(options_for(4, Metric::l2, IndexKind::flat), nullptr);
+  Writer writer(state);
+  const auto write = [&](WriteOp op) {
+    std::vector<WriteOp> ops;
+    ops.push_back(std::move(op));
+    expect_ok(writer.apply(ops).at(0));
+  };
+  write(op_of(WriteOp::Kind::add, std::vector<Vector>(kRows, Vector(4, 0.5f))));
+  ChangeJournal journal;
+  {
+    FifoLock lock(state->writer_mutex);
+    state->journal = &journal;
+  }
+  int copies = 0;
+  for (int i = 1; i <= kRows; ++i) {
+    const std::size_t room = journal.deleted.capacity();
+    const std::vector<ExternalId> id{ExternalId(std::int64_t{i})};
+    write(i % 2 == 0 ? op_of(WriteOp::Kind::remove, {}, id) : op_of(WriteOp::Kind::update, {}, id, {"{}"}));
+    if (journal.deleted.capacity() != room) ++copies;
+  }
+  EXPECT_EQ(journal.deleted.size(), std::size_t{kRows});
+  EXPECT_LT(copies, 50);
 }
 
 TEST(Lifecycle, CancellingABuildLeavesTheDatabaseUsable) {
