@@ -4,7 +4,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { importCommand } from '../../lib/cli/commands/import.js';
+import { COMMANDS } from '../../lib/cli/commands.js';
 import { SageDB } from '../../lib/index.js';
 import { sagedb } from '../support/cli.js';
 
@@ -139,4 +141,52 @@ it('a failed import leaves what was there before, and the batches that it wrote'
   expect((await run('some', '--batch', '1')).code).toBe(1);
   await using db = await SageDB.open({ path: at('some'), readOnly: true });
   expect(db.size).toBe(1);
+});
+
+describe('an import and others at the same new path', () => {
+  const run = (path: string, file: string) =>
+    importCommand.run({ options: {}, positionals: [path, file], json: true, commands: COMMANDS });
+  const open = SageDB.open.bind(SageDB);
+  const whileOpening = (other: (path: string) => Promise<unknown>) =>
+    vi.spyOn(SageDB, 'open').mockImplementationOnce((async (options: { path: string }) => {
+      await other(options.path);
+      return open(options as never);
+    }) as never);
+  afterEach(() => vi.restoreAllMocks());
+
+  it('the one that comes too late leaves alone what the first one makes', async () => {
+    await writeFile(at('one.jsonl'), '{"vector":[1,2]}\n');
+    let first: SageDB | undefined;
+    whileOpening(async (path) => {
+      first = await open({ path, dimension: 2, metric: 'l2' });
+    });
+    await expect(run(at('raced'), at('one.jsonl'))).rejects.toMatchObject({ code: 'LOCKED' });
+    await first!.add([3, 4], {}, { id: 'mine' });
+    await first!.close();
+    await using db = await SageDB.open({ path: at('raced'), readOnly: true });
+    expect((await db.get('mine'))?.id).toBe('mine');
+  });
+
+  it('what it made is gone before another can have it; files of others stay', async () => {
+    await writeFile(at('bad.jsonl'), '{"vector":[1,2]}\n{}\n');
+    const close = vi.spyOn(SageDB.prototype, 'close').mockImplementationOnce(async function (this: SageDB) {
+      expect(await readdir(at('shared'))).toEqual(['notes.txt']);
+      await this.close();
+    });
+    whileOpening(async (path) => {
+      await mkdir(path);
+      await writeFile(join(path, 'notes.txt'), 'came meanwhile');
+    });
+    await expect(run(at('shared'), at('bad.jsonl'))).rejects.toMatchObject({ code: 'CORRUPTION' });
+    expect(close).toHaveBeenCalled();
+    expect(await readdir(at('shared'))).toEqual(['notes.txt']);
+  });
+
+  it('a database that somebody else has begun is never removed', async () => {
+    await mkdir(at('begun'));
+    await writeFile(at('begun/LOCK'), '');
+    await writeFile(at('bad.jsonl'), '{"vector":[1,2]}\n{}\n');
+    await expect(run(at('begun'), at('bad.jsonl'))).rejects.toMatchObject({ code: 'CORRUPTION' });
+    expect(await readdir(at('begun'))).toEqual(expect.arrayContaining(['CURRENT', 'LOCK']));
+  });
 });

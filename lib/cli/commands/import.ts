@@ -50,11 +50,11 @@ export const importCommand: Command = {
     const metric = textOption(invocation, 'metric') as Metric | undefined;
     const started = performance.now();
     const progress = new ProgressReport('import', { quiet: json });
-    const made = await NewDatabase.at(path);
+    const made = NewDatabase.at(path);
     let imported = 0;
     let size = 0;
     try {
-      await using database = await SageDB.open({ path, metric, ...(made && { dimension }) });
+      const database = await SageDB.open({ path, metric, ...(made && { dimension }) });
       try {
         // Of a file that it reads by itself the import knows how far it is; other items are counted.
         imported = await database.import(typeof items === 'string' ? items : counted(items, progress), {
@@ -63,11 +63,15 @@ export const importCommand: Command = {
           onProgress: ({ done, total }) => progress.update(done, total, format === 'jsonl' ? 'bytes' : 'rows'),
         });
         await database.buildIndex({ onProgress: ({ done, total }) => progress.update(done, total, 'rows indexed') });
-      } finally {
-        size = database.size;
+      } catch (error) {
+        if (made && database.stats().sequence === 0) await made.remove();
+        // Without its files it cannot close in order; what failed first is what to report.
+        await database.close().catch(() => {});
+        throw error;
       }
+      size = database.size;
+      await database.close();
     } catch (error) {
-      if (size === 0) await made?.remove();
       if (error instanceof SageDBError && error.code === 'DUPLICATE_ID')
         throw new SageDBError(error.code, error.message.replace(/; use upsert.*/, ' (--replace)'), { cause: error });
       throw error;
