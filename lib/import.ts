@@ -91,25 +91,38 @@ function untilAbort<T>(source: AsyncIterable<T>, signal: AbortSignal | undefined
   if (!signal) return source;
   const iterator = source[Symbol.asyncIterator]();
   let refuse: (error: SageDBError) => void = () => {};
-  const stop = onAbort(signal, () => {
-    refuse(abortedError(signal));
-    // It ends when what it is waiting for comes, and nobody waits for that.
-    iterator.return?.().catch(() => {});
-  });
-  const next = async (): Promise<IteratorResult<T>> => {
-    const result = await new Promise<IteratorResult<T>>((resolve, reject) => {
-      refuse = reject;
-      iterator.next().then(resolve, reject);
-    }).catch((error: unknown) => {
-      stop();
-      throw error;
-    });
-    if (result.done) stop();
-    return result;
+  let left: Promise<unknown> | undefined;
+  const leave = () => {
+    // What it is waiting for comes first, and nobody waits for that; nor does anybody ask how it ended.
+    left ??= Promise.resolve(iterator.return?.()).catch(() => {});
+    return left;
   };
+  const abort = () => {
+    void leave();
+    refuse(abortedError(signal));
+  };
+  const stop = onAbort(signal, abort);
+  const next = () =>
+    new Promise<IteratorResult<T>>((resolve, reject) => {
+      refuse = reject;
+      // One that was left says that it is done, which is not how an abort ends. One that never began would not clean up.
+      if (left === undefined) iterator.next().then(resolve, reject);
+      // It may have fired before anybody listened, or between two items.
+      if (signal.aborted) abort();
+    }).then(
+      (result) => {
+        if (result.done) stop();
+        return result;
+      },
+      (error: unknown) => {
+        stop();
+        throw error;
+      },
+    );
   const end = async (): Promise<IteratorResult<T>> => {
     stop();
-    if (!signal.aborted) await iterator.return?.();
+    const leaving = leave();
+    if (!signal.aborted) await leaving;
     return { done: true, value: undefined };
   };
   return { [Symbol.asyncIterator]: () => ({ next, return: end }) };

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readNpy } from '../../bench/data/vector-file.js';
 import { type Id, type ImportItem, type JsonValue, type Metadata, SageDB } from '../../lib/index.js';
 import { errorOf, expectCode, random, randomFlat, randomVector } from '../support/vectors.js';
@@ -324,6 +324,51 @@ test('a signal ends an import whose source is silent', async () => {
   goOn();
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(returned).toBe(true);
+});
+
+describe('a signal that fires while nobody waits for the source', () => {
+  let db: SageDB;
+  beforeEach(async () => {
+    db = await SageDB.open({ dimension: 2, metric: 'l2' });
+    writeFileSync(at('many.jsonl'), Array.from({ length: 3000 }, (_, i) => `{"id":${i},"vector":[${i},1]}\n`).join(''));
+  });
+  afterEach(() => db.close());
+
+  test.each(['in onProgress', 'after a batch'])('%s: ABORTED, never a part as if it were the whole', async (when) => {
+    const stop = new AbortController();
+    const onProgress = () => stop.abort('enough');
+    if (when === 'after a batch') {
+      const { addBatch } = db;
+      db.addBatch = ((...args: Parameters<typeof addBatch>) =>
+        addBatch.apply(db, args).finally(() => stop.abort('enough'))) as typeof addBatch;
+    }
+    const options = { batchSize: 100, signal: stop.signal, ...(when === 'in onProgress' && { onProgress }) };
+    const error = await errorOf(() => db.import(at('many.jsonl'), options));
+    expect([error.code, error.cause, db.size]).toEqual(['ABORTED', 'enough', 100]);
+  });
+
+  test('right after the call: the file is closed, and the source of the caller has ended', async () => {
+    const descriptors = () => readdirSync('/proc/self/fd').length;
+    const linux = process.platform === 'linux';
+    const before = linux && descriptors();
+    const abortedSoon = (source: string | AsyncIterable<ImportItem>) => {
+      const stop = new AbortController();
+      queueMicrotask(() => stop.abort());
+      return expectCode(() => db.import(source, { signal: stop.signal }), 'ABORTED');
+    };
+    for (let i = 0; i < 20; i++) await abortedSoon(at('many.jsonl'));
+    let ended = false;
+    async function* endless() {
+      try {
+        for (;;) yield { vector: [1, 2] };
+      } finally {
+        ended = true;
+      }
+    }
+    await abortedSoon(endless());
+    await vi.waitFor(() => expect([ended, linux && descriptors()]).toEqual([true, before]));
+    expect(db.size).toBe(0);
+  });
 });
 
 test("a .jsonl export has its name when it is whole, and takes nobody else's", async () => {
