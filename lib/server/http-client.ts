@@ -70,6 +70,8 @@ export class HttpClient {
     };
     const onAbort = () => fail(abortedError(signal as AbortSignal));
     signal?.addEventListener('abort', onAbort, { once: true });
+    // Between the head of the answer and here nobody listened.
+    if (signal?.aborted) onAbort();
     const chunks = response[Symbol.asyncIterator]() as AsyncGenerator<Buffer, void, undefined>;
     try {
       for (;;) {

@@ -260,6 +260,20 @@ describe('long work', () => {
     await until(() => server.inFlight === 0);
   });
 
+  it('a signal that fires between the head of an answer and its parts', async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const remove = signal.removeEventListener.bind(signal);
+    // The exchange lets go of the signal when it has the head.
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+      remove(...args);
+      queueMicrotask(() => controller.abort('enough'));
+    };
+    const work = remote.findDuplicates({ radius: 0.05, exact: true, signal, onProgress: () => {} });
+    await expect(work).rejects.toMatchObject({ code: 'ABORTED', cause: 'enough' });
+    await until(() => server.inFlight === 0);
+  });
+
   it('export and import through the connection', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sagedb-remote-'));
     const target = await SageDB.open<Meta>({ dimension, metric: 'l2' });
