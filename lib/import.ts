@@ -51,7 +51,8 @@ export async function importItems(db: ImportTarget, source: unknown, options: un
     stream = await streamOf(source, check);
     return await load(db, stream, size, replace, long);
   } catch (error) {
-    throw fileError(error);
+    // What the caller's own source throws is not ours to translate.
+    throw typeof source === 'string' ? fileError(error) : error;
   } finally {
     await stream?.close();
   }

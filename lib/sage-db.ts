@@ -440,7 +440,8 @@ export class SageDB<M extends object = Metadata, S extends string = never> imple
 
   /**
    * Adds items from such a folder or file, or from any iterable of items, also asynchronous (a Node.js object stream, a generator).
-   * Read piece by piece and added in atomic batches: after an error, whose message names the line, the batches before it stay.
+   * Read piece by piece and added in atomic batches: after an error, whose message names the line, the batches before it stay. What the
+   * iterable or `onProgress` throws comes out as it is.
    */
   import(
     source: string | Iterable<ImportItem<M, S>> | AsyncIterable<ImportItem<M, S>>,
