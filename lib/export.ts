@@ -44,7 +44,7 @@ export async function exportItems(db: ExportSource, target: unknown, options: un
     await nameAs(items, files.items);
     return done;
   } catch (error) {
-    for (const path of written) await rm(path, { force: true });
+    for (const path of written) await rm(path, { force: true }).catch(() => {});
     await removeEmpty(created);
     throw fileError(error);
   }
@@ -75,7 +75,13 @@ async function nameAs(from: string, path: string): Promise<void> {
     await requireAbsent(path);
     return rename(from, path);
   }
-  await rm(from);
+  try {
+    await rm(from);
+  } catch (error) {
+    // An export that fails leaves nothing.
+    await rm(path, { force: true }).catch(() => {});
+    throw error;
+  }
 }
 
 /** The folders that had to be made, innermost first. */
@@ -135,11 +141,20 @@ async function write(
     }
     await items.finish();
     await vectors?.finish(npyHeader(done, db.dimension));
-  } finally {
-    for (const file of open) await file.close();
+  } catch (error) {
+    await closeAll(open).catch(() => {});
+    throw error;
   }
+  await closeAll(open);
   onProgress?.({ done, total: done });
   return done;
+}
+
+/** One that fails keeps none of the others open. */
+async function closeAll(files: FileWriter[]): Promise<void> {
+  const closings = await Promise.allSettled(files.map((file) => file.close()));
+  const failed = closings.find((closing) => closing.status === 'rejected');
+  if (failed) throw failed.reason;
 }
 
 /** Other than JSON.stringify, which writes -0 as 0. */

@@ -1,14 +1,20 @@
 // Property: what export() writes, import() reads back as the same items, by folder, by file and as a stream, whatever ids, metadata and vectors are;
 // damaged input is an error that names the line, and batches are whole.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readNpy } from '../../bench/data/vector-file.js';
+import { FileWriter } from '../../lib/files/file-writer.js';
 import { type Id, type ImportItem, type JsonValue, type Metadata, SageDB } from '../../lib/index.js';
 import { errorOf, expectCode, random, randomFlat, randomVector } from '../support/vectors.js';
+
+vi.mock('node:fs/promises', async (original) => {
+  const fs = await original<typeof import('node:fs/promises')>();
+  return { ...fs, rm: vi.fn(fs.rm) };
+});
 
 let folder: string;
 const at = (name: string) => join(folder, name);
@@ -327,6 +333,31 @@ test('a signal ends an import whose source is silent', async () => {
   goOn();
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(returned).toBe(true);
+});
+
+describe('an export that fails at its end', () => {
+  const failure = Object.assign(new Error('EIO: i/o error'), { code: 'EIO', syscall: 'close' });
+  afterEach(() => vi.restoreAllMocks());
+
+  test('closes every file, and leaves none', async () => {
+    await using db = await SageDB.open({ dimension: 2, metric: 'l2' });
+    await db.add([1, 2]);
+    const { close } = FileWriter.prototype;
+    const closing = vi.spyOn(FileWriter.prototype, 'close').mockImplementationOnce(async function (this: FileWriter) {
+      await close.call(this);
+      throw failure;
+    });
+    await expectCode(() => db.export(at('out')), 'IO_ERROR', /EIO/);
+    expect(closing).toHaveBeenCalledTimes(2);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('leaves no second name either', async () => {
+    await using db = await SageDB.open({ dimension: 2, metric: 'l2' });
+    vi.mocked(rm).mockRejectedValueOnce(failure);
+    await expectCode(() => db.export(at('out.jsonl')), 'IO_ERROR', /EIO/);
+    expect(readdirSync(folder)).toEqual([]);
+  });
 });
 
 describe('a signal that fires while nobody waits for the source', () => {
