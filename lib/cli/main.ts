@@ -54,14 +54,17 @@ function report(thrown: unknown, json: boolean, [name]: string[]): number {
   return usage ? 2 : 1;
 }
 
-// A reader that has seen enough (`sagedb export … | head`) is no failure.
+const args = process.argv.slice(2);
+const json = args.includes('--json');
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? 0 : 1);
+  // A reader that has seen enough (`sagedb export … | head`) is no failure.
+  if (error.code === 'EPIPE') process.exit(0);
+  error.message = `standard output: ${error.message}`;
+  process.exit(report(error, json, args));
 });
 
-const args = process.argv.slice(2);
 try {
   process.exitCode = await main(args);
 } catch (error) {
-  process.exitCode = report(error, args.includes('--json'), args);
+  process.exitCode = report(error, json, args);
 }

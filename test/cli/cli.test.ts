@@ -1,11 +1,11 @@
 // Property: the command line answers with the documented exit codes (0 done, 1 failed, 2 wrong usage), keeps results on stdout and
 // messages on stderr, and its JSON parses.
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { optionsOf } from '../../lib/cli/command.js';
 import { COMMANDS } from '../../lib/cli/commands.js';
-import { sagedb } from '../support/cli.js';
+import { CLI, sagedb } from '../support/cli.js';
 
 test('doctor reports this machine and its self-test passes', async () => {
   const { code, stdout, stderr } = await sagedb(['doctor', '--json']);
@@ -78,6 +78,19 @@ test('with --json an error is one JSON object on stderr', async () => {
     { code: 'USAGE', message: 'missing argument <path>' },
   ]);
   expect([missing.code, JSON.parse(missing.stderr).error.code]).toEqual([1, 'NOT_FOUND']);
+});
+
+test.runIf(existsSync('/dev/full'))('standard output that cannot be written is an error with a message', () => {
+  const full = openSync('/dev/full', 'w');
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, [...CLI, ...args], { stdio: ['ignore', full, 'pipe'], encoding: 'utf8' });
+  const [plain, json] = [run('help'), run('doctor', '--json')];
+  closeSync(full);
+  expect([plain.status, plain.stderr]).toEqual([
+    1,
+    expect.stringMatching(/^sagedb: standard output: .*\(DISK_FULL\)\n$/),
+  ]);
+  expect([json.status, JSON.parse(json.stderr).error.code]).toEqual([1, 'DISK_FULL']);
 });
 
 test('help has a manual page for every command, with every option', async () => {
