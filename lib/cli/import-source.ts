@@ -9,6 +9,7 @@ import { parseLine } from '../import.js';
 import type { ImportItem } from '../types.js';
 import { UsageError } from './command.js';
 import { idOf } from './database.js';
+import { numbersIn } from './vector-text.js';
 
 export const FORMATS = ['jsonl', 'npy', 'fvecs', 'csv', 'folder'] as const;
 export type ImportFormat = (typeof FORMATS)[number];
@@ -119,11 +120,8 @@ async function* csvItems(path: string, columns: CsvColumns): AsyncGenerator<Impo
   for await (const { fields, line } of readCsv(path)) {
     const text = fields.get(columns.vector);
     if (text === undefined) throw new UsageError(`${path}: no column '${columns.vector}' (--vector-column)`);
-    const vector = text
-      .trim()
-      .replace(/^\[|\]$/g, '')
-      .split(/[\s,;]+/)
-      .map(Number);
+    const bare = text.trim().replace(/^\[|\]$/g, '');
+    const vector = numbersIn(bare.trim());
     const id = fields.get(columns.id);
     const metadata: Record<string, string | number | boolean> = {};
     for (const [name, value] of fields) {

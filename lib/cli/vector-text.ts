@@ -15,9 +15,15 @@ export function parseVectors(text: string, source: string): number[][] {
     .split('\n')
     .map((line, i) => ({ line: line.trim(), at: `${source}, line ${i + 1}` }))
     .filter(({ line }) => line !== '')
-    .map(({ line, at }) => numbersOf(line.startsWith('[') ? jsonOf(line) : line.split(/[\s,;]+/).map(Number), at));
+    .map(({ line, at }) => numbersOf(line.startsWith('[') ? jsonOf(line) : numbersIn(line), at));
   if (vectors.length === 0) throw new UsageError(`${source}: no vector in it`);
   return vectors;
+}
+
+/** Numbers between spaces, commas or semicolons; NaN where there is none. */
+export function numbersIn(text: string): number[] {
+  // Number('') is 0.
+  return text.split(/[\s,;]+/).map((part) => (part === '' ? Number.NaN : Number(part)));
 }
 
 function jsonOf(text: string): unknown {

@@ -87,7 +87,7 @@ it('vectors alone: npy and fvecs', async () => {
 it('csv: quoted fields, ids, numbers, and a second import that replaces', async () => {
   await writeFile(
     at('rows.csv'),
-    'key,embedding,title,year,code\r\n1,"0.5, 1","Say ""hi"",\nthen go",1999,007\r\nb,[2 3],Plain,,x\r\n',
+    'key,embedding,title,year,code\r\n1,"[ 0.5, 1 ]","Say ""hi"",\nthen go",1999,007\r\nb,[2 3],Plain,,x\r\n',
   );
   const args = [
     'import',
@@ -118,6 +118,9 @@ it.each([
   ['open.csv', 'id,vector\n1,"1 2\n', 1, 'open.csv:2: a quotation mark that is never closed'],
   ['fields.csv', 'id,vector\n1,1 2\n2,3 4,5\n', 1, 'fields.csv:3: 3 fields for 2 columns'],
   ['words.csv', 'id,vector\n1,one two\n', 1, 'words.csv:2: vector: no vector'],
+  ['cell.csv', 'id,vector\n1,1 2\n2,\n', 1, 'cell.csv:3: vector: no vector'],
+  ['brackets.csv', 'id,vector\n1,[]\n', 1, 'brackets.csv:2: vector: no vector'],
+  ['comma.csv', 'id,vector\n1,"1, 2,"\n', 1, 'comma.csv:2: vector: no vector'],
   ['columns.csv', 'id,embedding\n1,1 2\n', 2, "no column 'vector'"],
   ['empty.csv', '', 1, 'nothing in it'],
   ['rows.parquet', '', 2, '--format is needed'],
