@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, lstat, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { access, constants, link, lstat, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { abortedError, SageDBError } from './errors.js';
 import { fileError } from './files/file-error.js';
@@ -91,9 +91,18 @@ async function createFolder({ folder }: PortableFiles): Promise<string[]> {
     const outermost = await mkdir(folder, { recursive: true });
     if ((await readdir(folder)).length === 0) return outermost === undefined ? [] : foldersUpTo(folder, outermost);
   } catch (error) {
-    throw fileError(error);
+    throw fileError(await reasonOf(error as NodeJS.ErrnoException));
   }
   throw new SageDBError('INVALID_ARGUMENT', `target: ${folder} is not empty`);
+}
+
+/** A recursive mkdir says ENOENT on a read-only file system. */
+async function reasonOf(error: NodeJS.ErrnoException): Promise<unknown> {
+  if (error.code !== 'ENOENT' || error.path === undefined) return error;
+  return access(dirname(error.path), constants.W_OK).then(
+    () => error,
+    (reason: unknown) => reason,
+  );
 }
 
 function foldersUpTo(folder: string, outermost: string): string[] {

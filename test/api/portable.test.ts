@@ -1,7 +1,7 @@
 // Property: what export() writes, import() reads back as the same items, by folder, by file and as a stream, whatever ids, metadata and vectors are;
 // damaged input is an error that names the line, and batches are whole.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { access, mkdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -13,7 +13,7 @@ import { errorOf, expectCode, random, randomFlat, randomVector } from '../suppor
 
 vi.mock('node:fs/promises', async (original) => {
   const fs = await original<typeof import('node:fs/promises')>();
-  return { ...fs, rm: vi.fn(fs.rm) };
+  return { ...fs, access: vi.fn(fs.access), mkdir: vi.fn(fs.mkdir), rm: vi.fn(fs.rm) };
 });
 
 let folder: string;
@@ -333,6 +333,18 @@ test('a signal ends an import whose source is silent', async () => {
   goOn();
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(returned).toBe(true);
+});
+
+test('an export to a read-only file system says so', async () => {
+  await using db = await SageDB.open({ dimension: 2 });
+  const failure = (code: string) =>
+    Object.assign(new Error(`${code}: its text`), { code, syscall: 'mkdir', path: at('out') });
+  // What Node makes of it.
+  vi.mocked(mkdir).mockRejectedValueOnce(failure('ENOENT'));
+  vi.mocked(access).mockRejectedValueOnce(failure('EROFS'));
+  await expectCode(() => db.export(at('out')), 'PERMISSION_DENIED', /EROFS/);
+  vi.mocked(mkdir).mockRejectedValueOnce(failure('ENOENT'));
+  await expectCode(() => db.export(at('out')), 'NOT_FOUND', /no such file or folder/);
 });
 
 describe('an export that fails at its end', () => {
