@@ -23,6 +23,21 @@ export interface ImportTarget {
 
 const DEFAULT_BATCH = 1000;
 
+/** Items whose source can tell where the one that it gave last comes from. */
+export class PlacedItems {
+  readonly place: () => string;
+  readonly #items: AsyncIterable<ImportItem>;
+
+  constructor(items: AsyncIterable<ImportItem>, place: () => string) {
+    this.#items = items;
+    this.place = place;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<ImportItem> {
+    return this.#items[Symbol.asyncIterator]();
+  }
+}
+
 /** A checked item and where it comes from, for messages. */
 interface Entry {
   id: Id | undefined;
@@ -204,7 +219,7 @@ function iterableStream(source: unknown, check: EntryCheck): Stream {
   async function* entries(): AsyncGenerator<Entry> {
     let n = 0;
     for await (const item of iterable as AsyncIterable<ImportItem>) {
-      const place = `item ${n++}`;
+      const place = iterable instanceof PlacedItems ? iterable.place() : `item ${n++}`;
       const { id, vector, metadata } = readOptions<ImportItem>(item, place, ['id', 'vector', 'metadata']);
       yield check.entry(id, vector, metadata, place, true);
     }

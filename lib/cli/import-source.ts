@@ -5,7 +5,7 @@ import { readFvecs } from '../files/fvecs.js';
 import { readLines } from '../files/line-reader.js';
 import { NpyReader } from '../files/npy.js';
 import { portableFiles } from '../files/portable.js';
-import { parseLine } from '../import.js';
+import { PlacedItems, parseLine } from '../import.js';
 import type { ImportItem } from '../types.js';
 import { UsageError } from './command.js';
 import { idOf } from './database.js';
@@ -17,7 +17,13 @@ export type ImportFormat = (typeof FORMATS)[number];
 /** What `SageDB.import` takes, and the dimension of the first item. */
 export interface ImportSource {
   dimension: number;
-  items: string | AsyncIterable<ImportItem>;
+  items: string | PlacedItems;
+}
+
+/** An item and where it stands. */
+interface Placed {
+  item: ImportItem;
+  place: string;
 }
 
 export interface CsvColumns {
@@ -47,7 +53,7 @@ export async function importSource(path: string, format: ImportFormat, columns: 
     case 'folder':
       return { dimension: await npyDimension(portableFiles(path).vectors ?? path), items: path };
     case 'npy':
-      return { dimension: await npyDimension(path), items: npyItems(path) };
+      return { dimension: await npyDimension(path), items: placed(npyItems(path)) };
     case 'fvecs':
       return firstOf(path, fvecsItems(path));
     case 'csv':
@@ -75,49 +81,63 @@ async function lineDimension(path: string): Promise<number> {
   return 0;
 }
 
-async function* stdinItems(): AsyncGenerator<ImportItem> {
+async function* stdinItems(): AsyncGenerator<Placed> {
   for await (const line of readLines(STDIN, process.stdin)) {
     const place = `${STDIN}:${line.number}`;
     const { id, vector, metadata } = parseLine(line, place) as unknown as ImportItem;
     if (typeof vector !== 'object' || vector === null)
       throw new SageDBError('CORRUPTION', `${place}: expected a vector, got ${show(vector)}`);
-    yield { vector, ...(id !== undefined && { id }), ...(metadata !== undefined && { metadata }) };
+    yield { item: { vector, ...(id !== undefined && { id }), ...(metadata !== undefined && { metadata }) }, place };
   }
 }
 
 /** Looks at the first item without losing it. */
-async function firstOf(path: string, items: AsyncGenerator<ImportItem>): Promise<ImportSource> {
+async function firstOf(path: string, items: AsyncGenerator<Placed>): Promise<ImportSource> {
   const first = await items.next();
   if (first.done) throw new SageDBError('CORRUPTION', `${path}: nothing in it`);
-  async function* all(): AsyncGenerator<ImportItem> {
-    yield first.value as ImportItem;
+  async function* all(): AsyncGenerator<Placed> {
+    yield first.value as Placed;
     yield* items;
   }
   // Vectors of named spaces have no one dimension, and go into a database that has these.
-  const { vector } = first.value as { vector: ArrayLike<number> };
-  return { dimension: vector.length ?? 0, items: all() };
+  const { vector } = (first.value as Placed).item as { vector: ArrayLike<number> };
+  return { dimension: vector.length ?? 0, items: placed(all()) };
 }
 
-async function* npyItems(path: string): AsyncGenerator<ImportItem> {
+function placed(source: AsyncIterable<Placed>): PlacedItems {
+  let last = '';
+  async function* items(): AsyncGenerator<ImportItem> {
+    for await (const { item, place } of source) {
+      last = place;
+      yield item;
+    }
+  }
+  return new PlacedItems(items(), () => last);
+}
+
+async function* npyItems(path: string): AsyncGenerator<Placed> {
   const reader = await NpyReader.open(path);
   try {
     const { columns } = reader.header;
-    for (;;) {
+    for (let row = 0; ; ) {
       const values = await reader.read(NPY_ROWS);
       if (values.length === 0) return;
-      for (let at = 0; at < values.length; at += columns) yield { vector: values.subarray(at, at + columns) };
+      for (let at = 0; at < values.length; at += columns)
+        yield { item: { vector: values.subarray(at, at + columns) }, place: `${path}: row ${row++}` };
     }
   } finally {
     await reader.close();
   }
 }
 
-async function* fvecsItems(path: string): AsyncGenerator<ImportItem> {
-  for await (const { vector } of readFvecs(path)) yield { vector };
+async function* fvecsItems(path: string): AsyncGenerator<Placed> {
+  let row = 0;
+  for await (const { vector } of readFvecs(path)) yield { item: { vector }, place: `${path}: row ${row++}` };
 }
 
-async function* csvItems(path: string, columns: CsvColumns): AsyncGenerator<ImportItem> {
+async function* csvItems(path: string, columns: CsvColumns): AsyncGenerator<Placed> {
   for await (const { fields, line } of readCsv(path)) {
+    const place = `${path}:${line}`;
     const text = fields.get(columns.vector);
     if (text === undefined) throw new UsageError(`${path}: no column '${columns.vector}' (--vector-column)`);
     const bare = text.trim().replace(/^\[|\]$/g, '');
@@ -128,8 +148,8 @@ async function* csvItems(path: string, columns: CsvColumns): AsyncGenerator<Impo
       if (name !== columns.id && name !== columns.vector && value !== '') metadata[name] = valueOfText(value);
     }
     if (vector.some(Number.isNaN))
-      throw new SageDBError('CORRUPTION', `${path}:${line}: ${columns.vector}: no vector: ${text.slice(0, 40)}`);
-    yield { vector, metadata, ...(id !== undefined && id !== '' && { id: idOf(id) }) };
+      throw new SageDBError('CORRUPTION', `${place}: ${columns.vector}: no vector: ${text.slice(0, 40)}`);
+    yield { item: { vector, metadata, ...(id !== undefined && id !== '' && { id: idOf(id) }) }, place };
   }
 }
 

@@ -55,11 +55,13 @@ it('- is standard output and standard input', async () => {
   expect(await contents(at('piped'))).toEqual((await contents(at('db'))).slice(0, 9));
   const again = await sagedb(args, exported.stdout);
   expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('already exists (--replace) (DUPLICATE_ID)')]);
-  const [broken, nothing, csv] = await Promise.all([
+  const [longer, broken, nothing, csv] = await Promise.all([
+    sagedb(['import', at('longer'), '-'], '{"vector": [1, 2]}\n\n{"vector": [1]}'),
     sagedb(['import', at('broken'), '-'], '{"vector": [1, 2]}\n{"vector": '),
     sagedb(['import', at('nothing'), '-']),
     sagedb(['import', at('csv-in'), '-', '--format', 'csv']),
   ]);
+  expect(longer.stderr).toContain('standard input:3: vector: ');
   expect([broken.code, broken.stderr]).toEqual([1, expect.stringContaining('standard input:2: not JSON')]);
   expect([nothing.code, nothing.stderr]).toEqual([1, expect.stringContaining('standard input: nothing in it')]);
   expect([csv.code, csv.stderr]).toEqual([2, expect.stringContaining('standard input is read as jsonl')]);
@@ -121,6 +123,14 @@ it.each([
   ['cell.csv', 'id,vector\n1,1 2\n2,\n', 1, 'cell.csv:3: vector: no vector'],
   ['brackets.csv', 'id,vector\n1,[]\n', 1, 'brackets.csv:2: vector: no vector'],
   ['comma.csv', 'id,vector\n1,"1, 2,"\n', 1, 'comma.csv:2: vector: no vector'],
+  ['longer.csv', 'id,vector\n1,1 2\n2,"1\n2 3"\n', 1, 'longer.csv:3: vector: '],
+  ['twice.csv', 'id,vector\n7,1 2\n8,1 2\n7,1 2\n', 1, 'twice.csv:2 to '],
+  [
+    'infinite.fvecs',
+    Buffer.from(Float32Array.of(1e-45, 1, 1e-45, Infinity).buffer),
+    1,
+    'infinite.fvecs: row 1: vector',
+  ],
   ['columns.csv', 'id,embedding\n1,1 2\n', 2, "no column 'vector'"],
   ['empty.csv', '', 1, 'nothing in it'],
   ['rows.parquet', '', 2, '--format is needed'],

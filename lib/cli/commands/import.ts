@@ -1,4 +1,5 @@
 import { SageDBError } from '../../errors.js';
+import { PlacedItems } from '../../import.js';
 import { SageDB } from '../../sage-db.js';
 import type { ImportItem, Metric } from '../../types.js';
 import { integerOption, textOption } from '../arguments.js';
@@ -57,7 +58,8 @@ export const importCommand: Command = {
       const database = await SageDB.open({ path, metric, ...(made && { dimension }) });
       try {
         // Of a file that it reads by itself the import knows how far it is; other items are counted.
-        imported = await database.import(typeof items === 'string' ? items : counted(items, progress), {
+        const source = typeof items === 'string' ? items : new PlacedItems(counted(items, progress), items.place);
+        imported = await database.import(source, {
           batchSize,
           replace: options.replace === true,
           onProgress: ({ done, total }) => progress.update(done, total, format === 'jsonl' ? 'bytes' : 'rows'),
