@@ -38,7 +38,7 @@ export const SAGEDB_ERROR_CODES = [
   'DISK_FULL',
   /** The operating system refused access. */
   'PERMISSION_DENIED',
-  /** An allocation failed; nothing was changed. */
+  /** An allocation failed, or no thread could be made; nothing was changed. */
   'OUT_OF_MEMORY',
   /** More rows, bytes or depth than the engine can hold. */
   'LIMIT_EXCEEDED',

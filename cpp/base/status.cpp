@@ -1,6 +1,7 @@
 #include "base/status.h"
 
 #include <new>
+#include <system_error>
 
 namespace sagedb {
 
@@ -15,6 +16,21 @@ const char* error_code_name(ErrorCode code) noexcept {
   return "INTERNAL";
 }
 
+namespace {
+
+// Building a message may itself run out of memory; a short literal fits the small-string buffer and cannot throw.
+Error out_of_memory() noexcept { return Error(ErrorCode::OUT_OF_MEMORY, "out of memory"); }
+
+Error described(ErrorCode code, const char* message) noexcept {
+  try {
+    return Error(code, message);
+  } catch (...) {
+    return out_of_memory();
+  }
+}
+
+}  // namespace
+
 Error copy_of(const Error& error) noexcept {
   try {
     return error;
@@ -24,19 +40,20 @@ Error copy_of(const Error& error) noexcept {
 }
 
 Error current_error() noexcept {
-  // Building the message may itself run out of memory; a short literal fits the small-string buffer and cannot throw.
   try {
     throw;
   } catch (const Error& e) {
     return copy_of(e);
   } catch (const std::bad_alloc&) {
-    return Error(ErrorCode::OUT_OF_MEMORY, "out of memory");
+    return out_of_memory();
+  } catch (const std::system_error& e) {
+    // So says std::thread that it can have none, be it for a limit or for want of memory. Errors of files come as Error.
+    if (e.code() == std::errc::resource_unavailable_try_again)
+      return described(ErrorCode::OUT_OF_MEMORY,
+                       "no thread could be made: no memory for it, or as many as the process or the system may have");
+    return described(ErrorCode::INTERNAL, e.what());
   } catch (const std::exception& e) {
-    try {
-      return Error(ErrorCode::INTERNAL, e.what());
-    } catch (...) {
-      return Error(ErrorCode::OUT_OF_MEMORY, "out of memory");
-    }
+    return described(ErrorCode::INTERNAL, e.what());
   } catch (...) {
     return Error(ErrorCode::INTERNAL, "unknown error");
   }

@@ -27,7 +27,7 @@ namespace sagedb {
   X(IO_ERROR)            /* the operating system failed a file operation */ \
   X(DISK_FULL)           /* no space left, or quota */ \
   X(PERMISSION_DENIED)   /* the operating system refused access */ \
-  X(OUT_OF_MEMORY)       /* an allocation failed; nothing was changed */ \
+  X(OUT_OF_MEMORY)       /* an allocation failed, or no thread could be made; nothing was changed */ \
   X(LIMIT_EXCEEDED)      /* more rows, bytes or depth than the engine can hold */ \
   X(BUILD_FAILED)        /* a background build failed; the previous index stays in service */ \
   X(TIMEOUT)             /* a service call took longer than its limit */ \
@@ -60,7 +60,7 @@ class Error : public std::exception {
 // A copy; without memory for the message only the code of it.
 Error copy_of(const Error& error) noexcept;
 
-// Turns whatever is in flight into an Error (bad_alloc -> OUT_OF_MEMORY, others -> INTERNAL). Call inside a catch block.
+// Turns whatever is in flight into an Error (bad_alloc, no thread to be had -> OUT_OF_MEMORY, others -> INTERNAL). Call inside a catch block.
 Error current_error() noexcept;
 
 }  // namespace sagedb

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'tsup';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, type TestContext, test } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 // Directly in a folder of the root, as lib/native.ts expects of what it is bundled into.
@@ -104,6 +104,19 @@ test('600 open and close cycles leak neither memory nor threads', () => {
   expect(Math.min(...grownMiB)).toBeLessThan(process.env.ASAN_OPTIONS === undefined ? 2 : 10);
   expect(externalMiB).toBeLessThan(2);
   expect(threads).toBeLessThanOrEqual(4);
+});
+
+/** Runs a scenario that may find that the machine sets no limit of threads. */
+function runWithLimit(name: string, context: TestContext): unknown {
+  const result = run(name);
+  if (result !== 'no limit') return result;
+  console.warn(`SKIPPED: ${name}: no limit of threads here (Linux with prlimit)`);
+  context.skip();
+}
+
+test('without threads calls end with OUT_OF_MEMORY, and work again when there are some', (context) => {
+  const lack = expect.stringMatching(/^OUT_OF_MEMORY: no thread could be made/);
+  expect(runWithLimit('noThreads', context)).toEqual({ without: Array(4).fill(lack), again: Array(4).fill('ok') });
 });
 
 test('native memory is reported to V8 and taken back', () => {

@@ -7,6 +7,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { SageDB } from '../../lib/index.js';
 import { native } from '../../lib/native.js';
 import { random, randomFlat } from '../support/numbers.js';
+import { ThreadLimit } from '../support/thread-limit.js';
 
 const DIMENSION = 32;
 const data = (rows: number, seed = 1) => randomFlat(random(seed), rows, DIMENSION);
@@ -346,6 +347,24 @@ const scenarios: Record<string, () => Promise<unknown>> = {
       externalMiB: (memory.external - external) / 2 ** 20,
       threads: readdirSync('/proc/self/task').length - tasks,
     };
+  },
+
+  /** What calls say that need a thread, when there is none to be had and when there are again. */
+  async noThreads() {
+    const db = await open();
+    const limit = await ThreadLimit.start();
+    if (!(await limit?.forbid())) return 'no limit';
+    const outcome = (call: Promise<unknown>) =>
+      call.then(
+        () => 'ok',
+        (error) => `${error.code}: ${error.message}`,
+      );
+    const outcomes = () => Promise.all([open(), db.add(query), db.flush(), db.buildIndex()].map(outcome));
+    const without = await outcomes();
+    await limit?.allow();
+    const again = await outcomes();
+    limit?.end();
+    return { without, again };
   },
 
   async externalMemory() {
