@@ -2,7 +2,7 @@
 import { onAbort } from './abort.js';
 import { abortedError, fromNative } from './errors.js';
 import { bulkLane, searchLane } from './lanes.js';
-import { type NativeDatabase, type NativeDetails, native } from './native.js';
+import { type NativeDatabase, type NativeDetails, type NativeTask, native } from './native.js';
 import { valueAt } from './paths.js';
 import { type Row, SearchReader } from './results.js';
 import { isCostly, PARAMS, type SearchSpec, writeParams } from './search-options.js';
@@ -27,7 +27,7 @@ export class DetailedSearches {
   readonly #layout: Layout;
   readonly #fields: readonly string[];
   readonly #open = new Set<Promise<unknown>>();
-  #reading: Promise<void> | undefined;
+  #reading: { promise: Promise<void>; task: NativeTask } | undefined;
 
   constructor(database: NativeDatabase, layout: Layout, fields: readonly string[]) {
     this.#database = database;
@@ -48,6 +48,10 @@ export class DetailedSearches {
   /** Resolves when every search made so far is settled. */
   async drained(): Promise<void> {
     await Promise.allSettled(this.#open);
+    if (!this.#reading) return;
+    // For a search that was aborted: nobody waits for the texts.
+    native().cancelTask(this.#reading.task);
+    await Promise.allSettled([this.#reading.promise]);
   }
 
   async #run(vector: Float32Array | undefined, spec: SearchSpec, details: Details): Promise<ExplainedRows> {
@@ -84,12 +88,18 @@ export class DetailedSearches {
 
   /** Waits outside of the thread pool, which other searches and file reads need. */
   #textRead(): Promise<void> {
-    this.#reading ??= new Promise<void>((resolve, reject) => {
-      this.#database.waitForText((error) => (error ? reject(fromNative(error)) : resolve()));
+    this.#reading ??= this.#startReading();
+    return this.#reading.promise;
+  }
+
+  #startReading() {
+    const task = native().createTask();
+    const promise = new Promise<void>((resolve, reject) => {
+      this.#database.waitForText(task, (error) => (error ? reject(fromNative(error)) : resolve()));
     }).finally(() => {
       this.#reading = undefined;
     });
-    return this.#reading;
+    return { promise, task };
   }
 
   async #ask(request: Parameters<NativeDatabase['searchDetailed']>[0], costly: boolean): Promise<NativeDetails> {

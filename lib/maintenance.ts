@@ -15,12 +15,17 @@ function settled<T = void>(start: (done: (error: NativeError | null, result?: T)
   });
 }
 
+interface Job {
+  promise: Promise<unknown>;
+  cancel?: () => void;
+}
+
 /** Work on a database as a whole: index builds, its files, its end. */
 export class Maintenance {
   readonly #database: NativeDatabase;
   readonly #requireOpen: () => void;
-  /** Running long jobs, to be cancelled by close(). */
-  readonly #jobs = new Set<{ promise: Promise<unknown>; cancel: () => void }>();
+  /** What is under way: close() waits for all of it, because the threads that answer end with the database, and cancels long jobs. */
+  readonly #jobs = new Set<Job>();
 
   constructor(database: NativeDatabase, requireOpen: () => void) {
     this.#database = database;
@@ -32,30 +37,31 @@ export class Maintenance {
   }
 
   flush(): Promise<void> {
-    return settled((done) => this.#database.flush(done));
+    return this.#track({ promise: settled((done) => this.#database.flush(done)) });
   }
 
   refresh(): Promise<boolean> {
-    return settled((done) => this.#database.refresh(done));
+    return this.#track({ promise: settled<boolean>((done) => this.#database.refresh(done)) });
   }
 
   snapshot(dir: string): Promise<void> {
-    return settled((done) => this.#database.snapshot(dir, done));
+    return this.#track({ promise: settled((done) => this.#database.snapshot(dir, done)) });
   }
 
   verify(options: LongOptions | undefined): Promise<void> {
     return this.#long(options, (task, done) => this.#database.verify(task, done));
   }
 
-  /** Aborts the long jobs; resolves when they have ended. */
+  /** Aborts the long jobs; resolves when everything under way has ended. */
   async stop(): Promise<void> {
     const jobs = [...this.#jobs];
-    for (const job of jobs) job.cancel();
+    for (const job of jobs) job.cancel?.();
     await Promise.allSettled(jobs.map((job) => job.promise));
   }
 
-  close(): Promise<void> {
-    return settled((done) => this.#database.close(done));
+  async close(): Promise<void> {
+    await this.stop(); // a flush may have waited for writes until now
+    await settled((done) => this.#database.close(done));
   }
 
   /** A job that can be aborted and reports progress; close() cancels it. */
@@ -68,10 +74,13 @@ export class Maintenance {
     this.#requireOpen();
     const task = native().createTask();
     const promise = runLong(task, long, (done) => start(task, done));
-    const job = { promise, cancel: () => native().cancelTask(task) };
+    await this.#track({ promise, cancel: () => native().cancelTask(task) });
+  }
+
+  async #track<T>(job: Job & { promise: Promise<T> }): Promise<T> {
     this.#jobs.add(job);
     try {
-      await promise;
+      return await job.promise;
     } finally {
       this.#jobs.delete(job);
     }

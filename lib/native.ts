@@ -151,7 +151,7 @@ export interface NativeDatabase {
   textFields(): string[];
   /** False while the words of what an open found are read in the background; `waitForText` calls back when they are. */
   textReady(): boolean;
-  waitForText(callback: (error: NativeError | null) => void): void;
+  waitForText(task: NativeTask, callback: (error: NativeError | null) => void): void;
   get(
     ids: readonly (string | number)[],
     includeVector: boolean,
@@ -196,6 +196,7 @@ export interface NativeDatabase {
   refresh(callback: (error: NativeError | null, changed: boolean) => void): void;
   snapshot(dir: string, callback: (error: NativeError | null) => void): void;
   verify(task: NativeTask, callback: (error: NativeError | null) => void): void;
+  /** Ends the threads of this object, too, unless they have something left to answer. */
   close(callback: (error: NativeError | null) => void): void;
   stats(): NativeStats;
   size(): number;

@@ -165,14 +165,21 @@ const std::shared_ptr<SageDB>& Database::engine() const {
   return engine_;
 }
 
-JobThread& Database::writer() {
-  if (!writer_) writer_ = std::make_unique<JobThread>(Env(), "SageDB.write");
-  return *writer_;
+JobThread& Database::writer() { return started(&writer_, "SageDB.write"); }
+
+JobThread& Database::started(std::unique_ptr<JobThread>* thread, const char* name) {
+  if (!*thread) *thread = std::make_unique<JobThread>(Env(), name);
+  return **thread;
 }
 
-JobThread& Database::builder() {
-  if (!builder_) builder_ = std::make_unique<JobThread>(Env(), "SageDB.build");
-  return *builder_;
+// The job comes first, since making it throws CLOSED: a closed database starts no thread.
+void Database::submit_write(std::unique_ptr<Job> job) { writer().submit(std::move(job)); }
+
+void Database::submit_long(std::unique_ptr<Job> job) { started(&builder_, "SageDB.build").submit(std::move(job)); }
+
+void Database::end_idle_threads() noexcept {
+  for (std::unique_ptr<JobThread>* const thread : {&writer_, &builder_, &text_waiter_})
+    if (*thread && (*thread)->idle()) thread->reset();
 }
 
 Napi::Value Database::search(const Napi::CallbackInfo& info) {
@@ -211,10 +218,9 @@ Napi::Value Database::text_ready(const Napi::CallbackInfo& info) {
 Napi::Value Database::wait_for_text(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     // A thread of its own: the builder's may be busy with a build for minutes.
-    if (!text_waiter_) text_waiter_ = std::make_unique<JobThread>(Env(), "SageDB.text");
-    text_waiter_->submit(
-        std::make_unique<EngineJob>(callback_of(info[0]), engine(), memory_, nullptr,
-                                    [](SageDB& engine, Task& task) { engine.wait_for_text(&task.cancel); }));
+    auto job = std::make_unique<EngineJob>(callback_of(info[1]), engine(), memory_, read_task(info[0]),
+                                           [](SageDB& engine, Task& task) { engine.wait_for_text(&task.cancel); });
+    started(&text_waiter_, "SageDB.text").submit(std::move(job));
     return info.Env().Undefined();
   });
 }
@@ -329,7 +335,7 @@ Napi::Value Database::apply(const Napi::CallbackInfo& info) {
       }
       for (PendingOp& op : WriteGroup::Unwrap(value.As<Napi::Object>())->take()) ops.push_back(std::move(op));
     }
-    writer().submit(std::make_unique<WriteJob>(callback, target, memory_, addon.spare, std::move(ops)));
+    submit_write(std::make_unique<WriteJob>(callback, target, memory_, addon.spare, std::move(ops)));
     return env.Undefined();
   });
 }
@@ -337,36 +343,36 @@ Napi::Value Database::apply(const Napi::CallbackInfo& info) {
 Napi::Value Database::build(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const bool optimize = info[0].ToBoolean();
-    builder().submit(std::make_unique<EngineJob>(callback_of(info[2]), engine(), memory_, read_task(info[1]),
-                                                 [optimize](SageDB& engine, Task& task) {
-                                                   if (optimize) {
-                                                     engine.optimize(&task.cancel, &task.progress);
-                                                   } else {
-                                                     engine.build_index(&task.cancel, &task.progress);
-                                                   }
-                                                 }));
+    submit_long(std::make_unique<EngineJob>(callback_of(info[2]), engine(), memory_, read_task(info[1]),
+                                            [optimize](SageDB& engine, Task& task) {
+                                              if (optimize) {
+                                                engine.optimize(&task.cancel, &task.progress);
+                                              } else {
+                                                engine.build_index(&task.cancel, &task.progress);
+                                              }
+                                            }));
     return info.Env().Undefined();
   });
 }
 
 Napi::Value Database::flush(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    writer().submit(std::make_unique<EngineJob>(callback_of(info[0]), engine(), memory_, nullptr,
-                                                [](SageDB& engine, Task&) { engine.flush(); }));
+    submit_write(std::make_unique<EngineJob>(callback_of(info[0]), engine(), memory_, nullptr,
+                                             [](SageDB& engine, Task&) { engine.flush(); }));
     return info.Env().Undefined();
   });
 }
 
 Napi::Value Database::refresh(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    writer().submit(std::make_unique<RefreshJob>(callback_of(info[0]), engine(), memory_));
+    submit_write(std::make_unique<RefreshJob>(callback_of(info[0]), engine(), memory_));
     return info.Env().Undefined();
   });
 }
 
 Napi::Value Database::snapshot(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    builder().submit(std::make_unique<EngineJob>(
+    submit_long(std::make_unique<EngineJob>(
         callback_of(info[1]), engine(), memory_, nullptr,
         [dir = read_text(info.Env(), info[0], "dir")](SageDB& engine, Task&) { engine.snapshot(dir); }));
     return info.Env().Undefined();
@@ -375,24 +381,40 @@ Napi::Value Database::snapshot(const Napi::CallbackInfo& info) {
 
 Napi::Value Database::verify(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    builder().submit(
+    submit_long(
         std::make_unique<EngineJob>(callback_of(info[1]), engine(), memory_, read_task(info[0]),
                                     [](SageDB& engine, Task& task) { engine.verify(&task.cancel, &task.progress); }));
     return info.Env().Undefined();
   });
 }
 
+// Takes the engine along: the database has none from now on.
+class Database::CloseJob final : public EngineJob {
+ public:
+  CloseJob(const Napi::Function& callback, Database* database)
+      : EngineJob(callback, std::move(database->engine_), std::make_shared<MemoryReport>(false), nullptr,
+                  [owner = database->owner_](SageDB& engine, Task&) {
+                    if (owner) engine.close();
+                  }),
+        database_(*database) {}
+  void complete(Napi::Env env) override {
+    // Before the callback: who waits for it finds no thread left. This may end the channel that has brought this job.
+    database_.end_idle_threads();
+    database_.Unref();
+    EngineJob::complete(env);
+  }
+
+ private:
+  Database& database_;
+};
+
 Napi::Value Database::close(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Napi::Function callback = callback_of(info[0]);
     if (!engine_) throw Error(ErrorCode::CLOSED, "the database is closed");
-    JobThread& thread = writer();
+    writer().submit(std::make_unique<CloseJob>(callback, this));
     memory_->forget(info.Env());
-    const bool owner = owner_;
-    thread.submit(std::make_unique<EngineJob>(callback, std::move(engine_), std::make_shared<MemoryReport>(false),
-                                              nullptr, [owner](SageDB& engine, Task&) {
-                                                if (owner) engine.close();
-                                              }));
+    Ref();  // until the job is complete, which ends the threads
     return info.Env().Undefined();
   });
 }

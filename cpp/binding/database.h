@@ -34,7 +34,7 @@ class Database : public Napi::ObjectWrap<Database> {
   Napi::Value search_sync(const Napi::CallbackInfo& info);
   // view() -> what several searches see together, see make_view().
   Napi::Value view(const Napi::CallbackInfo& info);
-  // searchDetailed(request, callback, costly), see DetailedSearch; textFields() -> string[], textReady() -> boolean, waitForText(callback).
+  // searchDetailed(request, callback, costly), see DetailedSearch; textFields() -> string[], textReady() -> boolean, waitForText(task, callback).
   Napi::Value search_detailed(const Napi::CallbackInfo& info);
   Napi::Value text_fields(const Napi::CallbackInfo& info);
   Napi::Value text_ready(const Napi::CallbackInfo& info);
@@ -69,10 +69,15 @@ class Database : public Napi::ObjectWrap<Database> {
   // spaces() -> { name, dimension, metric }[]; empty without named spaces.
   Napi::Value spaces(const Napi::CallbackInfo& info);
 
+  class CloseJob;
   // Throws CLOSED.
   const std::shared_ptr<SageDB>& engine() const;
+  void submit_write(std::unique_ptr<Job> job);
+  void submit_long(std::unique_ptr<Job> job);
   JobThread& writer();
-  JobThread& builder();
+  JobThread& started(std::unique_ptr<JobThread>* thread, const char* name);
+  // Joins those that have nothing left to answer: after close() no thread waits for the collection of the object.
+  void end_idle_threads() noexcept;
 
   std::shared_ptr<SageDB> engine_;  // null after close()
   std::string handle_;
@@ -80,6 +85,7 @@ class Database : public Napi::ObjectWrap<Database> {
   Options options_;
   std::shared_ptr<MemoryReport> memory_;
   std::shared_ptr<EnvironmentState> environment_;
+  // Until close() has answered.
   std::unique_ptr<JobThread> writer_;  // started by the first write
   std::unique_ptr<JobThread> builder_;  // started by the first long job
   std::unique_ptr<JobThread> text_waiter_;  // started by the first search by text that comes before the texts are read

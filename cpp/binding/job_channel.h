@@ -33,6 +33,8 @@ class JobChannel : private LoopReceiver {
   void expect();
   // An expected job came another way.
   void arrived();
+  // Nothing is on its way. JavaScript thread.
+  bool idle() const noexcept { return expected_ == 0; }
   // Completes the job on the JavaScript thread, or abandons it when the channel is closed.
   void deliver(std::unique_ptr<Job> job);
   // Idempotent. What was delivered and not completed yet is abandoned.

@@ -29,6 +29,8 @@ class JobThread {
   JobThread& operator=(const JobThread&) = delete;
 
   void submit(std::unique_ptr<Job> job);
+  // Every job has been completed, or its completion has begun.
+  bool idle() const noexcept { return channel_.idle(); }
   // Cancels what runs, drops what waits, joins. Idempotent.
   void shutdown() noexcept;
 

@@ -1,7 +1,9 @@
 // Scenarios that would take a test process down with them: each is run in a process of its own by lifecycle.test.ts, bundled to plain
 // JavaScript because worker threads load no TypeScript.
 // A scenario ends by returning; what it returns is printed as JSON.
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { SageDB } from '../../lib/index.js';
@@ -347,6 +349,49 @@ const scenarios: Record<string, () => Promise<unknown>> = {
       externalMiB: (memory.external - external) / 2 ** 20,
       threads: readdirSync('/proc/self/task').length - tasks,
     };
+  },
+
+  /** Threads that closed databases leave while their objects are held, however the databases were used. */
+  async closedButHeld() {
+    const threads = () => readdirSync('/proc/self/task').length;
+    const folder = mkdtempSync(join(tmpdir(), 'sagedb-held-'));
+    const held: SageDB<{ text?: string }>[] = [];
+    const rows = data(5000);
+    const texts = Array.from({ length: 5000 }, (_, i) => ({ text: `word ${i} of many ${i % 100} ${i % 7}` }));
+    const settings = { dimension: DIMENSION, threads: 1 }; // no teams of OpenMP, which stay with libuv's threads
+    let last = Promise.resolve<unknown>(undefined);
+    const use = async (round: number) => {
+      const path = join(folder, `${round}`);
+      const owner = await SageDB.open<{ text?: string }>({ ...settings, path, textFields: ['text'] });
+      await owner.addBatch(rows, texts);
+      const shared = SageDB.attach<{ text?: string }>(owner.handle);
+      await shared.add(query);
+      const answers = [shared.flush(), shared.buildIndex(), owner.snapshot(join(folder, `${round}-copy`))].map(code);
+      await shared.close();
+      answers.push(code(owner.optimize()), code(owner.flush()));
+      await owner.close();
+      const reader = await SageDB.open<{ text?: string }>({ path, threads: 1, readOnly: true });
+      const stop = new AbortController();
+      answers.push(code(reader.search({ text: 'word', signal: stop.signal })));
+      stop.abort();
+      const follower = SageDB.attach<{ text?: string }>(reader.handle);
+      answers.push(code(follower.search({ text: 'many', signal: stop.signal })), code(follower.refresh()));
+      await follower.close();
+      await reader.close();
+      const unused = await SageDB.open<{ text?: string }>(settings);
+      await unused.close();
+      held.push(owner, shared, reader, follower, unused);
+      last = Promise.all(answers);
+      await last;
+    };
+    await use(0); // libuv's threads stay
+    const before = threads();
+    for (let round = 1; round <= 6; round++) await use(round);
+    // A thread that has been joined shows for a moment.
+    for (let i = 0; i < 100 && threads() > before; i++) await wait(20);
+    const left = threads() - before;
+    rmSync(folder, { recursive: true });
+    return { held: held.length, left, answers: await last };
   },
 
   /** What calls say that need a thread, when there is none to be had and when there are again. */
