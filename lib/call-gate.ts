@@ -6,22 +6,36 @@ import type { Stats } from './types.js';
 export class CallGate {
   readonly #database: PublishEvent['database'];
   readonly #watch: EngineWatch;
+  #closed = false;
   #closing: Promise<void> | undefined;
 
   constructor(database: PublishEvent['database'], stats: () => Stats) {
     this.#database = database;
-    this.#watch = new EngineWatch(database, () => (this.#closing ? undefined : stats()));
+    this.#watch = new EngineWatch(database, () => (this.#closed ? undefined : stats()));
   }
 
-  /** Refuses calls from now on. Every call returns the promise of the first one's `work`. */
-  close(work: () => Promise<void>): Promise<void> {
-    this.#closing ??= work();
+  /**
+   * Refuses calls from now on. Every call returns the promise of the first one's `work`; when that failed before the `engine` was closing, the
+   * next call starts anew.
+   */
+  close(work: () => Promise<void>, engine: { readonly closing: boolean }): Promise<void> {
+    this.#closed = true;
+    this.#closing ??= this.#finish(work, engine);
     return this.#closing;
+  }
+
+  async #finish(work: () => Promise<void>, engine: { readonly closing: boolean }): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!engine.closing) this.#closing = undefined;
+      throw error;
+    }
   }
 
   /** Asked again after the caller's code may have run: a getter of its input may close the database. */
   requireOpen(): void {
-    if (this.#closing) throw closedError();
+    if (this.#closed) throw closedError();
   }
 
   /** For methods that return a promise: what is thrown on the way becomes a rejection. */

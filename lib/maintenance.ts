@@ -26,6 +26,7 @@ export class Maintenance {
   readonly #requireOpen: () => void;
   /** What is under way: close() waits for all of it, because the threads that answer end with the database, and cancels long jobs. */
   readonly #jobs = new Set<Job>();
+  #closing = false;
 
   constructor(database: NativeDatabase, requireOpen: () => void) {
     this.#database = database;
@@ -61,7 +62,15 @@ export class Maintenance {
 
   async close(): Promise<void> {
     await this.stop(); // a flush may have waited for writes until now
-    await settled((done) => this.#database.close(done));
+    await settled((done) => {
+      this.#database.close(done);
+      this.#closing = true;
+    });
+  }
+
+  /** The engine is closing, or has closed: a close that failed before can be called again. */
+  get closing(): boolean {
+    return this.#closing;
   }
 
   /** A job that can be aborted and reports progress; close() cancels it. */

@@ -457,11 +457,11 @@ export class SageDB<M extends object = Metadata, S extends string = never> imple
 
   /**
    * Refuses new calls with `CLOSED`, lets writes, reads and searches in flight finish, aborts running builds with `ABORTED`, and frees
-   * the memory. With a path everything is on disk when it resolves, and the folder is free for the next open. Every call returns the same promise.
-   * Not closing is safe: the memory is freed when the object is collected.
+   * the memory. With a path everything is on disk when it resolves, and the folder is free for the next open. Every call returns the same promise;
+   * only a close that could not begin (`OUT_OF_MEMORY`) can be tried again. Not closing is safe: the memory is freed when the object is collected.
    */
   close(): Promise<void> {
-    return this.#gate.close(() => this.#shutDown());
+    return this.#gate.close(() => this.#shutDown(), this.#maintenance);
   }
 
   [asyncDispose](): Promise<void> {

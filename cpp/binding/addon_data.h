@@ -28,11 +28,14 @@ struct AddonData {
   // Made when first used. Coalesced searches: the second worker keeps the cores busy through the gaps of the first. Batches, exact scans and
   // huge lists apart, so that they do not hold up the others.
   std::shared_ptr<JobQueue> cheap_searches, costly_searches, reads;
+  std::shared_ptr<JobQueue> closes;  // made when first used
 
   JobQueue& searches(Napi::Env env, bool costly) {
     return costly ? made(env, costly_searches, "SageDB.search", 1) : made(env, cheap_searches, "SageDB.search", 2);
   }
   JobQueue& read_queue(Napi::Env env) { return made(env, reads, "SageDB.read", 1); }
+  // Where there is no thread for it. One at a time: a close may take long, and others need the pool.
+  JobQueue& close_queue(Napi::Env env) { return made(env, closes, "SageDB.close", 1); }
 
  private:
   static JobQueue& made(Napi::Env env, std::shared_ptr<JobQueue>& queue, const char* name, int workers) {

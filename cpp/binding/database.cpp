@@ -1,5 +1,6 @@
 #include "binding/database.h"
 
+#include <system_error>
 #include <utility>
 
 #include "binding/detailed_search.h"
@@ -166,6 +167,14 @@ const std::shared_ptr<SageDB>& Database::engine() const {
 }
 
 JobThread& Database::writer() { return started(&writer_, "SageDB.write"); }
+
+JobThread* Database::writer_if_any() {
+  try {
+    return &writer();
+  } catch (const std::system_error&) {
+    return nullptr;
+  }
+}
 
 JobThread& Database::started(std::unique_ptr<JobThread>* thread, const char* name) {
   if (!*thread) *thread = std::make_unique<JobThread>(Env(), name);
@@ -412,7 +421,13 @@ Napi::Value Database::close(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Napi::Function callback = callback_of(info[0]);
     if (!engine_) throw Error(ErrorCode::CLOSED, "the database is closed");
-    writer().submit(std::make_unique<CloseJob>(callback, this));
+    // Until the thread or the queue is there the database keeps its engine, so that a close that fails here can be tried again.
+    if (JobThread* const thread = writer_if_any()) {
+      thread->submit(std::make_unique<CloseJob>(callback, this));
+    } else {
+      JobQueue& queue = info.Env().GetInstanceData<AddonData>()->close_queue(info.Env());
+      queue.submit(std::make_unique<CloseJob>(callback, this));
+    }
     memory_->forget(info.Env());
     Ref();  // until the job is complete, which ends the threads
     return info.Env().Undefined();

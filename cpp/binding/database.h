@@ -75,6 +75,8 @@ class Database : public Napi::ObjectWrap<Database> {
   void submit_write(std::unique_ptr<Job> job);
   void submit_long(std::unique_ptr<Job> job);
   JobThread& writer();
+  // Null: it was not started yet, no write is on its way, and there is no thread to be had.
+  JobThread* writer_if_any();
   JobThread& started(std::unique_ptr<JobThread>* thread, const char* name);
   // Joins those that have nothing left to answer: after close() no thread waits for the collection of the object.
   void end_idle_threads() noexcept;

@@ -66,6 +66,10 @@ test('a loop that is kept turning: for a bounded time, until everyone stops it, 
   expect(run('turningLoop')).toEqual({ bounded: [true, false], held: true, stopped: false, worker: 0 });
 });
 
+test('threads terminated while databases close', () => {
+  expect(run('closingTerminated')).toBe('alive');
+});
+
 test('threads share one copy of the data', () => {
   expect(run('workersShare')).toEqual({ scores: [0, 0, 0, 0], size: 800 });
 });
@@ -129,6 +133,14 @@ function runWithLimit(name: string, context: TestContext): unknown {
 test('without threads calls end with OUT_OF_MEMORY, and work again when there are some', (context) => {
   const lack = expect.stringMatching(/^OUT_OF_MEMORY: no thread could be made/);
   expect(runWithLimit('noThreads', context)).toEqual({ without: Array(4).fill(lack), again: Array(4).fill('ok') });
+});
+
+test('without threads databases close all the same, and their folder is free', (context) => {
+  expect(runWithLimit('closeWithoutThreads', context)).toEqual({
+    without: Array(3).fill('OUT_OF_MEMORY'),
+    refused: 'CLOSED',
+    closed: ['ok'],
+  });
 });
 
 test('native memory is reported to V8 and taken back', () => {

@@ -93,6 +93,16 @@ const roles: Record<string, (handle: string) => Promise<void>> = {
     parentPort?.postMessage('building');
     await wait(1e6);
   },
+  /** Databases that open, work and close, without end. */
+  async closing() {
+    for (let round = 0; ; round++) {
+      const dbs = await Promise.all([open(100), open(100), open(100)]);
+      await Promise.all(dbs.slice(1).map((db) => db.addBatch(data(300))));
+      void dbs[1]?.buildIndex().catch(() => {});
+      if (round === 0) parentPort?.postMessage('closing');
+      await Promise.all([SageDB.attach((dbs[2] as SageDB).handle), ...dbs].map((db) => db.close()));
+    }
+  },
   async exits() {
     const db = await open(100);
     await db.addBatch(data(20_000));
@@ -410,6 +420,40 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     const again = await outcomes();
     limit?.end();
     return { without, again };
+  },
+
+  /** close() of databases without a write yet, when there is no thread to be had. */
+  async closeWithoutThreads() {
+    await (await open()).close();
+    const limit = await ThreadLimit.start();
+    const folder = mkdtempSync(join(tmpdir(), 'sagedb-close-'));
+    const path = join(folder, 'db');
+    await (await SageDB.open({ path, dimension: DIMENSION })).close();
+    const owner = await SageDB.open({ path });
+    const shared = SageDB.attach(owner.handle);
+    const reader = await SageDB.open({ path, readOnly: true });
+    const others = await Promise.all(Array.from({ length: 20 }, () => open()));
+    if (!(await limit?.forbid())) return 'no limit';
+    const without = [await code(open()), await code(shared.add(query)), await code(owner.flush())];
+    const closed = await Promise.all([shared, reader, owner, ...others].map((db) => code(db.close())));
+    const refused = await code(owner.add(query));
+    await limit?.allow();
+    const again = await SageDB.open({ path });
+    closed.push(await code(owner.close()), await code(again.add(query)), await code(again.close()));
+    limit?.end();
+    rmSync(folder, { recursive: true });
+    return { without, refused, closed: [...new Set(closed)] };
+  },
+
+  /** Threads that end while their databases close. */
+  async closingTerminated() {
+    for (let round = 0; round < 8; round++) {
+      const workers = Array.from({ length: 2 }, () => spawn('closing'));
+      await Promise.all(workers.map(message));
+      await wait(round * 3);
+      await Promise.all(workers.map((worker) => worker.terminate()));
+    }
+    return 'alive';
   },
 
   async externalMemory() {
