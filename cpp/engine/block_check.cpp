@@ -136,6 +136,8 @@ void BlockCheck::finish(bool index_only, const CancelToken* cancel) {
     std::lock_guard<std::mutex> run(run_mutex_);
     if (Item* item = next_item(index_only)) check(*item, cancel);
   }
+  // Nobody waits for a segment that the thread is at work on, when it is none of theirs.
+  if (!drop_due_) return;
   std::lock_guard<std::mutex> run(run_mutex_);
   drop_index();
   if (drop_due_) throw Error(ErrorCode::OUT_OF_MEMORY, "out of memory: the damaged index is still there");

@@ -75,7 +75,7 @@ class BlockCheck {
   Uuid database_{};
   bool may_vanish_ = false;
   std::function<bool()> on_index_damage_;
-  bool drop_due_ = false;  // guarded by run_mutex_
+  std::atomic<bool> drop_due_{false};  // changes under run_mutex_
   std::string error_;
   std::atomic<bool> damaged_{false}, index_damaged_{false}, running_{false};
   std::atomic<std::uint64_t> done_{0}, total_{0};
