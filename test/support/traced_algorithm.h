@@ -9,14 +9,13 @@
 
 #include "index/flat_index.h"
 #include "index/index.h"
-#include "support/raise_to.h"
 
 namespace sagedb::testing {
 
 struct TraceControls {
   std::atomic<bool> hold_searches{false};
   std::atomic<int> pause_ms{0};  // of every search
-  std::atomic<int> searching{0}, most_searching{0};
+  std::atomic<int> searching{0};
   std::mutex mutex;
   std::vector<std::thread::id> destroyed_on;  // guarded by mutex
 };
@@ -32,7 +31,7 @@ class TracedIndex final : public Index {
   Row rows() const noexcept override { return flat_.rows(); }
   bool search(const SpaceView& space, const Query& query, const SearchParams& params, const RowSelector& selector,
               SearchScratch& scratch, std::vector<Candidate>& out, SearchCounters* counters) const override {
-    raise_to(controls_->most_searching, controls_->searching.fetch_add(1) + 1);
+    controls_->searching.fetch_add(1);
     if (const int pause = controls_->pause_ms.load()) std::this_thread::sleep_for(std::chrono::milliseconds(pause));
     while (controls_->hold_searches.load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     controls_->searching.fetch_sub(1);
