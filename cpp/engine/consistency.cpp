@@ -73,6 +73,8 @@ class ConsistencyCheck {
     const std::string name = "record " + std::to_string(r);
     if (record.id_size != kNumericId && records_.id(r).text.size() != record.id_size)
       fail("the id of " + name + " lies outside of the texts");
+    if (record.id_size == kNumericId && !is_safe_integer(records_.id(r).number))
+      fail("the id of " + name + " is no safe integer");
     const std::string_view metadata = records_.metadata(r);
     if (metadata.size() != record.metadata_size) fail("the metadata of " + name + " lies outside of the texts");
     try {

@@ -20,9 +20,13 @@ void put_id(ByteWriter& out, const IdView& id) {
   }
 }
 
+[[noreturn]] void corrupt(const char* what) { throw Error(ErrorCode::CORRUPTION, std::string("a log record ") + what); }
+
 ExternalId get_id(ByteReader& in) {
   if (in.get<std::uint8_t>() != 0) return ExternalId(std::string(in.get_text()));
-  return ExternalId(in.get<std::int64_t>());
+  const auto number = in.get<std::int64_t>();
+  if (!is_safe_integer(number)) corrupt("names an id that is no safe integer");
+  return ExternalId(number);
 }
 
 // Whether the lengths of vectors in this space are stored.
@@ -35,8 +39,6 @@ bool has_norms(const Options& options) {
     if (space.metric == Metric::cosine) return true;
   return false;
 }
-
-[[noreturn]] void corrupt(const char* what) { throw Error(ErrorCode::CORRUPTION, std::string("a log record ") + what); }
 
 }  // namespace
 

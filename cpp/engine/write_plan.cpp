@@ -94,7 +94,7 @@ std::size_t expected_components(const WriteOp& op, const Options& options) {
 
 void check_ids(const WriteOp& op) {
   for (const ExternalId& id : op.ids)
-    if (!id.is_string() && (id.number() > kMaxSafeInteger || id.number() < -kMaxSafeInteger))
+    if (!id.is_string() && !is_safe_integer(id.number()))
       throw Error(ErrorCode::INVALID_ID, "id: expected a safe integer, got " + std::to_string(id.number()));
   if (op.kind == WriteOp::Kind::remove || op.ids.size() < 2) return;
   std::vector<std::pair<std::uint64_t, std::uint32_t>> order(op.ids.size());

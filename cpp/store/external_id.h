@@ -12,6 +12,7 @@
 namespace sagedb {
 
 inline constexpr std::int64_t kMaxSafeInteger = (std::int64_t{1} << 53) - 1;
+inline constexpr bool is_safe_integer(std::int64_t n) { return n <= kMaxSafeInteger && n >= -kMaxSafeInteger; }
 
 struct IdView {
   bool is_string = false;

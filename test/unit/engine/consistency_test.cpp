@@ -99,6 +99,8 @@ TEST(Consistency, IdsFindTheirItems) {
   verified_after("records", [&](std::string* payload) { other = records_in(payload)[12]; });
   EXPECT_EQ(with_record(11, id_of(other)), "the id of record 11 is that of record 12, too");
   EXPECT_EQ(with_record(11, [](Record* r) { r->id_size = kNumericId; }), "the id of record 11 is not found");
+  EXPECT_EQ(with_record(11, [](Record* r) { r->id_size = kNumericId, r->id_bits = std::uint64_t{1} << 53; }),
+            "the id of record 11 is no safe integer");
   EXPECT_EQ(with_record(11, [](Record* r) { r->id_bits = 1u << 30; }), "the id of record 11 lies outside of the texts");
   EXPECT_EQ(verified_after("ids",
                            [](std::string* payload) {
@@ -197,6 +199,32 @@ TEST(Consistency, DamagedSpacesAreCorruption) {
     SimEnv damaged(with_manifest(env.disk(), from, to));
     o.env = &damaged;
     EXPECT_EQ(code_of([&] { SageDB::open(o); }), ErrorCode::CORRUPTION) << from;
+  }
+}
+
+// A number that JavaScript cannot hold is nobody's id: no call could name it again.
+TEST(Consistency, IdsInTheLogAreSafeIntegers) {
+  constexpr std::int64_t kId = 0x123456789abcd, kOther = 0x7123456789abcd;
+  SimEnv env;
+  auto db = SageDB::open(stored(env));
+  expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, {Vector(kDimension, 1.0f)}, {ExternalId(kId)})));
+  db->close();
+  const SimDisk written = env.disk();
+  for (const std::int64_t id : {kId, kOther}) {
+    SimDisk disk = written;
+    for (const std::string& path : disk.paths()) {
+      std::string& file = *disk.find(path);
+      const std::size_t at = file.find(std::string(reinterpret_cast<const char*>(&kId), sizeof kId));
+      if (at == std::string::npos) continue;
+      std::memcpy(file.data() + at, &id, sizeof id);
+      test::reseal_log(&file);
+    }
+    SimEnv changed(disk);
+    if (id == kId) {
+      EXPECT_EQ(SageDB::open(stored(changed))->size(), 1u);
+    } else {
+      EXPECT_EQ(code_of([&] { SageDB::open(stored(changed)); }), ErrorCode::CORRUPTION);
+    }
   }
 }
 
