@@ -70,6 +70,8 @@ export interface Stats {
     check: { state: 'none' | 'running' | 'passed' | 'damaged'; done: number; total: number; error: string };
     /** Bytes that were moved from mapped files into memory, see `hotMemory`. */
     hotBytes: number;
+    /** Bytes of texts, vectors and codes that this process wrote and that are read from the files now, since they are more than `hotMemory`. */
+    givenBackBytes: number;
   };
   build: {
     running: boolean;

@@ -66,6 +66,7 @@ export function toStats(raw: NativeStats, { metric, spaces }: Layout): Stats {
         error: raw.checkError as string,
       },
       hotBytes: number('hotBytes'),
+      givenBackBytes: number('givenBackBytes'),
     },
     build: {
       running: raw.building as boolean,

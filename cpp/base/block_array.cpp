@@ -14,6 +14,7 @@ BlockBytes::BlockBytes(std::size_t stride, std::uint32_t first_block, const void
       first_shift_(31 - __builtin_clz(first_block)),
       base_(static_cast<std::byte*>(const_cast<void*>(base))),
       base_count_(base_count),
+      mapped_count_(base_count),
       owner_(std::move(owner)),
       capacity_(base_count) {
   if (stride == 0 || first_block == 0 || (first_block & (first_block - 1)) != 0)
@@ -30,11 +31,12 @@ void BlockBytes::ensure(std::uint32_t count) {
       throw Error(ErrorCode::LIMIT_EXCEEDED, "more than 2^32 elements in one array");
     const std::size_t elements = std::size_t{first_block_} << block_count_;
     const std::size_t size = elements * stride_;
-    std::byte* const block = allocate_pages(size);
+    const std::size_t lead = static_cast<std::size_t>(capacity_) * stride_ % kFilePage;
+    std::byte* const block = allocate_pages(lead + size);
     blocks_[block_count_] = block;
-    origins_[first_shift_ + block_count_].store(reinterpret_cast<std::uintptr_t>(block) - size,
+    origins_[first_shift_ + block_count_].store(reinterpret_cast<std::uintptr_t>(block) + lead - size,
                                                 std::memory_order_release);
-    block_bytes_[block_count_] = size;
+    block_bytes_[block_count_] = lead + size;
     ++block_count_;
     capacity_ += elements;
     bytes_.fetch_add(size, std::memory_order_relaxed);

@@ -4,7 +4,8 @@
 // Layout: an optional base block (storage owned elsewhere, e.g. a mapped segment file) of any size, followed by
 // geometrically growing blocks (each as large as all before it, starting at `first_block` elements). 32 block
 // pointers therefore cover 2^32 elements and no directory is ever copied. Blocks are anonymous mappings: pages that were
-// never touched cost nothing, and blocks of 2 MB and more ask for huge pages.
+// never touched cost nothing, and blocks of 2 MB and more ask for huge pages. A block begins as far behind a multiple of 4,096 as its
+// elements would in one run of bytes, so that a file that holds that run can be mapped in its place.
 //
 // Thread safety: one writer at a time calls ensure(); any number of readers call at() for elements that were published
 // to them (the snapshot's release/acquire orders the element bytes).
@@ -29,6 +30,16 @@ class BlockBytes {
   ~BlockBytes();
   BlockBytes(const BlockBytes&) = delete;
   BlockBytes& operator=(const BlockBytes&) = delete;
+
+  // For an array without elements: [0, count) stand in `pages`, zeros kept alive by `owner`, instead of in blocks.
+  void begin_in(std::byte* pages, std::uint32_t count, std::shared_ptr<const void> owner) noexcept {
+    base_ = pages;
+    capacity_ = base_count_ = count;
+    owner_ = std::move(owner);
+    mapped_count_ = 0;
+  }
+  // So many elements at the begin are read from a mapping.
+  std::uint32_t mapped_count() const noexcept { return mapped_count_; }
 
   // Makes elements [0, count) addressable (zero-filled when new). Throws Error(OUT_OF_MEMORY) and changes nothing.
   void ensure(std::uint32_t count);
@@ -72,9 +83,10 @@ class BlockBytes {
   const std::size_t stride_;
   const std::uint32_t first_block_;
   const int first_shift_;
-  std::byte* const base_ = nullptr;
-  const std::uint32_t base_count_ = 0;
-  const std::shared_ptr<const void> owner_;
+  std::byte* base_ = nullptr;
+  std::uint32_t base_count_ = 0;
+  std::uint32_t mapped_count_ = 0;
+  std::shared_ptr<const void> owner_;
   std::byte* blocks_[32] = {};
   std::atomic<std::uintptr_t> origins_[32] = {};
   std::size_t block_bytes_[32] = {};

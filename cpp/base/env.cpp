@@ -20,6 +20,10 @@ bool ends_drive(const std::string&, std::size_t) noexcept { return false; }
 
 void Env::will_read(const std::string&, std::uint64_t, std::uint64_t) noexcept {}
 
+std::byte* Env::allocate_scratch(const std::string&, std::size_t) { return nullptr; }
+
+bool Env::map_in_place(const std::string&, std::uint64_t, const std::byte*, std::size_t) noexcept { return false; }
+
 void Env::random_bytes(void* out, std::size_t size) {
   auto* p = static_cast<unsigned char*>(out);
   std::random_device device;

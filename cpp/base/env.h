@@ -98,6 +98,15 @@ class Env {
   virtual std::unique_ptr<FileLock> lock(const std::string& path) = 0;
   // A second name for the same bytes: hard link, else copy-on-write clone, else a synced copy. `to` must not exist.
   virtual void link_or_copy(const std::string& from, const std::string& to) = 0;
+
+  // `bytes` (> 0) zeros to write to that the system may keep on the disk instead of in memory: whole pages are those of a file in `dir` that has no name and
+  // whose space is taken, what is left at the end is memory. Freed with free_pages(). Null where the system has none. Throws as other operations do.
+  virtual std::byte* allocate_scratch(const std::string& dir, std::size_t bytes);
+  // Puts bytes of a file in place of the same bytes at `at`: addresses stay, and who reads meanwhile notices nothing. All three numbers are multiples of
+  // the system's page size. False, and nothing has happened, where the system cannot.
+  virtual bool map_in_place(const std::string& path, std::uint64_t offset, const std::byte* at,
+                            std::size_t size) noexcept;
+
   virtual void random_bytes(void* out, std::size_t size);  // the system's, unless a simulated disk wants to repeat them
 };
 

@@ -24,7 +24,9 @@
 #endif
 
 #include "base/env.h"
+#include "base/memory.h"
 #include "base/mutex.h"
+#include "base/resident.h"
 #include "base/status.h"
 
 namespace sagedb {
@@ -363,6 +365,30 @@ class PosixEnv final : public Env {
       ::posix_fadvise(fd.get(), static_cast<off_t>(offset), static_cast<off_t>(size), POSIX_FADV_WILLNEED);
   }
 #endif
+#if defined(__linux__)
+  std::byte* allocate_scratch(const std::string& dir, std::size_t bytes) override {
+    const Fd fd(nameless_file(dir));
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t whole = bytes / page * page;
+    int err = 0;
+    while (whole > 0 && (err = ::posix_fallocate(fd.get(), 0, static_cast<off_t>(whole))) == EINTR) {
+    }
+    // Without its space a page that is written would be a signal once the disk is full.
+    if (err != 0) fail("allocate", dir, err);
+    std::byte* const pages = allocate_pages(bytes);
+    if (whole > 0 && ::mmap(pages, whole, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd.get(), 0) == MAP_FAILED) {
+      err = errno;
+      free_pages(pages, bytes);
+      fail("map", dir, err);
+    }
+    return pages;
+  }
+  bool map_in_place(const std::string& path, std::uint64_t offset, const std::byte* at,
+                    std::size_t size) noexcept override {
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    return fd.get() >= 0 && make_mapped(fd.get(), offset, at, size);
+  }
+#endif
   void rename(const std::string& from, const std::string& to) override {
     if (::rename(from.c_str(), to.c_str()) != 0) fail("rename", from);
   }
@@ -418,6 +444,18 @@ class PosixEnv final : public Env {
   }
 
  private:
+#if defined(__linux__)
+  static Fd nameless_file(const std::string& dir) {
+    const int fd = ::open(dir.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0) return Fd(fd);
+    // Some file systems have none.
+    const std::string path = join_path(dir, "scratch.tmp");
+    ::unlink(path.c_str());
+    Fd named = open_file("create", path, O_RDWR | O_CREAT | O_EXCL);
+    ::unlink(path.c_str());
+    return named;
+  }
+#endif
   // Also the name of the folder above: who made that one may have been killed before its name was on disk. When it fails the folder goes,
   // so that who tries again makes it again, and syncs its name.
   void sync_new_dir(const std::string& path) {

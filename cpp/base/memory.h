@@ -10,6 +10,8 @@ namespace sagedb {
 
 inline constexpr std::size_t kCacheLine = 64;
 inline constexpr std::size_t kHugePage = std::size_t{2} << 20;
+// What lies at a multiple of this in a file can be mapped, where the system's pages are not larger.
+inline constexpr std::size_t kFilePage = 4096;
 
 inline constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
 

@@ -66,6 +66,17 @@ std::size_t make_resident(const std::byte* data, std::size_t size) noexcept {
   return 0;
 }
 
+bool make_mapped(int fd, std::uint64_t offset, const std::byte* at, std::size_t size) noexcept {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  if (size == 0 || offset % page != 0 || size % page != 0 || reinterpret_cast<std::uintptr_t>(at) % page != 0)
+    return false;
+  void* const file = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(offset));
+  if (file == MAP_FAILED) return false;
+  if (::mremap(file, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, const_cast<std::byte*>(at)) != MAP_FAILED) return true;
+  ::munmap(file, size);
+  return false;
+}
+
 std::uint64_t available_memory() noexcept {
   const std::uint64_t system = read_number("/proc/meminfo", "MemAvailable:", 1024, 0);
   // The limit of a container; «max» is none.
@@ -73,6 +84,7 @@ std::uint64_t available_memory() noexcept {
 }
 #else
 std::size_t make_resident(const std::byte*, std::size_t) noexcept { return 0; }
+bool make_mapped(int, std::uint64_t, const std::byte*, std::size_t) noexcept { return false; }
 std::uint64_t available_memory() noexcept { return 0; }
 #endif
 

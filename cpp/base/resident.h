@@ -1,4 +1,4 @@
-// Mapped bytes moved into memory of the process where they stand.
+// Mapped bytes moved into memory of the process where they stand, and memory exchanged for a mapping of the same bytes.
 //
 // Thread safety: any number of threads may read the bytes meanwhile; one moves them.
 #pragma once
@@ -12,6 +12,10 @@ namespace sagedb {
 // stay, readers notice nothing, and the file is not read any more. Only for mappings of Env::real(). Returns how many bytes were moved; 0 when the
 // system cannot or has no memory.
 std::size_t make_resident(const std::byte* data, std::size_t size) noexcept;
+
+// The other way: puts bytes [offset, offset + size) of a file, which the caller knows to be the same, in place of the memory at `at`. All of them are multiples
+// of the system's page size. False, and nothing has happened, when the system cannot.
+bool make_mapped(int fd, std::uint64_t offset, const std::byte* at, std::size_t size) noexcept;
 
 // Memory that the system could give without swapping, as far as it says; 0: unknown.
 std::uint64_t available_memory() noexcept;

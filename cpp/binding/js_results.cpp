@@ -271,6 +271,7 @@ Napi::Value stats_to_js(Napi::Env env, const Stats& stats) {
   number("checkDone", stats.check_done);
   number("checkTotal", stats.check_total);
   number("hotBytes", stats.hot_bytes);
+  number("givenBackBytes", stats.given_back_bytes);
   o.Set("lastError", stats.last_error);
   number("calibratedRows", static_cast<double>(stats.calibrated_rows));
   number("calibratedQueries", static_cast<double>(stats.calibrated_queries));

@@ -1,6 +1,7 @@
 #include "engine/compactor.h"
 
 #include "engine/build_job.h"
+#include "engine/storage.h"
 #include "engine/text_writes.h"
 
 namespace sagedb {
@@ -83,14 +84,44 @@ void Compactor::make_codes(SpaceNo s) {
   const bool drifted = old->saturated() > kSaturationLimit && rows_ > space.absent;
   space.codes =
       std::make_shared<CodeStore>(drifted ? Codec::train(column.vectors, present, column.metric, rows_) : old->codec());
+  if (codes_room_[s]) space.codes->begin_in(codes_room_[s].get(), live_, codes_room_[s]);
   space.codes->ensure(rows_);
   encode_rows(*space.codes, SpaceView{&column.vectors, nullptr, column.metric, present}, 0, rows_, context_.threads);
+}
+
+// Texts, vectors and codes of what is copied, when that is more than may be in memory, stand in pages that the system can write out.
+void Compactor::make_room() {
+  if (!state_.storage) return;
+  Storage& storage = *state_.storage;
+  const RecordStore& records = base_->generation->records;
+  const Row live = base_->row_count - base_->dead_rows;
+  std::uint64_t text = 0;
+  for (Row row = 0; row < base_->row_count; ++row) {
+    if (!records.row_live(row, base_->sequence)) continue;
+    const Record& record = records.record(records.record_of(row, base_->record_count));
+    text += record.metadata_size + (record.id_size == kNumericId ? 0 : record.id_size);
+  }
+  std::uint64_t total = text + std::uint64_t{live} * generation_->stride();
+  for (const SpaceState& space : base_->spaces)
+    if (space.codes) total += std::uint64_t{live} * space.codes->stride();
+  if (std::shared_ptr<std::byte> pages = storage.scratch(text, total))
+    generation_->records.begin_text_in(std::move(pages), static_cast<std::size_t>(text));
+  for (SpaceNo s = 0; s < spaces_.size(); ++s) {
+    VectorStore& vectors = generation_->columns[s].vectors;
+    if (std::shared_ptr<std::byte> pages = storage.scratch(std::uint64_t{live} * vectors.stride(), total))
+      vectors.begin_in(pages.get(), live, pages);
+    if (!base_->spaces[s].codes) continue;
+    codes_room_[s] = storage.scratch(std::uint64_t{live} * base_->spaces[s].codes->stride(), total);
+  }
+  live_ = live;
 }
 
 void Compactor::copy_live_rows() {
   const Generation& from = *base_->generation;
   generation_ = std::make_shared<Generation>(state_.options);
   spaces_.resize(base_->spaces.size());
+  codes_room_.resize(spaces_.size());
+  make_room();
   text_ = std::make_shared<TextIndex>(state_.options.text_fields);
   text_totals_.resize(state_.options.text_fields.size());
   row_map_.assign(base_->row_count, kNoRow);

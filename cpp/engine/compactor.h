@@ -25,6 +25,7 @@ class Compactor {
   void run();
 
  private:
+  void make_room();
   void copy_live_rows();
   void cut_index();
   void replay_changes(const Snapshot& now, const ChangeFeed::Deletions& deletions);
@@ -47,6 +48,8 @@ class Compactor {
   IdMap ids_;
   std::vector<Row> row_map_;  // old row -> new row
   std::vector<RecordNo> record_map_;  // old record -> new record
+  Row live_ = 0;  // rows of the base that are copied
+  std::vector<std::shared_ptr<std::byte>> codes_room_;  // by space; null: in memory
   Row rows_ = 0;
   RecordNo records_ = 0;
   Row dead_rows_ = 0;

@@ -26,11 +26,11 @@ void HotPages::step() {
   moved_.erase(
       std::remove_if(moved_.begin(), moved_.end(), [](const HotRange& range) { return range.owner.expired(); }),
       moved_.end());
-  if (!budget_) budget_ = available_memory() / kShare;
+  const std::uint64_t budget = budget_now();
   std::uint64_t used = 0;
   for (const HotRange& range : moved_) used += range.size;
   while (!left_.empty() && (left_.front().size == 0 || left_.front().owner.expired())) left_.erase(left_.begin());
-  const std::uint64_t room = *budget_ - std::min(*budget_, used);
+  const std::uint64_t room = budget - std::min(budget, used);
   pending_ = !left_.empty() && room >= kLeast;
   if (!pending_) return;
   HotRange& range = left_.front();
@@ -50,6 +50,16 @@ void HotPages::step() {
   moved_.push_back(HotRange{range.owner, range.data, done});
   range.data += piece;
   range.size -= piece;
+}
+
+std::uint64_t HotPages::budget_now() {
+  if (!budget_) budget_ = available_memory() / kShare;
+  return *budget_;
+}
+
+std::uint64_t HotPages::budget() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return budget_now();
 }
 
 std::uint64_t HotPages::bytes() const {

@@ -32,6 +32,8 @@ class HotPages {
   bool due(std::uint64_t searches) const noexcept {
     return pending_.load(std::memory_order_relaxed) && searches >= kSearches;
   }
+  // How many bytes may be in memory of the process of what stands in files.
+  std::uint64_t budget();
   // Moves a piece, for some hundredths of a second.
   void step();
   // In memory of the process now.
@@ -39,6 +41,8 @@ class HotPages {
 
  private:
   static constexpr std::uint64_t kSearches = 128;
+
+  std::uint64_t budget_now();
 
   mutable std::mutex mutex_;
   std::optional<std::uint64_t> budget_;  // guarded by mutex_, as below

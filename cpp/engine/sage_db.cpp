@@ -341,6 +341,7 @@ Stats SageDB::stats() const {
     out.check_total = disk.check.total;
     out.last_error = disk.last_error;
     out.hot_bytes = disk.hot_bytes;
+    out.given_back_bytes = disk.given_back_bytes;
   }
   out.building = status.building;
   out.build_done = status.done;

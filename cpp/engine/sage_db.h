@@ -83,6 +83,7 @@ struct Stats {
   std::string check_state = "none", check_error;
   std::uint64_t check_done = 0, check_total = 0;
   std::uint64_t hot_bytes = 0;  // of mapped segments, moved into memory
+  std::uint64_t given_back_bytes = 0;  // of what was written, read from segments instead of memory
   double last_build_seconds = 0, last_publish_us = 0;
   // Calibration of ef (empty before the first): recall@10 on sampled queries, with its lower confidence bound.
   struct RecallPoint {

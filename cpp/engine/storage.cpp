@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "base/memory.h"
 #include "engine/database_folder.h"
 #include "engine/op_record.h"
 #include "engine/writer.h"
@@ -374,6 +375,25 @@ void Storage::run_checkpoint(EngineState& state, bool renew) {
     // Nothing of the checkpoint: the next one tries it again.
     fail(current_error());
   }
+  give_back(*now);
+}
+
+// Before the segments of the generation before are gone they are still mapped: space that nobody sees comes back here.
+void Storage::give_back(const Snapshot& stored) noexcept {
+  try {
+    const std::uint64_t budget = hot_.budget();
+    stored_pages_.give_back(env_, dir_, manifest_, stored, budget - std::min(budget, hot_.bytes()));
+  } catch (...) {
+    // Without memory for a list: after the next checkpoint.
+  }
+}
+
+std::shared_ptr<std::byte> Storage::scratch(std::uint64_t bytes, std::uint64_t total) {
+  if (bytes == 0 || total <= hot_.budget()) return nullptr;
+  const auto size = static_cast<std::size_t>(bytes);
+  std::byte* const pages = env_.allocate_scratch(dir_, size);
+  if (pages == nullptr) return nullptr;
+  return std::shared_ptr<std::byte>(pages, [size](std::byte* p) { free_pages(p, size); });
 }
 
 void Storage::reclaim(EngineState& state) {
@@ -464,6 +484,7 @@ Storage::Status Storage::status() const {
   Status out;
   out.check = check_.status();
   out.hot_bytes = hot_.bytes();
+  out.given_back_bytes = stored_pages_.bytes();
   MutexLock lock(error_mutex_);
   // In mode memory a log begins where the checkpoint that it belongs to will end.
   out.durable_sequence = std::max<Sequence>(

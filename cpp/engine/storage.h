@@ -17,6 +17,7 @@
 #include "engine/block_check.h"
 #include "engine/delayed_sync.h"
 #include "engine/loaded_state.h"
+#include "engine/stored_pages.h"
 #include "storage/log_chain.h"
 #include "storage/log_follower.h"
 
@@ -57,6 +58,8 @@ class Storage {
   bool checkpoint_due(const Snapshot& now) const noexcept;
   // `renew`: a new generation even when it holds what the current one does.
   void checkpoint(EngineState& state, bool renew = false);
+  // Room for `bytes` of one more copy of `total` bytes of data in all: pages that the system may write to the disk when that is more than may be in memory, else null.
+  std::shared_ptr<std::byte> scratch(std::uint64_t bytes, std::uint64_t total);
   // A checkpoint, and another when the generation before, which is kept, is all that holds on to what a compaction has left behind.
   void reclaim(EngineState& state);
   // A complete database of the current state in another folder, sharing file contents where the file system can.
@@ -73,6 +76,7 @@ class Storage {
     std::uint64_t checkpoints = 0;
     std::uint64_t replayed = 0;  // operations read from the log at open
     std::uint64_t hot_bytes = 0;  // of mapped segments, moved into memory
+    std::uint64_t given_back_bytes = 0;  // of what was written, read from segments instead of memory
     std::string last_error;
     BlockCheck::Status check;
   };
@@ -90,6 +94,7 @@ class Storage {
   void run_checkpoint(EngineState& state, bool renew = false) REQUIRES(checkpoint_mutex_);
   // What of the last checkpoint's segments still describes `now`.
   Reuse reusable(const Snapshot& now) const REQUIRES(checkpoint_mutex_);
+  void give_back(const Snapshot& stored) noexcept REQUIRES(checkpoint_mutex_);
   void note_manifest(const Snapshot& of) REQUIRES(checkpoint_mutex_);
   void sync_log() noexcept;
   void require_in_place() const;
@@ -130,6 +135,7 @@ class Storage {
   std::atomic<bool> closed_{false};
 
   HotPages hot_;
+  StoredPages stored_pages_;  // give_back() under checkpoint_mutex_
   DelayedSync delayed_sync_;  // mode async; before what its thread uses goes
   std::function<void()> wake_;  // constant after start_check()
   BlockCheck check_;  // last: its thread uses all of the above

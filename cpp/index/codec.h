@@ -62,6 +62,11 @@ class CodeStore {
   CodeStore(Codec codec, const void* base, const void* errors, Row base_count, std::shared_ptr<const void> owner);
   const Codec& codec() const noexcept { return codec_; }
   std::size_t stride() const noexcept { return codec_.padded; }
+  // For a store without rows: the codes of [0, count) stand in `pages`, zeros.
+  void begin_in(std::byte* pages, Row count, std::shared_ptr<const void> owner) noexcept {
+    rows_.begin_in(pages, count, std::move(owner));
+  }
+  Row mapped_rows() const noexcept { return rows_.mapped_count(); }
   void ensure(Row count) {
     rows_.ensure(count);
     errors_.ensure(count);

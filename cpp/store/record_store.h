@@ -54,6 +54,10 @@ class RecordStore {
   // Throws OUT_OF_MEMORY; changes nothing visible.
   void ensure(RecordNo records, Row rows);
   void reserve_text(std::size_t bytes) { text_.reserve(bytes); }
+  // For a store without texts, see TextStore::begin_in().
+  void begin_text_in(std::shared_ptr<std::byte> pages, std::size_t size) noexcept {
+    text_.begin_in(std::move(pages), size);
+  }
 
   // Cannot throw after ensure() and reserve_text(). `metadata` may be empty. Links the record as the head of its row; `new_row` says
   // that the row itself is new.

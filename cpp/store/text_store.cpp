@@ -14,8 +14,14 @@ TextStore::TextStore(const void* base, std::uint64_t base_size, std::shared_ptr<
     : base_(static_cast<const char*>(base)), base_size_(base_size), owner_(std::move(owner)), end_(base_size) {}
 
 TextStore::~TextStore() {
-  for (int i = chunk_count_.load(); i-- > 0;)
-    free_pages(reinterpret_cast<std::byte*>(chunks_[i].data), chunks_[i].size);
+  for (int i = chunk_count_.load(); i-- > (first_ ? 1 : 0);) free_pages(chunks_[i].pages, chunks_[i].page_bytes);
+}
+
+void TextStore::begin_in(std::shared_ptr<std::byte> pages, std::size_t size) noexcept {
+  first_ = std::move(pages);
+  chunks_[0].pages = first_.get();
+  chunks_[0].size = size;
+  chunk_count_.store(1, std::memory_order_release);
 }
 
 // What is free in the last chunk, where every text fits that the ones before refuse.
@@ -31,8 +37,9 @@ void TextStore::reserve(std::size_t bytes) {
   const int count = chunk_count_.load(std::memory_order_relaxed);
   const std::size_t doubled = count == 0 ? kFirstChunk : chunks_[count - 1].size * 2;
   // Untouched pages cost address space only.
-  const std::size_t size = round_up(std::max(bytes, doubled), 4096);
-  chunks_[count].data = reinterpret_cast<char*>(allocate_pages(size));
+  const std::size_t size = round_up(std::max(bytes, doubled), kFilePage);
+  chunks_[count].pages = allocate_pages(size + kFilePage);
+  chunks_[count].page_bytes = size + kFilePage;
   chunks_[count].size = size;
   chunk_count_.store(count + 1, std::memory_order_release);
 }
@@ -44,7 +51,11 @@ std::uint64_t TextStore::append(std::string_view text) noexcept {
     return current_ >= 0 &&
            chunks_[current_].size - (place - chunks_[current_].start.load(std::memory_order_relaxed)) >= text.size();
   };
-  while (!fits()) chunks_[++current_].start.store(place, std::memory_order_release);
+  while (!fits()) {
+    Chunk& next = chunks_[++current_];
+    next.data = reinterpret_cast<char*>(next.pages) + place % kFilePage;
+    next.start.store(place, std::memory_order_release);
+  }
   Chunk& chunk = chunks_[current_];
   std::memcpy(chunk.data + (place - chunk.start.load(std::memory_order_relaxed)), text.data(), text.size());
   end_.store(place + text.size(), std::memory_order_relaxed);

@@ -1,7 +1,8 @@
 // The texts of records (string ids, metadata) as one growing sequence of bytes. A text is known by its place in the sequence, which is the same in
 // memory and in TEXT segments, so records can be read from a file as they stand.
 //
-// A mapped base may come first; own chunks follow, each as large as all before it. A text never crosses from one chunk into the next.
+// A mapped base may come first; own chunks follow, each as large as all before it. A text never crosses from one chunk into the next. A chunk begins
+// as far behind a multiple of 4,096 as its first text in the sequence, so that a file that holds the sequence can be mapped in its place.
 // Thread safety: one writer; readers read what was published to them.
 #pragma once
 
@@ -23,6 +24,8 @@ class TextStore {
   TextStore(const TextStore&) = delete;
   TextStore& operator=(const TextStore&) = delete;
 
+  // For a store without texts: the first `size` bytes (whole texts) stand in `pages`.
+  void begin_in(std::shared_ptr<std::byte> pages, std::size_t size) noexcept;
   // Guarantees room for following append() calls totalling at most `bytes`. Throws OUT_OF_MEMORY.
   void reserve(std::size_t bytes);
   // Requires reserve(). Returns the text's place.
@@ -32,6 +35,7 @@ class TextStore {
 
   // Bytes so far, and those outside of the base. For the writer; others get a figure of the moment.
   std::uint64_t end() const noexcept { return end_.load(std::memory_order_relaxed); }
+  std::uint64_t mapped_bytes() const noexcept { return base_size_; }
   std::size_t own_bytes() const noexcept { return static_cast<std::size_t>(end() - base_size_); }
 
   // Calls visit(data, size) for the pieces of [first, last), which must have been published to the caller.
@@ -59,6 +63,8 @@ class TextStore {
     std::atomic<std::uint64_t> start{kUnused};  // place of its first byte
     char* data = nullptr;
     std::size_t size = 0;
+    std::byte* pages = nullptr;
+    std::size_t page_bytes = 0;
   };
   std::size_t room() const noexcept;
 
@@ -66,6 +72,7 @@ class TextStore {
   const std::uint64_t base_size_ = 0;
   const std::shared_ptr<const void> owner_;
   std::array<Chunk, 52> chunks_;
+  std::shared_ptr<std::byte> first_;  // pages of the first, when they are not its own
   std::atomic<int> chunk_count_{0};
   int current_ = -1;  // chunk of the last append
   std::atomic<std::uint64_t> end_{0};

@@ -24,6 +24,11 @@ class VectorStore {
   std::size_t stride() const noexcept { return rows_.stride(); }
   std::size_t bytes() const noexcept { return rows_.bytes(); }
 
+  // For a store without rows: [0, count) stand in `pages`, zeros.
+  void begin_in(std::byte* pages, Row count, std::shared_ptr<const void> owner) noexcept {
+    rows_.begin_in(pages, count, std::move(owner));
+  }
+  Row mapped_rows() const noexcept { return rows_.mapped_count(); }
   // May throw OUT_OF_MEMORY / LIMIT_EXCEEDED; changes nothing visible.
   void ensure(Row count) { rows_.ensure(count); }
   // Writes `count` vectors of `dimension` floats (dense) at rows [first, first + count). Requires ensure() before. Cannot throw.

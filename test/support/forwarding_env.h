@@ -28,6 +28,13 @@ class ForwardingEnv : public Env {
   void sync_dir(const std::string& path) override { target_.sync_dir(path); }
   std::unique_ptr<FileLock> lock(const std::string& path) override { return target_.lock(path); }
   void link_or_copy(const std::string& from, const std::string& to) override { target_.link_or_copy(from, to); }
+  std::byte* allocate_scratch(const std::string& dir, std::size_t bytes) override {
+    return target_.allocate_scratch(dir, bytes);
+  }
+  bool map_in_place(const std::string& path, std::uint64_t offset, const std::byte* at,
+                    std::size_t size) noexcept override {
+    return target_.map_in_place(path, offset, at, size);
+  }
   void random_bytes(void* out, std::size_t size) override { target_.random_bytes(out, size); }
 
  protected:

@@ -23,6 +23,7 @@ inline Options kill_options(const std::string& path, Durability durability) {
   o.rebuild_threshold = 40;
   o.checkpoint_bytes = 20000;
   o.threads = 2;
+  if (durability == Durability::async) o.hot_memory = 0;
   return o;
 }
 

@@ -39,6 +39,7 @@ Options random_options(test::SimRandom& random) {
   static constexpr Durability kModes[] = {Durability::fsync, Durability::fsync, Durability::fsync,
                                           Durability::async, Durability::async, Durability::memory};
   o.durability = kModes[random.below(6)];
+  if (random.chance(0.5)) o.hot_memory = 0;
   return o;
 }
 

@@ -1,7 +1,11 @@
 #include "support/sim_env.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+
+#include "base/memory.h"
 
 namespace sagedb::test {
 namespace {
@@ -369,6 +373,26 @@ std::shared_ptr<const Mapping> SimEnv::map_parts(const std::vector<MapPart>& par
   for (const MapPart& part : parts)
     joined.replace(part.at, part.size, content(require(part.path)).substr(part.offset, part.size));
   return std::make_shared<SimMapping>(joined.substr(0, size));
+}
+
+std::byte* SimEnv::allocate_scratch(const std::string& dir, std::size_t bytes) {
+  std::lock_guard lock(mutex_);
+  check("allocate " + dir);
+  return allocate_pages(bytes);
+}
+
+bool SimEnv::map_in_place(const std::string& path, std::uint64_t offset, const std::byte* at,
+                          std::size_t size) noexcept {
+  std::lock_guard lock(mutex_);
+  const std::string* const file = disk_.find(path);
+  if (file == nullptr) return false;
+  const auto place = reinterpret_cast<std::uintptr_t>(at);
+  if (place % kFilePage == 0 && offset % kFilePage == 0 && size % kFilePage == 0 && size > 0 &&
+      offset + size <= file->size() && std::memcmp(file->data() + offset, at, size) == 0)
+    return true;
+  std::fprintf(stderr, "%s at %llu: other bytes than in memory\n", path.c_str(),
+               static_cast<unsigned long long>(offset));
+  std::abort();
 }
 
 void SimEnv::rename(const std::string& from, const std::string& to) {

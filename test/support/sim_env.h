@@ -116,6 +116,10 @@ class SimEnv final : public Env {
   void sync_dir(const std::string& path) override;
   std::unique_ptr<FileLock> lock(const std::string& path) override;
   void link_or_copy(const std::string& from, const std::string& to) override;
+  std::byte* allocate_scratch(const std::string& dir, std::size_t bytes) override;
+  // Nothing is mapped; ends the process when the memory holds other bytes than the file.
+  bool map_in_place(const std::string& path, std::uint64_t offset, const std::byte* at,
+                    std::size_t size) noexcept override;
   void random_bytes(void* out, std::size_t size) override;
 
   // For the file objects.

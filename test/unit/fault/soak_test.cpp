@@ -42,6 +42,7 @@ class Soak {
     options_.path = dir_ + "/db";
     options_.durability = modes[seed / 3 % 3];
     options_.checkpoint_bytes = 200'000;
+    if (seed / 9 % 2 == 0) options_.hot_memory = 0;
     db_ = SageDB::open(options_);
   }
 

@@ -1,0 +1,122 @@
+#include "engine/stored_pages.h"
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+
+#include "base/memory.h"
+#include "storage/file_header.h"
+
+namespace sagedb {
+namespace {
+
+// Whoever touches the memory meanwhile waits for the exchange.
+constexpr std::size_t kPiece = std::size_t{32} << 20;
+
+using Visit = std::function<void(const void* data, std::size_t size)>;
+
+// What segments of one kind hold: elements in memory from `first` on, which were not mapped from files at first.
+struct Part {
+  FileKind kind;
+  SpaceNo space;
+  std::size_t stride;
+  std::uint64_t first, count;
+  std::function<void(std::uint64_t begin, std::uint64_t end, const Visit&)> visit;  // in order
+
+  std::uint64_t bytes() const { return (count - first) * stride; }
+};
+
+template <typename Rows>
+Part part_of(FileKind kind, SpaceNo space, const Rows& rows, Row count) {
+  const std::size_t stride = rows.stride();
+  return Part{kind,
+              space,
+              stride,
+              rows.mapped_rows(),
+              count,
+              [&rows, stride](std::uint64_t begin, std::uint64_t end, const Visit& visit) {
+                for (auto r = static_cast<Row>(begin); r < end;) {
+                  const Row n = std::min<Row>(rows.run(r), static_cast<Row>(end) - r);
+                  visit(rows.row(r), n * stride);
+                  r += n;
+                }
+              }};
+}
+
+// The least needed first.
+std::vector<Part> parts_of(const Snapshot& s, std::uint64_t text_size) {
+  std::vector<Part> parts;
+  const Generation& g = *s.generation;
+  const TextStore& text = g.records.text();
+  parts.push_back(
+      Part{FileKind::text, 0, 1, text.mapped_bytes(), text_size,
+           [&text](std::uint64_t begin, std::uint64_t end, const Visit& visit) { text.visit(begin, end, visit); }});
+  for (SpaceNo space = 0; space < s.spaces.size(); ++space)
+    parts.push_back(part_of(FileKind::vectors, space, g.columns[space].vectors, s.row_count));
+  for (SpaceNo space = 0; space < s.spaces.size(); ++space)
+    if (s.spaces[space].codes) parts.push_back(part_of(FileKind::codes, space, *s.spaces[space].codes, s.row_count));
+  return parts;
+}
+
+// Exchanges the whole pages of memory that holds the bytes of the file from `offset` on.
+bool exchange(Env& env, const std::string& path, std::uint64_t offset, const void* data, std::size_t size) {
+  const auto* at = static_cast<const std::byte*>(data);
+  const std::size_t skip =
+      round_up(reinterpret_cast<std::uintptr_t>(at), kFilePage) - reinterpret_cast<std::uintptr_t>(at);
+  if (skip >= size) return true;
+  at += skip, offset += skip, size = (size - skip) / kFilePage * kFilePage;
+  for (std::size_t done = 0; done < size;) {
+    const std::size_t n = std::min(size - done, kPiece);
+    if (!env.map_in_place(path, offset + done, at + done, n)) return false;
+    done += n;
+  }
+  return true;
+}
+
+}  // namespace
+
+void StoredPages::give_back(Env& env, const std::string& dir, const Manifest& manifest, const Snapshot& snapshot,
+                            std::uint64_t budget) {
+  const std::vector<Part> parts = parts_of(snapshot, manifest.number("text"));
+  if (of_.lock() != snapshot.generation) targets_.clear();
+  of_ = snapshot.generation;
+  targets_.resize(parts.size());
+  std::uint64_t over = 0;
+  for (const Part& part : parts) over += part.bytes();
+  over -= std::min(over, budget);
+  std::vector<Given> given;
+  std::uint64_t bytes = 0;
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    const Part& part = parts[p];
+    const std::uint64_t granule = kFilePage / std::gcd<std::uint64_t, std::uint64_t>(part.stride, kFilePage);
+    const std::uint64_t wanted = std::min(over, part.bytes());
+    over -= wanted;
+    targets_[p] = std::max(targets_[p], (part.first + wanted / part.stride) / granule * granule);
+    const std::vector<SegmentRef> segments = manifest.all(part.kind, part.space);
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+      const SegmentRef& segment = segments[i];
+      // Where two overlap, the later one counts.
+      const std::uint64_t next = i + 1 < segments.size() ? segments[i + 1].first : segment.end();
+      const std::uint64_t begin = std::max(segment.first, part.first), end = std::min(next, targets_[p]);
+      if (begin >= end) continue;
+      std::uint64_t at = begin;
+      for (const Given& before : given_)
+        if (before.segment == segment.number) at = std::max(at, before.end);
+      const std::string path = join_path(dir, segment_name(segment.kind, segment.number));
+      bool done = true;
+      if (at < end) {
+        part.visit(at, end, [&](const void* data, std::size_t size) {
+          done = done && exchange(env, path, kHeaderSize + (at - segment.first) * part.stride, data, size);
+          at += size / part.stride;
+        });
+      }
+      if (!done) return;
+      given.push_back(Given{segment.number, end});
+      bytes += (end - begin) * part.stride;
+    }
+  }
+  given_ = std::move(given);
+  bytes_ = bytes;
+}
+
+}  // namespace sagedb
