@@ -245,6 +245,7 @@ export class SequentialDatabase<M extends object = Metadata> implements VectorDa
         replayed: 0,
         check: { state: 'none', done: 0, total: 0, error: '' },
         hotBytes: 0,
+        givenBackBytes: 0,
       },
       recall: { rows: 0, queries: 0, curve: [] },
     } as Stats;
