@@ -68,7 +68,7 @@ export interface OpenOptions {
   /**
    * With `path`: bytes of memory that may be taken when searches begin to use the files that an open mapped: links, codes, records and vectors, in this order,
    * are moved into huge pages in the background (Linux), since small pages of a file make searches slower. Default: a quarter of the memory that the system has available
-   * then; 0: searches stay in the files' pages, which the system may take back. Beyond as many bytes what this process wrote (texts, vectors and codes) is read from the files, too, once
+   * at the open; 0: searches stay in the files' pages, which the system may take back. Beyond as many bytes what this process wrote (texts, vectors and codes) is read from the files, too, once
    * a checkpoint has written it, and a compaction copies into files instead of memory (Linux): a database may be larger than the memory while it is loaded.
    */
   hotMemory?: number;

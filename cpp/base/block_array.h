@@ -40,6 +40,8 @@ class BlockBytes {
   }
   // So many elements at the begin are read from a mapping.
   std::uint32_t mapped_count() const noexcept { return mapped_count_; }
+  // So many stand in the pages of begin_in().
+  std::uint32_t begun_count() const noexcept { return base_count_ - mapped_count_; }
 
   // Makes elements [0, count) addressable (zero-filled when new). Throws Error(OUT_OF_MEMORY) and changes nothing.
   void ensure(std::uint32_t count);

@@ -367,21 +367,27 @@ class PosixEnv final : public Env {
 #endif
 #if defined(__linux__)
   std::byte* allocate_scratch(const std::string& dir, std::size_t bytes) override {
+    // What cannot be exchanged for a segment later would keep its space.
+    if (static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) != kFilePage) return nullptr;
     const Fd fd(nameless_file(dir));
-    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-    const std::size_t whole = bytes / page * page;
-    int err = 0;
-    while (whole > 0 && (err = ::posix_fallocate(fd.get(), 0, static_cast<off_t>(whole))) == EINTR) {
+    const std::size_t whole = bytes / kFilePage * kFilePage;
+    // Without its space a page that is written would be a signal once the disk is full. In pieces: a signal undoes one.
+    for (std::size_t at = 0; at < whole;) {
+      const std::size_t n = std::min(whole - at, std::size_t{256} << 20);
+      if (::fallocate(fd.get(), 0, static_cast<off_t>(at), static_cast<off_t>(n)) == 0) {
+        at += n;
+      } else if (errno != EINTR) {
+        if (cannot(errno)) return nullptr;
+        fail("allocate", dir);
+      }
     }
-    // Without its space a page that is written would be a signal once the disk is full.
-    if (err != 0) fail("allocate", dir, err);
     std::byte* const pages = allocate_pages(bytes);
-    if (whole > 0 && ::mmap(pages, whole, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd.get(), 0) == MAP_FAILED) {
-      err = errno;
-      free_pages(pages, bytes);
-      fail("map", dir, err);
-    }
-    return pages;
+    if (whole == 0 || ::mmap(pages, whole, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd.get(), 0) != MAP_FAILED)
+      return pages;
+    const int err = errno;
+    free_pages(pages, bytes);
+    if (cannot(err)) return nullptr;
+    fail("map", dir, err);
   }
   bool map_in_place(const std::string& path, std::uint64_t offset, const std::byte* at,
                     std::size_t size) noexcept override {
@@ -445,6 +451,7 @@ class PosixEnv final : public Env {
 
  private:
 #if defined(__linux__)
+  static bool cannot(int err) noexcept { return err == EOPNOTSUPP || err == ENOSYS || err == EINVAL || err == ENODEV; }
   static Fd nameless_file(const std::string& dir) {
     const int fd = ::open(dir.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd >= 0) return Fd(fd);

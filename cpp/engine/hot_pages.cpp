@@ -15,10 +15,13 @@ constexpr std::size_t kLeast = std::size_t{64} << 10;
 
 }  // namespace
 
+HotPages::HotPages(std::optional<std::uint64_t> budget)
+    : budget_(budget ? *budget : available_memory() / kShare), limit_(budget || budget_ > 0 ? budget_ : UINT64_MAX) {}
+
 void HotPages::offer(std::vector<HotRange> ranges) {
   std::lock_guard<std::mutex> lock(mutex_);
   left_ = std::move(ranges);
-  pending_ = !left_.empty() && budget_ != std::uint64_t{0};
+  pending_ = !left_.empty() && budget_ > 0;
 }
 
 void HotPages::step() {
@@ -26,11 +29,10 @@ void HotPages::step() {
   moved_.erase(
       std::remove_if(moved_.begin(), moved_.end(), [](const HotRange& range) { return range.owner.expired(); }),
       moved_.end());
-  const std::uint64_t budget = budget_now();
   std::uint64_t used = 0;
   for (const HotRange& range : moved_) used += range.size;
   while (!left_.empty() && (left_.front().size == 0 || left_.front().owner.expired())) left_.erase(left_.begin());
-  const std::uint64_t room = budget - std::min(budget, used);
+  const std::uint64_t room = budget_ - std::min(budget_, used);
   pending_ = !left_.empty() && room >= kLeast;
   if (!pending_) return;
   HotRange& range = left_.front();
@@ -50,16 +52,6 @@ void HotPages::step() {
   moved_.push_back(HotRange{range.owner, range.data, done});
   range.data += piece;
   range.size -= piece;
-}
-
-std::uint64_t HotPages::budget_now() {
-  if (!budget_) budget_ = available_memory() / kShare;
-  return *budget_;
-}
-
-std::uint64_t HotPages::budget() {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return budget_now();
 }
 
 std::uint64_t HotPages::bytes() const {

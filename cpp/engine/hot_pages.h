@@ -23,8 +23,8 @@ struct HotRange {
 
 class HotPages {
  public:
-  // `budget`: how many bytes may be moved; none: a quarter of the memory that the system has available when it begins.
-  explicit HotPages(std::optional<std::uint64_t> budget) : budget_(budget) {}
+  // `budget`: how many bytes may be moved; none: a quarter of the memory that the system has available now.
+  explicit HotPages(std::optional<std::uint64_t> budget);
 
   // Ranges of a new generation, the most important first. Those of the one before are forgotten.
   void offer(std::vector<HotRange> ranges);
@@ -32,8 +32,8 @@ class HotPages {
   bool due(std::uint64_t searches) const noexcept {
     return pending_.load(std::memory_order_relaxed) && searches >= kSearches;
   }
-  // How many bytes may be in memory of the process of what stands in files.
-  std::uint64_t budget();
+  // How many bytes of what files hold may be in memory of the process; all when the system does not say what it has.
+  std::uint64_t limit() const noexcept { return limit_; }
   // Moves a piece, for some hundredths of a second.
   void step();
   // In memory of the process now.
@@ -42,11 +42,9 @@ class HotPages {
  private:
   static constexpr std::uint64_t kSearches = 128;
 
-  std::uint64_t budget_now();
-
+  const std::uint64_t budget_, limit_;
   mutable std::mutex mutex_;
-  std::optional<std::uint64_t> budget_;  // guarded by mutex_, as below
-  std::vector<HotRange> left_;
+  std::vector<HotRange> left_;  // guarded by mutex_, as below
   std::vector<HotRange> moved_;
   std::atomic<bool> pending_{false};
 };

@@ -381,15 +381,14 @@ void Storage::run_checkpoint(EngineState& state, bool renew) {
 // Before the segments of the generation before are gone they are still mapped: space that nobody sees comes back here.
 void Storage::give_back(const Snapshot& stored) noexcept {
   try {
-    const std::uint64_t budget = hot_.budget();
-    stored_pages_.give_back(env_, dir_, manifest_, stored, budget - std::min(budget, hot_.bytes()));
+    stored_pages_.give_back(env_, dir_, manifest_, stored, hot_.limit() - std::min(hot_.limit(), hot_.bytes()));
   } catch (...) {
     // Without memory for a list: after the next checkpoint.
   }
 }
 
 std::shared_ptr<std::byte> Storage::scratch(std::uint64_t bytes, std::uint64_t total) {
-  if (bytes == 0 || total <= hot_.budget()) return nullptr;
+  if (read_only_ || bytes == 0 || total <= hot_.limit()) return nullptr;
   const auto size = static_cast<std::size_t>(bytes);
   std::byte* const pages = env_.allocate_scratch(dir_, size);
   if (pages == nullptr) return nullptr;

@@ -21,6 +21,8 @@ struct Part {
   SpaceNo space;
   std::size_t stride;
   std::uint64_t first, count;
+  std::uint64_t
+      least;  // elements that stand in pages of a file without a name, whose space comes back when all of it is exchanged
   std::function<void(std::uint64_t begin, std::uint64_t end, const Visit&)> visit;  // in order
 
   std::uint64_t bytes() const { return (count - first) * stride; }
@@ -34,6 +36,7 @@ Part part_of(FileKind kind, SpaceNo space, const Rows& rows, Row count) {
               stride,
               rows.mapped_rows(),
               count,
+              rows.begun_rows(),
               [&rows, stride](std::uint64_t begin, std::uint64_t end, const Visit& visit) {
                 for (auto r = static_cast<Row>(begin); r < end;) {
                   const Row n = std::min<Row>(rows.run(r), static_cast<Row>(end) - r);
@@ -49,7 +52,7 @@ std::vector<Part> parts_of(const Snapshot& s, std::uint64_t text_size) {
   const Generation& g = *s.generation;
   const TextStore& text = g.records.text();
   parts.push_back(
-      Part{FileKind::text, 0, 1, text.mapped_bytes(), text_size,
+      Part{FileKind::text, 0, 1, text.mapped_bytes(), text_size, text.begun_bytes(),
            [&text](std::uint64_t begin, std::uint64_t end, const Visit& visit) { text.visit(begin, end, visit); }});
   for (SpaceNo space = 0; space < s.spaces.size(); ++space)
     parts.push_back(part_of(FileKind::vectors, space, g.columns[space].vectors, s.row_count));
@@ -91,7 +94,7 @@ void StoredPages::give_back(Env& env, const std::string& dir, const Manifest& ma
     const std::uint64_t granule = kFilePage / std::gcd<std::uint64_t, std::uint64_t>(part.stride, kFilePage);
     const std::uint64_t wanted = std::min(over, part.bytes());
     over -= wanted;
-    targets_[p] = std::max(targets_[p], (part.first + wanted / part.stride) / granule * granule);
+    targets_[p] = std::max({targets_[p], (part.first + wanted / part.stride) / granule * granule, part.least});
     const std::vector<SegmentRef> segments = manifest.all(part.kind, part.space);
     for (std::size_t i = 0; i < segments.size(); ++i) {
       const SegmentRef& segment = segments[i];
@@ -111,7 +114,7 @@ void StoredPages::give_back(Env& env, const std::string& dir, const Manifest& ma
         });
       }
       if (!done) return;
-      given.push_back(Given{segment.number, end});
+      given.push_back(Given{segment.number, end / granule * granule});
       bytes += (end - begin) * part.stride;
     }
   }

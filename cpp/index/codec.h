@@ -67,6 +67,7 @@ class CodeStore {
     rows_.begin_in(pages, count, std::move(owner));
   }
   Row mapped_rows() const noexcept { return rows_.mapped_count(); }
+  Row begun_rows() const noexcept { return rows_.begun_count(); }
   void ensure(Row count) {
     rows_.ensure(count);
     errors_.ensure(count);

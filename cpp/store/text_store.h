@@ -36,6 +36,8 @@ class TextStore {
   // Bytes so far, and those outside of the base. For the writer; others get a figure of the moment.
   std::uint64_t end() const noexcept { return end_.load(std::memory_order_relaxed); }
   std::uint64_t mapped_bytes() const noexcept { return base_size_; }
+  // Those in the pages of begin_in().
+  std::uint64_t begun_bytes() const noexcept { return first_ ? chunks_[0].size : 0; }
   std::size_t own_bytes() const noexcept { return static_cast<std::size_t>(end() - base_size_); }
 
   // Calls visit(data, size) for the pieces of [first, last), which must have been published to the caller.

@@ -29,6 +29,7 @@ class VectorStore {
     rows_.begin_in(pages, count, std::move(owner));
   }
   Row mapped_rows() const noexcept { return rows_.mapped_count(); }
+  Row begun_rows() const noexcept { return rows_.begun_count(); }
   // May throw OUT_OF_MEMORY / LIMIT_EXCEEDED; changes nothing visible.
   void ensure(Row count) { rows_.ensure(count); }
   // Writes `count` vectors of `dimension` floats (dense) at rows [first, first + count). Requires ensure() before. Cannot throw.
