@@ -381,13 +381,9 @@ class PosixEnv final : public Env {
         fail("allocate", dir);
       }
     }
-    std::byte* const pages = allocate_pages(bytes);
-    if (whole == 0 || ::mmap(pages, whole, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd.get(), 0) != MAP_FAILED)
-      return pages;
-    const int err = errno;
-    free_pages(pages, bytes);
-    if (cannot(err)) return nullptr;
-    fail("map", dir, err);
+    std::byte* const pages = allocate_mapped(fd.get(), whole, bytes);
+    if (pages == nullptr && !cannot(errno)) fail("map", dir);
+    return pages;
   }
   bool map_in_place(const std::string& path, std::uint64_t offset, const std::byte* at,
                     std::size_t size) noexcept override {

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #endif
@@ -75,6 +76,16 @@ bool make_mapped(int fd, std::uint64_t offset, const std::byte* at, std::size_t 
   if (::mremap(file, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, const_cast<std::byte*>(at)) != MAP_FAILED) return true;
   ::munmap(file, size);
   return false;
+}
+
+std::byte* allocate_mapped(int fd, std::size_t whole, std::size_t bytes) {
+  std::byte* const pages = allocate_pages(bytes);
+  if (whole == 0 || ::mmap(pages, whole, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED)
+    return pages;
+  const int err = errno;
+  free_pages(pages, bytes);
+  errno = err;
+  return nullptr;
 }
 
 std::uint64_t available_memory() noexcept {

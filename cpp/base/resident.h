@@ -17,6 +17,11 @@ std::size_t make_resident(const std::byte* data, std::size_t size) noexcept;
 // of the system's page size. False, and nothing has happened, when the system cannot.
 bool make_mapped(int fd, std::uint64_t offset, const std::byte* at, std::size_t size) noexcept;
 
+#if defined(__linux__)
+// As allocate_pages(); the first `whole` bytes, whole pages, are those of the file. Null, with the reason in errno, when it cannot be mapped.
+std::byte* allocate_mapped(int fd, std::size_t whole, std::size_t bytes);
+#endif
+
 // Memory that the system could give without swapping, as far as it says; 0: unknown.
 std::uint64_t available_memory() noexcept;
 
