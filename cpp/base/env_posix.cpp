@@ -374,12 +374,10 @@ class PosixEnv final : public Env {
     // Without its space a page that is written would be a signal once the disk is full. In pieces: a signal undoes one.
     for (std::size_t at = 0; at < whole;) {
       const std::size_t n = std::min(whole - at, std::size_t{256} << 20);
-      if (::fallocate(fd.get(), 0, static_cast<off_t>(at), static_cast<off_t>(n)) == 0) {
-        at += n;
-      } else if (errno != EINTR) {
-        if (cannot(errno)) return nullptr;
-        fail("allocate", dir);
-      }
+      const bool taken = ::fallocate(fd.get(), 0, static_cast<off_t>(at), static_cast<off_t>(n)) == 0;
+      if (!taken && cannot(errno)) return nullptr;
+      if (!taken && errno != EINTR) fail("allocate", dir);
+      if (taken) at += n;
     }
     std::byte* const pages = allocate_mapped(fd.get(), whole, bytes);
     if (pages == nullptr && !cannot(errno)) fail("map", dir);
