@@ -31,11 +31,11 @@ class BlockBytes {
   BlockBytes(const BlockBytes&) = delete;
   BlockBytes& operator=(const BlockBytes&) = delete;
 
-  // For an array without elements: [0, count) stand in `pages`, zeros kept alive by `owner`, instead of in blocks.
-  void begin_in(std::byte* pages, std::uint32_t count, std::shared_ptr<const void> owner) noexcept {
-    base_ = pages;
+  // For an array without elements: [0, count) stand in `pages`, zeros, instead of in blocks.
+  void begin_in(std::shared_ptr<std::byte> pages, std::uint32_t count) noexcept {
+    base_ = pages.get();
     capacity_ = base_count_ = count;
-    owner_ = std::move(owner);
+    owner_ = std::move(pages);
     mapped_count_ = 0;
   }
   // So many elements at the begin are read from a mapping.

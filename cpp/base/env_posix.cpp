@@ -253,7 +253,7 @@ class PosixPartsMapping final : public Mapping {
   PosixPartsMapping(const std::vector<MapPart>& parts, std::uint64_t size) {
     size_ = static_cast<std::size_t>(size);
     if (size_ == 0) return;
-    const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    const std::uint64_t page = page_size();
     bool aligned = true;
     for (const MapPart& part : parts) aligned = aligned && part.offset % page == 0 && part.at % page == 0;
     const int protection = aligned ? PROT_NONE : PROT_READ | PROT_WRITE;
@@ -368,7 +368,7 @@ class PosixEnv final : public Env {
 #if defined(__linux__)
   std::byte* allocate_scratch(const std::string& dir, std::size_t bytes) override {
     // What cannot be exchanged for a segment later would keep its space.
-    if (static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) != kFilePage) return nullptr;
+    if (page_size() != kFilePage) return nullptr;
     const Fd fd(nameless_file(dir));
     const std::size_t whole = bytes / kFilePage * kFilePage;
     // Without its space a page that is written would be a signal once the disk is full. In pieces: a signal undoes one.

@@ -22,15 +22,11 @@ std::byte* allocate_pages(std::size_t bytes) {
 }
 void free_pages(std::byte* p, std::size_t) noexcept { _aligned_free(p); }
 #else
-namespace {
-
-// 16 or 64 KB on some arm64 systems; munmap() takes nothing that begins between two pages.
+// munmap() takes nothing that begins between two pages.
 std::size_t page_size() noexcept {
   static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   return size;
 }
-
-}  // namespace
 
 std::byte* allocate_pages(std::size_t bytes) {
   const bool huge = bytes >= kHugePage;

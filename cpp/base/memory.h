@@ -13,6 +13,11 @@ inline constexpr std::size_t kHugePage = std::size_t{2} << 20;
 // What lies at a multiple of this in a file can be mapped, where the system's pages are not larger.
 inline constexpr std::size_t kFilePage = 4096;
 
+#if !defined(_WIN32)
+// Of the system: 16 or 64 KB on some arm64 systems.
+std::size_t page_size() noexcept;
+#endif
+
 inline constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
 
 // Zero-filled anonymous memory, lazily backed. >= 2 MB: aligned to 2 MB and advised to use huge pages where the system

@@ -6,7 +6,6 @@
 
 #if defined(__linux__)
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -49,7 +48,7 @@ std::uint64_t read_number(const char* path, const char* name, std::uint64_t unit
 }  // namespace
 
 std::size_t make_resident(const std::byte* data, std::size_t size) noexcept {
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const std::uintptr_t page = page_size();
   const std::uintptr_t first = (reinterpret_cast<std::uintptr_t>(data) + page - 1) / page * page;
   const std::uintptr_t end = (reinterpret_cast<std::uintptr_t>(data) + size) / page * page;
   if (first >= end) return 0;
@@ -68,7 +67,7 @@ std::size_t make_resident(const std::byte* data, std::size_t size) noexcept {
 }
 
 bool make_mapped(int fd, std::uint64_t offset, const std::byte* at, std::size_t size) noexcept {
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const std::uintptr_t page = page_size();
   if (size == 0 || offset % page != 0 || size % page != 0 || reinterpret_cast<std::uintptr_t>(at) % page != 0)
     return false;
   void* const file = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(offset));

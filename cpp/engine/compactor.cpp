@@ -84,7 +84,7 @@ void Compactor::make_codes(SpaceNo s) {
   const bool drifted = old->saturated() > kSaturationLimit && rows_ > space.absent;
   space.codes =
       std::make_shared<CodeStore>(drifted ? Codec::train(column.vectors, present, column.metric, rows_) : old->codec());
-  if (codes_room_[s]) space.codes->begin_in(codes_room_[s].get(), live_, codes_room_[s]);
+  if (codes_room_[s]) space.codes->begin_in(std::move(codes_room_[s]), live_);
   space.codes->ensure(rows_);
   encode_rows(*space.codes, SpaceView{&column.vectors, nullptr, column.metric, present}, 0, rows_, context_.threads);
 }
@@ -94,26 +94,28 @@ void Compactor::make_room() {
   if (!state_.storage) return;
   Storage& storage = *state_.storage;
   const RecordStore& records = base_->generation->records;
-  const Row live = base_->row_count - base_->dead_rows;
+  live_ = base_->row_count - base_->dead_rows;
+  std::uint64_t rows = std::uint64_t{live_} * generation_->stride();
+  for (const SpaceState& space : base_->spaces)
+    if (space.codes) rows += std::uint64_t{live_} * space.codes->stride();
+  // Most databases fit with the texts of what is dead, too, and need not be read for it.
+  if (storage.copies_in_memory(rows + records.text().end())) return;
   std::uint64_t text = 0;
   for (Row row = 0; row < base_->row_count; ++row) {
     if (!records.row_live(row, base_->sequence)) continue;
     const Record& record = records.record(records.record_of(row, base_->record_count));
     text += record.metadata_size + (record.id_size == kNumericId ? 0 : record.id_size);
   }
-  std::uint64_t total = text + std::uint64_t{live} * generation_->stride();
-  for (const SpaceState& space : base_->spaces)
-    if (space.codes) total += std::uint64_t{live} * space.codes->stride();
-  if (std::shared_ptr<std::byte> pages = storage.scratch(text, total))
+  if (storage.copies_in_memory(rows + text)) return;
+  if (std::shared_ptr<std::byte> pages = storage.scratch(text))
     generation_->records.begin_text_in(std::move(pages), static_cast<std::size_t>(text));
   for (SpaceNo s = 0; s < spaces_.size(); ++s) {
     VectorStore& vectors = generation_->columns[s].vectors;
-    if (std::shared_ptr<std::byte> pages = storage.scratch(std::uint64_t{live} * vectors.stride(), total))
-      vectors.begin_in(pages.get(), live, pages);
-    if (!base_->spaces[s].codes) continue;
-    codes_room_[s] = storage.scratch(std::uint64_t{live} * base_->spaces[s].codes->stride(), total);
+    if (std::shared_ptr<std::byte> pages = storage.scratch(std::uint64_t{live_} * vectors.stride()))
+      vectors.begin_in(std::move(pages), live_);
+    const CodeStore* const codes = base_->spaces[s].codes.get();
+    if (codes != nullptr) codes_room_[s] = storage.scratch(std::uint64_t{live_} * codes->stride());
   }
-  live_ = live;
 }
 
 void Compactor::copy_live_rows() {

@@ -378,7 +378,7 @@ void Storage::run_checkpoint(EngineState& state, bool renew) {
   give_back(*now);
 }
 
-// Before the segments of the generation before are gone they are still mapped: space that nobody sees comes back here.
+// Also pages of segments that the checkpoint has replaced: removed files keep their space as long as they are mapped.
 void Storage::give_back(const Snapshot& stored) noexcept {
   try {
     stored_pages_.give_back(env_, dir_, manifest_, stored, hot_.limit() - std::min(hot_.limit(), hot_.bytes()));
@@ -387,8 +387,8 @@ void Storage::give_back(const Snapshot& stored) noexcept {
   }
 }
 
-std::shared_ptr<std::byte> Storage::scratch(std::uint64_t bytes, std::uint64_t total) {
-  if (read_only_ || bytes == 0 || total <= hot_.limit()) return nullptr;
+std::shared_ptr<std::byte> Storage::scratch(std::uint64_t bytes) {
+  if (bytes == 0) return nullptr;
   const auto size = static_cast<std::size_t>(bytes);
   std::byte* const pages = env_.allocate_scratch(dir_, size);
   if (pages == nullptr) return nullptr;

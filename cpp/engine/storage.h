@@ -58,8 +58,10 @@ class Storage {
   bool checkpoint_due(const Snapshot& now) const noexcept;
   // `renew`: a new generation even when it holds what the current one does.
   void checkpoint(EngineState& state, bool renew = false);
-  // Room for `bytes` of one more copy of `total` bytes of data in all: pages that the system may write to the disk when that is more than may be in memory, else null.
-  std::shared_ptr<std::byte> scratch(std::uint64_t bytes, std::uint64_t total);
+  // Whether one more copy of so many bytes of data is made in memory. A reader makes no files.
+  bool copies_in_memory(std::uint64_t bytes) const noexcept { return read_only_ || bytes <= hot_.limit(); }
+  // For other copies: pages that the system may write to the disk. Null where there are none, or for no bytes.
+  std::shared_ptr<std::byte> scratch(std::uint64_t bytes);
   // A checkpoint, and another when the generation before, which is kept, is all that holds on to what a compaction has left behind.
   void reclaim(EngineState& state);
   // A complete database of the current state in another folder, sharing file contents where the file system can.

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <functional>
-#include <numeric>
 
 #include "base/memory.h"
 #include "storage/file_header.h"
+#include "storage/segment_chain.h"
 
 namespace sagedb {
 namespace {
@@ -21,8 +21,8 @@ struct Part {
   SpaceNo space;
   std::size_t stride;
   std::uint64_t first, count;
-  std::uint64_t
-      least;  // elements that stand in pages of a file without a name, whose space comes back when all of it is exchanged
+  // Elements that stand in pages of a file without a name, whose space comes back when all of it is exchanged.
+  std::uint64_t least;
   std::function<void(std::uint64_t begin, std::uint64_t end, const Visit&)> visit;  // in order
 
   std::uint64_t bytes() const { return (count - first) * stride; }
@@ -91,7 +91,7 @@ void StoredPages::give_back(Env& env, const std::string& dir, const Manifest& ma
   std::uint64_t bytes = 0;
   for (std::size_t p = 0; p < parts.size(); ++p) {
     const Part& part = parts[p];
-    const std::uint64_t granule = kFilePage / std::gcd<std::uint64_t, std::uint64_t>(part.stride, kFilePage);
+    const std::uint64_t granule = chain_granule(part.stride);
     const std::uint64_t wanted = std::min(over, part.bytes());
     over -= wanted;
     targets_[p] = std::max({targets_[p], (part.first + wanted / part.stride) / granule * granule, part.least});

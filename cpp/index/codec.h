@@ -63,9 +63,7 @@ class CodeStore {
   const Codec& codec() const noexcept { return codec_; }
   std::size_t stride() const noexcept { return codec_.padded; }
   // For a store without rows: the codes of [0, count) stand in `pages`, zeros.
-  void begin_in(std::byte* pages, Row count, std::shared_ptr<const void> owner) noexcept {
-    rows_.begin_in(pages, count, std::move(owner));
-  }
+  void begin_in(std::shared_ptr<std::byte> pages, Row count) noexcept { rows_.begin_in(std::move(pages), count); }
   Row mapped_rows() const noexcept { return rows_.mapped_count(); }
   Row begun_rows() const noexcept { return rows_.begun_count(); }
   void ensure(Row count) {

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/memory.h"
 #include "base/status.h"
 #include "storage/segment_check.h"
 
 namespace sagedb {
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
 // A segment may be written again when it is at most so many times as large as what follows it,
 constexpr std::uint64_t kMergeRatio = 2;
 // and when what follows is smaller than this, or together with it makes so many of about one size.
@@ -28,6 +28,10 @@ struct ChainOwner {
 
 }  // namespace
 
+std::uint64_t chain_granule(std::uint64_t stride) noexcept {
+  return kFilePage / std::gcd<std::uint64_t, std::uint64_t>(stride, kFilePage);
+}
+
 ChainPlan plan_chain(std::vector<SegmentRef> old, std::uint64_t unchanged, std::uint64_t count, std::uint32_t stride,
                      Rewrite rewrite) {
   ChainPlan plan;
@@ -37,7 +41,7 @@ ChainPlan plan_chain(std::vector<SegmentRef> old, std::uint64_t unchanged, std::
     plan.first = count;
     return plan;
   }
-  const std::uint64_t granule = kPage / std::gcd<std::uint64_t, std::uint64_t>(stride, kPage);
+  const std::uint64_t granule = chain_granule(stride);
   plan.first = unchanged / granule * granule;
   for (std::vector<SegmentRef>& kept = plan.kept; !kept.empty();) {
     // What is new covers it.
@@ -74,7 +78,7 @@ ChainBytes open_chain(Env& env, const std::string& dir, const Manifest& m, FileK
   std::uint64_t end = 0;
   for (const SegmentRef& ref : m.all(kind, space)) {
     auto file = open_segment(env, dir, m, ref, writable);
-    if (ref.first > end || ref.end() < end || ref.first * stride % kPage != 0 ||
+    if (ref.first > end || ref.end() < end || ref.first * stride % kFilePage != 0 ||
         file->payload_size() != ref.count * stride)
       fail(dir, kind, "has a gap at " + file->path());
     parts.push_back(MapPart{file->path(), kHeaderSize, ref.first * stride, ref.count * stride});

@@ -18,6 +18,9 @@
 
 namespace sagedb {
 
+// So many elements of `stride` bytes that they end with a page: a segment begins at a multiple of them.
+std::uint64_t chain_granule(std::uint64_t stride) noexcept;
+
 struct ChainPlan {
   std::vector<SegmentRef> kept;
   std::uint64_t first = 0;  // a new segment holds [first, count); none is needed when they are equal

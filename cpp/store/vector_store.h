@@ -25,9 +25,7 @@ class VectorStore {
   std::size_t bytes() const noexcept { return rows_.bytes(); }
 
   // For a store without rows: [0, count) stand in `pages`, zeros.
-  void begin_in(std::byte* pages, Row count, std::shared_ptr<const void> owner) noexcept {
-    rows_.begin_in(pages, count, std::move(owner));
-  }
+  void begin_in(std::shared_ptr<std::byte> pages, Row count) noexcept { rows_.begin_in(std::move(pages), count); }
   Row mapped_rows() const noexcept { return rows_.mapped_count(); }
   Row begun_rows() const noexcept { return rows_.begun_count(); }
   // May throw OUT_OF_MEMORY / LIMIT_EXCEEDED; changes nothing visible.

@@ -8,14 +8,15 @@
 #include <utility>
 #include <vector>
 
-#include "base/env.h"
+#include "support/forwarding_env.h"
 
 namespace sagedb::test {
 
-class HookedEnv final : public Env {
+class HookedEnv final : public ForwardingEnv {
  public:
   // `before` gets the number of the operation, from 1 on. Operations of the hook itself must use another environment.
-  HookedEnv(Env& target, std::function<void(std::uint64_t)> before) : target_(target), before_(std::move(before)) {}
+  HookedEnv(Env& target, std::function<void(std::uint64_t)> before)
+      : ForwardingEnv(target), before_(std::move(before)) {}
 
   std::uint64_t operations() const { return operations_; }
 
@@ -36,11 +37,6 @@ class HookedEnv final : public Env {
   std::byte* allocate_scratch(const std::string& dir, std::size_t bytes) override {
     return call().allocate_scratch(dir, bytes);
   }
-  bool map_in_place(const std::string& path, std::uint64_t offset, const std::byte* at,
-                    std::size_t size) noexcept override {
-    return target_.map_in_place(path, offset, at, size);
-  }
-  void random_bytes(void* out, std::size_t size) override { target_.random_bytes(out, size); }
 
  private:
   Env& call() {
@@ -48,7 +44,6 @@ class HookedEnv final : public Env {
     return target_;
   }
 
-  Env& target_;
   const std::function<void(std::uint64_t)> before_;
   std::uint64_t operations_ = 0;
 };

@@ -13,16 +13,16 @@
 #include <utility>
 #include <vector>
 
-#include "base/env.h"
+#include "support/forwarding_env.h"
 
 namespace sagedb::test {
 
-class KillEnv final : public Env {
+class KillEnv final : public ForwardingEnv {
  public:
   enum class When { before, amid, after };
   // n = 0: never.
   KillEnv(Env& target, const std::string& point, std::uint64_t n, When when)
-      : target_(target),
+      : ForwardingEnv(target),
         operation_(point.substr(0, point.find(' '))),
         part_(point.find(' ') == std::string::npos ? std::string() : point.substr(point.find(' ') + 1)),
         n_(n),
@@ -46,7 +46,6 @@ class KillEnv final : public Env {
   void unlink(const std::string& path) override {
     at("unlink", path, [&] { target_.unlink(path); });
   }
-  bool exists(const std::string& path) override { return target_.exists(path); }
   std::vector<std::string> list(const std::string& dir) override {
     return at("list", dir, [&] { return target_.list(dir); });
   }
@@ -56,16 +55,6 @@ class KillEnv final : public Env {
   void sync_dir(const std::string& path) override {
     at("sync_dir", path, [&] { target_.sync_dir(path); });
   }
-  std::unique_ptr<FileLock> lock(const std::string& path) override { return target_.lock(path); }
-  void link_or_copy(const std::string& from, const std::string& to) override { target_.link_or_copy(from, to); }
-  std::byte* allocate_scratch(const std::string& dir, std::size_t bytes) override {
-    return target_.allocate_scratch(dir, bytes);
-  }
-  bool map_in_place(const std::string& path, std::uint64_t offset, const std::byte* at,
-                    std::size_t size) noexcept override {
-    return target_.map_in_place(path, offset, at, size);
-  }
-  void random_bytes(void* out, std::size_t size) override { target_.random_bytes(out, size); }
 
  private:
   class File final : public WritableFile {
@@ -122,7 +111,6 @@ class KillEnv final : public Env {
     for (;;) ::pause();
   }
 
-  Env& target_;
   const std::string operation_, part_;
   const std::uint64_t n_;
   const When when_;

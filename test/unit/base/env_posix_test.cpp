@@ -18,6 +18,7 @@
 #include "base/status.h"
 #include "support/env_checks.h"
 #include "support/failing_new.h"
+#include "support/temp_folder.h"
 
 #if defined(__linux__)
 #include <sys/syscall.h>
@@ -42,16 +43,7 @@ namespace {
 
 class EnvPosix : public ::testing::Test {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/sagedb-env-XXXXXX";
-    ASSERT_NE(::mkdtemp(name), nullptr);
-    dir_ = name;
-  }
-  void TearDown() override {
-    ::chmod(dir_.c_str(), 0755);
-    for (const std::string& name : env_.list(dir_)) ::remove(join_path(dir_, name).c_str());
-    ::rmdir(dir_.c_str());
-  }
+  void TearDown() override { ::chmod(dir_.c_str(), 0755); }
   std::string path(const std::string& name) const { return join_path(dir_, name); }
   void put(const std::string& name, const std::string& text) {
     const auto file = env_.create(path(name));
@@ -77,7 +69,8 @@ class EnvPosix : public ::testing::Test {
   }
 
   Env& env_ = Env::real();
-  std::string dir_;
+  const testing::TempFolder temp_;
+  const std::string dir_ = temp_.path();
 };
 
 // Property: pieces arrive in order, write_at() changes bytes in place and leaves the end alone.

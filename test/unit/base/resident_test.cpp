@@ -11,6 +11,7 @@
 #include "base/env.h"
 #include "base/memory.h"
 #include "base/resident.h"
+#include "support/temp_folder.h"
 
 #if defined(__linux__)
 #include <unistd.h>
@@ -23,19 +24,13 @@ std::uint64_t expected_word(std::size_t i) { return (i + 1) * 0x9E3779B97F4A7C15
 class Resident : public ::testing::Test {
  protected:
   void SetUp() override {
-    char name[] = "/tmp/sagedb-resident-XXXXXX";
-    ASSERT_NE(::mkdtemp(name), nullptr);
-    path_ = std::string(name) + "/file";
     std::vector<std::uint64_t> words(kWords);
     for (std::size_t i = 0; i < kWords; ++i) words[i] = expected_word(i);
     Env::real().create(path_)->append(words.data(), words.size() * 8);
   }
-  void TearDown() override {
-    ::unlink(path_.c_str());
-    ::rmdir(parent_path(path_).c_str());
-  }
   static constexpr std::size_t kWords = (9u << 20) / 8 + 77;
-  std::string path_;
+  const testing::TempFolder temp_;
+  const std::string path_ = temp_.path() + "/file";
 };
 
 // Property: whoever reads while the bytes are moved, piece by piece and of any alignment, sees the same bytes at the same place; they are whole pages

@@ -8,6 +8,7 @@
 
 #include "engine/hot_pages.h"
 #include "support/durable_fixture.h"
+#include "support/temp_folder.h"
 
 #if defined(__linux__)
 #include <unistd.h>
@@ -24,9 +25,6 @@ constexpr int kRows = 1500;
 class Hot : public ::testing::Test {
  protected:
   void SetUp() override {
-    char name[] = "/tmp/sagedb-hot-XXXXXX";
-    ASSERT_NE(::mkdtemp(name), nullptr);
-    folder_ = name;
     std::mt19937_64 rng(3);
     auto db = SageDB::open(options());
     std::vector<Vector> rows;
@@ -37,7 +35,6 @@ class Hot : public ::testing::Test {
     db->close();
     for (int i = 0; i < 40; ++i) queries_.push_back(random_vector(rng, kDimension));
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   Options options(std::optional<std::uint64_t> hot = std::nullopt) const {
     Options o = options_for(kDimension, Metric::l2, IndexKind::hnsw, 1u << 20);
@@ -70,7 +67,8 @@ class Hot : public ::testing::Test {
     return db.stats().hot_bytes;
   }
 
-  fs::path folder_;
+  const TempFolder temp_;
+  const fs::path folder_ = temp_.path();
   std::vector<Vector> queries_;
 };
 

@@ -9,9 +9,9 @@
 #include "support/durable_fixture.h"
 #include "support/forwarding_env.h"
 #include "support/setting.h"
+#include "support/temp_folder.h"
 
 #if defined(__linux__)
-#include <unistd.h>
 
 namespace sagedb {
 namespace {
@@ -36,13 +36,6 @@ std::size_t anonymous_memory() {
 
 class MemoryBudget : public ::testing::Test {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/sagedb-budget-XXXXXX";
-    ASSERT_NE(::mkdtemp(name), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   Options options(std::optional<std::uint64_t> memory, IndexKind kind = IndexKind::flat) const {
     Options o = options_for(kDimension, Metric::cosine, kind, 1u << 20);
     o.path = folder_ / "db";
@@ -78,14 +71,13 @@ class MemoryBudget : public ::testing::Test {
   // How much more memory there is at most while it runs.
   static std::size_t growth_of_optimize(SageDB& db) {
     const std::size_t before = anonymous_memory();
-    std::atomic<std::size_t> most{before};
+    std::size_t most = before;
     std::atomic<bool> done{false};
     std::thread watcher([&] {
-      while (!done) {
-        most = std::max(most.load(), anonymous_memory());
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      for (bool last = false; !last; std::this_thread::sleep_for(std::chrono::milliseconds(1))) {
+        last = done;
+        most = std::max(most, anonymous_memory());
       }
-      most = std::max(most.load(), anonymous_memory());
     });
     db.optimize(nullptr, nullptr);
     done = true;
@@ -107,7 +99,8 @@ class MemoryBudget : public ::testing::Test {
     return out;
   }
 
-  fs::path folder_;
+  const TempFolder temp_;
+  const fs::path folder_ = temp_.path();
 };
 
 // Property: however much is loaded, what checkpoints have written takes no more memory than the budget, all of it is there and found, and what a
