@@ -38,7 +38,12 @@ export async function runRequest(request: FastifyRequest, reply: FastifyReply, s
     if (route.stream !== undefined) {
       const items = route.stream(database, body);
       // The first step checks the arguments, so that they are refused with a status.
-      const parts = itemParts(items, await untilAborted(items.next(), signal));
+      const first = await untilAborted(items.next(), signal).catch((error: unknown) => {
+        // Once that step is done, if it still is under way: lets go of the snapshot, and nobody is left to tell of a failure.
+        items.return().catch(() => {});
+        throw error;
+      });
+      const parts = itemParts(items, first);
       request.raw.socket.setTimeout(streamTimeoutMs);
       return await sendParts(reply, parts);
     }

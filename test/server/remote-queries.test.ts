@@ -216,6 +216,35 @@ describe('iterate', () => {
     await host.close();
   });
 
+  it('a client that leaves before the first page lets go of the snapshot, too', async () => {
+    let begun = false;
+    let ended = false;
+    let go = () => {};
+    const slow = Object.assign(new SequentialDatabase({ dimension }), {
+      async *iterate() {
+        try {
+          begun = true;
+          await new Promise<void>((resolve) => {
+            go = resolve;
+          });
+          yield { id: 1, metadata: {} };
+        } finally {
+          ended = true;
+        }
+      },
+    });
+    const host = await createServer(slow as never, { port: 0 });
+    const client = await SageDB.connect(host.url);
+    const items = client.iterate();
+    const first = items.next();
+    await until(() => begun);
+    await Promise.all([client.close(), expect(first).rejects.toMatchObject({ name: 'SageDBError' })]);
+    await until(() => host.inFlight === 0);
+    go();
+    await until(() => ended);
+    await host.close();
+  });
+
   it('a closed connection ends it', async () => {
     const other = await SageDB.connect<Meta>(server.url);
     await other.close();
