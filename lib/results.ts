@@ -16,12 +16,12 @@ export interface Row {
   highlights?: Highlight[];
 }
 
-/** Metadata texts come from our own writer; a failure to parse one is a bug, not the caller's fault. */
+/** Metadata texts come from our own writer: one that is not JSON was damaged on disk, and the check of the blocks had not come to it yet. */
 function parseList(text: string): object[] {
   try {
     return JSON.parse(text) as object[];
   } catch (cause) {
-    throw new SageDBError('INTERNAL', 'stored metadata is not JSON', { cause });
+    throw new SageDBError('CORRUPTION', 'stored metadata is damaged: it is not JSON; verify() says where', { cause });
   }
 }
 

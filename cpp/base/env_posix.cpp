@@ -74,9 +74,10 @@ class Fd {
 
 // Owned from here on: the allocation of what shall hold it may fail.
 Fd open_file(const char* operation, const std::string& path, int flags) {
+  // A pipe, which is refused below, would keep its opener waiting.
   int fd;
   do {
-    fd = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
+    fd = ::open(path.c_str(), flags | O_CLOEXEC | ((flags & O_ACCMODE) == O_RDONLY ? O_NONBLOCK : 0), 0644);
   } while (fd < 0 && errno == EINTR);
   if (fd < 0) fail(operation, path);
   return Fd(fd);

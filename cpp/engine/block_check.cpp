@@ -36,33 +36,32 @@ int rank(FileKind kind) noexcept {
 
 BlockCheck::~BlockCheck() { stop(); }
 
-void BlockCheck::begin(const Manifest& manifest, bool may_vanish, std::function<bool()> on_index_damage) {
-  stop();
-  std::lock_guard<std::mutex> run(run_mutex_);
-  std::lock_guard<std::mutex> lock(mutex_);
-  items_.clear();
-  std::uint64_t blocks = 0;
+BlockCheck::Work::Work(const Manifest& manifest, bool may_vanish, std::function<bool()> on_index_damage)
+    : database_(manifest.database), may_vanish_(may_vanish), on_index_damage_(std::move(on_index_damage)) {
   for (const SegmentRef& ref : manifest.segments) {
-    items_.push_back(Item{ref, false});
-    blocks += block_count_of(ref);
+    items_.push_back(Item{ref});
+    blocks_ += block_count_of(ref);
   }
   std::stable_sort(items_.begin(), items_.end(),
                    [](const Item& a, const Item& b) { return rank(a.ref.kind) < rank(b.ref.kind); });
-  database_ = manifest.database;
-  may_vanish_ = may_vanish;
-  on_index_damage_ = std::move(on_index_damage);
+}
+
+void BlockCheck::begin(Work work) noexcept {
+  stop();
+  std::lock_guard<std::mutex> run(run_mutex_);
+  std::lock_guard<std::mutex> lock(mutex_);
+  work_ = std::move(work);
   error_.clear();
   damaged_ = index_damaged_ = drop_due_ = false;
   done_ = 0;
-  total_ = blocks;
 }
 
-void BlockCheck::start() {
+void BlockCheck::start() noexcept {
   stop();
   if (finished()) return;
-  stop_ = std::make_shared<CancelToken>();
   running_ = true;
   try {
+    stop_ = std::make_shared<CancelToken>();
     thread_ = std::thread([this, token = stop_] {
       loop(*token);
       running_ = false;
@@ -79,7 +78,7 @@ void BlockCheck::stop() noexcept {
 
 BlockCheck::Item* BlockCheck::next_item(bool index_only) {
   std::lock_guard<std::mutex> lock(mutex_);
-  for (Item& item : items_)
+  for (Item& item : work_.items_)
     if (!item.checked && (!index_only || of_index(item.ref.kind))) return &item;
   return nullptr;
 }
@@ -98,24 +97,30 @@ void BlockCheck::note_damage(FileKind kind, const std::string& message) {
 }
 
 void BlockCheck::drop_index() noexcept {
-  if (drop_due_ && on_index_damage_) drop_due_ = !on_index_damage_();
+  if (drop_due_ && work_.on_index_damage_) drop_due_ = !work_.on_index_damage_();
 }
 
 void BlockCheck::check(Item& item, const CancelToken* cancel) {
   const std::uint64_t before = done_;
   bool vanished = false;
   try {
-    check_segment(env_, dir_, database_, item.ref, [&](std::uint64_t blocks) {
+    check_segment(env_, dir_, work_.database_, item.ref, [&](std::uint64_t blocks) {
       if (cancel != nullptr) cancel->check();
       done_ += blocks;
     });
+  } catch (const UnreadableBlock& e) {
+    if (!of_index(item.ref.kind)) {
+      done_ = before;
+      throw;
+    }
+    note_damage(item.ref.kind, e.message());
   } catch (const Error& e) {
     const bool gone = e.code() == ErrorCode::NOT_FOUND;
     if (e.code() != ErrorCode::CORRUPTION && !gone) {
       done_ = before;  // not an answer: somebody asks again
       throw;
     }
-    vanished = gone && may_vanish_;
+    vanished = gone && work_.may_vanish_;
     if (!vanished) note_damage(item.ref.kind, e.message());
   }
   std::lock_guard<std::mutex> lock(mutex_);
@@ -126,7 +131,7 @@ void BlockCheck::check(Item& item, const CancelToken* cancel) {
 std::vector<std::string> BlockCheck::vanished() const {
   std::lock_guard<std::mutex> lock(mutex_);
   std::vector<std::string> names;
-  for (const Item& item : items_)
+  for (const Item& item : work_.items_)
     if (item.vanished) names.push_back(segment_name(item.ref.kind, item.ref.number));
   return names;
 }
@@ -161,13 +166,13 @@ void BlockCheck::loop(const CancelToken& stop) noexcept {
 
 bool BlockCheck::finished() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  return std::all_of(items_.begin(), items_.end(), [](const Item& item) { return item.checked; });
+  return std::all_of(work_.items_.begin(), work_.items_.end(), [](const Item& item) { return item.checked; });
 }
 
 std::uint64_t BlockCheck::bytes_left() const {
   std::lock_guard<std::mutex> lock(mutex_);
   std::uint64_t bytes = 0;
-  for (const Item& item : items_) bytes += item.checked ? 0 : item.ref.file_size;
+  for (const Item& item : work_.items_) bytes += item.checked ? 0 : item.ref.file_size;
   return bytes;
 }
 
@@ -182,11 +187,11 @@ BlockCheck::Status BlockCheck::status() const {
   const bool over = finished();
   std::lock_guard<std::mutex> lock(mutex_);
   out.error = error_;
-  out.total = total_;
+  out.total = work_.blocks_;
   out.done = over ? out.total : std::min<std::uint64_t>(done_, out.total);
   if (damaged_ || index_damaged_) {
     out.state = State::damaged;
-  } else if (!items_.empty()) {
+  } else if (!work_.items_.empty()) {
     out.state = over ? State::passed : running() ? State::running : State::none;
   }
   return out;

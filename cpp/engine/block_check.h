@@ -32,12 +32,32 @@ class BlockCheck {
   BlockCheck(Env& env, std::string dir) : env_(env), dir_(std::move(dir)) {}
   ~BlockCheck();
 
-  // Takes up the segments of `manifest` instead of those before. `on_index_damage` is called from whichever thread finds it, and by every finish() until it
-  // says that the index is gone; it must not throw.
-  // `may_vanish`: somebody else may remove the files, which is no damage.
-  void begin(const Manifest& manifest, bool may_vanish, std::function<bool()> on_index_damage);
-  // Checks on a thread of its own. Until then, and without it, finish() does it all.
-  void start();
+  // The segments of a manifest, listed before anything depends on it.
+  class Work {
+   public:
+    Work() = default;
+    // `may_vanish`: somebody else may remove the files, which is no damage.
+    // `on_index_damage` is called from whichever thread finds it, and by every finish() until it says that the index is gone; it must not throw.
+    Work(const Manifest& manifest, bool may_vanish, std::function<bool()> on_index_damage);
+
+   private:
+    friend class BlockCheck;
+    struct Item {
+      SegmentRef ref;
+      bool checked = false;
+      bool vanished = false;
+    };
+    std::vector<Item> items_;
+    Uuid database_{};
+    std::uint64_t blocks_ = 0;
+    bool may_vanish_ = false;
+    std::function<bool()> on_index_damage_;
+  };
+
+  // Takes up this work instead of what there was before.
+  void begin(Work work) noexcept;
+  // Checks on a thread of its own. Until then, and where none is to be had, finish() does it all.
+  void start() noexcept;
   // Ends and joins the thread; what it did not reach stays open.
   void stop() noexcept;
 
@@ -56,11 +76,7 @@ class BlockCheck {
   Status status() const;
 
  private:
-  struct Item {
-    SegmentRef ref;
-    bool checked = false;
-    bool vanished = false;
-  };
+  using Item = Work::Item;
   Item* next_item(bool index_only);
   void check(Item& item, const CancelToken* cancel);
   void note_damage(FileKind kind, const std::string& message);
@@ -69,16 +85,13 @@ class BlockCheck {
 
   Env& env_;
   const std::string dir_;
-  std::mutex run_mutex_;  // held while one segment is checked; items_ changes under both
+  std::mutex run_mutex_;  // held while one segment is checked; work_ changes under both
   mutable std::mutex mutex_;
-  std::vector<Item> items_;  // guarded by mutex_, as below
-  Uuid database_{};
-  bool may_vanish_ = false;
-  std::function<bool()> on_index_damage_;
+  Work work_;  // guarded by mutex_, as below
   std::atomic<bool> drop_due_{false};  // changes under run_mutex_
   std::string error_;
   std::atomic<bool> damaged_{false}, index_damaged_{false}, running_{false};
-  std::atomic<std::uint64_t> done_{0}, total_{0};
+  std::atomic<std::uint64_t> done_{0};
   std::shared_ptr<CancelToken> stop_;
   std::thread thread_;
 };

@@ -37,7 +37,7 @@ void Compactor::append(const Snapshot& snapshot, RecordNo r, bool new_row) {
   const IdView id = from.records.id(r);
   const std::string_view text = from.records.metadata(r);
   Generation& g = *generation_;
-  MetadataStore::Prepared metadata = MetadataStore::prepare(text);
+  MetadataStore::Prepared metadata = MetadataStore::prepare_stored(text, r);
   const Row row = new_row ? rows_ : row_map_[old_row];
   g.records.ensure(records_ + 1, row + 1);
   g.records.reserve_text(text.size() + id.text.size());

@@ -1,12 +1,11 @@
 #include "engine/storage.h"
 
 #include <algorithm>
-#include <type_traits>
 
 #include "base/memory.h"
 #include "engine/database_folder.h"
+#include "engine/log_replay.h"
 #include "engine/op_record.h"
-#include "engine/writer.h"
 #include "storage/folder_check.h"
 
 namespace sagedb {
@@ -20,26 +19,6 @@ constexpr std::uint64_t kMaxLogs = 16;
 constexpr std::uint64_t kWorthBytes = 64u << 10;
 // close() does not wait for a longer check than of so many bytes; the log is there.
 constexpr std::uint64_t kCheckAtClose = 256u << 20;
-
-// What no caller may write was never written: where it is read back, it is damage.
-template <typename Work>
-std::invoke_result_t<Work> read_stored(const char* what, Work&& work) {
-  try {
-    return work();
-  } catch (const Error& e) {
-    if (is_bad_input(e.code())) throw Error(ErrorCode::CORRUPTION, std::string(what) + ": " + e.message());
-    throw;
-  }
-}
-
-void replay_frame(const Frame& frame, const std::string& payload, const Options& options, Writer& writer) {
-  read_stored("a log record", [&] {
-    std::vector<LoggedOp> ops = decode_ops(payload, options);
-    for (const LoggedOp& op : ops)
-      if (op.offset >= frame.operations) throw Error(ErrorCode::CORRUPTION, "a log record has too many operations");
-    writer.replay(ops, frame.operations);
-  });
-}
 
 }  // namespace
 
@@ -112,12 +91,16 @@ void Storage::recover_writable(EngineState& state, Writer& writer) {
   env_.sync_dir(dir_);
   logs_.begin(std::move(logs.next));
   if (logs.last_number >= manifest_.log_number + kMaxLogs) many_logs_ = true;
-  begin_check(state);
+  begin_check(work_to_check(manifest_, state));
   if (durability_ == Durability::async) delayed_sync_.start([this] { sync_log(); });
 }
 
-void Storage::begin_check(EngineState& state) {
-  check_.begin(manifest_, read_only_, [this, &state] { return drop_index(state); });
+BlockCheck::Work Storage::work_to_check(const Manifest& manifest, EngineState& state) {
+  return BlockCheck::Work(manifest, read_only_, [this, &state] { return drop_index(state); });
+}
+
+void Storage::begin_check(BlockCheck::Work work) noexcept {
+  check_.begin(std::move(work));
   if (wake_ && background_check_) check_.start();
 }
 
@@ -166,16 +149,24 @@ void Storage::load_newest(EngineState& state) {
     install_state(*staging, loaded);
     auto logs = std::make_unique<LogFollower>(manifest.database, manifest.log_number, manifest.sequence);
     Writer writer(staging);
-    follow_logs(*staging, writer, *logs);
+    try {
+      follow_logs(*staging, writer, *logs);
+    } catch (const Error& e) {
+      // The log that CURRENT's manifest names: lost, unless another generation has come meanwhile.
+      if (e.code() == ErrorCode::NOT_FOUND) throw Error(ErrorCode::CORRUPTION, e.message());
+      throw;
+    }
+    BlockCheck::Work work = work_to_check(manifest, state);
+    const Error warning(ErrorCode::CORRUPTION, loaded.warning);
     adopt_state(*staging, state, dir_, follower_ ? follower_->durable_sequence() : 0);
-    // At once: what is shown and where its logs are read on belong together.
+    // Nothing from here on can fail: what is shown, where its logs are read on and what is checked belong together.
     manifest_ = std::move(manifest);
     follower_ = std::move(logs);
     files_ = std::move(loaded.files);
-    if (!loaded.warning.empty()) fail(Error(ErrorCode::CORRUPTION, loaded.warning));
+    if (!loaded.warning.empty()) fail(warning);
     offer_hot(std::move(loaded.hot));
     note_manifest(*state.publisher.current());
-    begin_check(state);
+    begin_check(std::move(work));
   });
 }
 

@@ -89,7 +89,8 @@ class Storage {
   void recover_writable(EngineState& state, Writer& writer) REQUIRES(checkpoint_mutex_);
   void load_newest(EngineState& state) REQUIRES(checkpoint_mutex_);
   bool follow_logs(EngineState& state, Writer& writer, LogFollower& logs);
-  void begin_check(EngineState& state) REQUIRES(checkpoint_mutex_);
+  BlockCheck::Work work_to_check(const Manifest& manifest, EngineState& state);
+  void begin_check(BlockCheck::Work work) noexcept;
   bool drop_index(EngineState& state) noexcept;
   void require_checked_files() REQUIRES(checkpoint_mutex_);
   void offer_hot(std::vector<HotRange> ranges);

@@ -332,7 +332,7 @@ void WritePlan::stage_updates(PreparedOp& prepared, OpResult& result) {
     }
     change.spaces |= spaces_of(old);
     change.text = change.new_text ? std::string_view(op.metadata[i]) : text_of(old);
-    put(change, change.new_text ? std::move(prepared.metadata[i]) : MetadataStore::prepare(change.text));
+    put(change, change.new_text ? std::move(prepared.metadata[i]) : MetadataStore::prepare_stored(change.text, old));
   }
 }
 

@@ -32,6 +32,9 @@ enum class FileKind : std::uint32_t {  // four letters, readable in a hex dump
 
 inline constexpr std::size_t kHeaderSize = 4096;
 inline constexpr std::uint32_t kChecksumBlock = 64u << 10;
+constexpr std::uint64_t block_count(std::uint64_t payload_size) noexcept {
+  return (payload_size + kChecksumBlock - 1) / kChecksumBlock;
+}
 inline constexpr std::uint16_t kFormatVersion = 1;
 
 // Incompatible features. Named spaces: a manifest says of every segment which space it belongs to.

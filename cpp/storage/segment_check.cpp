@@ -15,14 +15,17 @@ namespace {
 constexpr std::uint64_t kBlocksPerRead = 16;
 
 void read_whole(const ReadableFile& file, const std::string& path, std::uint64_t offset, void* out, std::size_t size) {
-  if (file.read_at(offset, out, size) != size) throw Error(ErrorCode::CORRUPTION, path + " ends too early");
+  std::size_t got = 0;
+  try {
+    got = file.read_at(offset, out, size);
+  } catch (const Error& e) {
+    if (e.code() == ErrorCode::IO_ERROR) throw UnreadableBlock(e.code(), e.message());
+    throw;
+  }
+  if (got != size) throw Error(ErrorCode::CORRUPTION, path + " ends too early");
 }
 
 }  // namespace
-
-std::uint64_t block_count(std::uint64_t payload_size) noexcept {
-  return (payload_size + kChecksumBlock - 1) / kChecksumBlock;
-}
 
 std::uint64_t block_count_of(const SegmentRef& ref) noexcept {
   // Each block has four bytes in the table behind the payload.

@@ -5,14 +5,20 @@
 #include <functional>
 #include <string>
 
+#include "base/status.h"
 #include "storage/manifest.h"
 
 namespace sagedb {
 
-// Calls `on_blocks(n)` whenever n more blocks have been verified; it may throw to stop. Throws CORRUPTION naming the place, NOT_FOUND, I/O errors.
+// The disk does not give bytes of a file that could be opened.
+class UnreadableBlock : public Error {
+ public:
+  using Error::Error;
+};
+
+// Calls `on_blocks(n)` whenever n more blocks have been verified; it may throw to stop. Throws CORRUPTION naming the place, NOT_FOUND, UnreadableBlock, I/O errors.
 void check_segment(Env& env, const std::string& dir, const Uuid& database, const SegmentRef& ref,
                    const std::function<void(std::uint64_t blocks)>& on_blocks);
-std::uint64_t block_count(std::uint64_t payload_size) noexcept;
 // Of the file that the manifest names.
 std::uint64_t block_count_of(const SegmentRef& ref) noexcept;
 

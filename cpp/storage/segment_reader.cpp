@@ -9,12 +9,6 @@
 #include "storage/segment_writer.h"
 
 namespace sagedb {
-namespace {
-
-std::uint64_t block_count(std::uint64_t payload) noexcept { return (payload + kChecksumBlock - 1) / kChecksumBlock; }
-
-}  // namespace
-
 SegmentReader::SegmentReader(std::string path, std::shared_ptr<const Mapping> mapping, const FileHeader& header)
     : path_(std::move(path)),
       mapping_(std::move(mapping)),

@@ -69,6 +69,15 @@ MetadataStore::Prepared MetadataStore::prepare(std::string_view json) {
   return prepared;
 }
 
+MetadataStore::Prepared MetadataStore::prepare_stored(std::string_view json, RecordNo r) {
+  try {
+    return prepare(json);
+  } catch (const Error& e) {
+    if (!is_bad_input(e.code())) throw;
+    throw Error(ErrorCode::CORRUPTION, "the metadata of record " + std::to_string(r) + " is damaged: " + e.message());
+  }
+}
+
 void MetadataStore::reserve(const Prepared* batch, std::size_t count, RecordNo first) {
   impl_->drop_from(first);
   try {
@@ -105,15 +114,6 @@ std::size_t MetadataStore::Impl::bytes() const noexcept {
 
 // ---- records that were there at the start ---------------------------------------------------------------------------
 
-MetadataStore::Prepared MetadataStore::prepare_base(RecordNo r) const {
-  try {
-    return prepare(text_of_(r));
-  } catch (const Error& e) {
-    if (e.code() != ErrorCode::INVALID_METADATA) throw;
-    throw Error(ErrorCode::CORRUPTION, "the metadata of record " + std::to_string(r) + " is damaged");
-  }
-}
-
 void MetadataStore::load_base(int threads, const CancelToken* cancel) {
   auto base = std::make_unique<Impl>();
   try {
@@ -122,7 +122,10 @@ void MetadataStore::load_base(int threads, const CancelToken* cancel) {
       const RecordNo count = std::min(kLoadBatch, base_count_ - first);
       std::vector<Prepared> batch(count);
       parallel_for(count, 256, threads, [&](std::size_t begin, std::size_t end, int) {
-        for (std::size_t i = begin; i < end; ++i) batch[i] = prepare_base(first + static_cast<RecordNo>(i));
+        for (std::size_t i = begin; i < end; ++i) {
+          const RecordNo r = first + static_cast<RecordNo>(i);
+          batch[i] = prepare_stored(text_of_(r), r);
+        }
       });
       for (RecordNo i = 0; i < count; ++i) {
         const std::string& document = batch[i].impl->document;
@@ -146,7 +149,7 @@ void MetadataStore::load_base(int threads, const CancelToken* cancel) {
 const char* MetadataStore::document(RecordNo r, std::string* scratch) const {
   if (r >= base_count_) return impl_->documents[r];
   if (const Impl* loaded = base()) return loaded->documents[r];
-  *scratch = std::move(prepare_base(r).impl->document);
+  *scratch = std::move(prepare_stored(text_of_(r), r).impl->document);
   return scratch->data();
 }
 

@@ -43,6 +43,8 @@ class MetadataStore {
   };
   // Throws INVALID_METADATA (not a JSON object, deeper than 64 levels) or OUT_OF_MEMORY. An empty text means {}.
   static Prepared prepare(std::string_view json);
+  // The same of text that was accepted once, that of record `r`: throws CORRUPTION, OUT_OF_MEMORY.
+  static Prepared prepare_stored(std::string_view json, RecordNo r);
 
   // After reserve(batch), append() of each of them, in ascending record order, cannot throw. Throws OUT_OF_MEMORY and changes nothing.
   // Reservations add up; one for a record number that is reserved already replaces it and all after it (a commit that failed later).
@@ -71,8 +73,6 @@ class MetadataStore {
   const char* document(RecordNo r, std::string* scratch) const;
 
  private:
-  Prepared prepare_base(RecordNo r) const;
-
   const RecordNo base_count_;
   const TextOf text_of_;
   mutable std::atomic<bool> wanted_{false};

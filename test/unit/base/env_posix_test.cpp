@@ -190,6 +190,13 @@ TEST_F(EnvPosix, ErrorsHaveCodesAndNameThePath) {
   EXPECT_EQ(code_of([&] { env_.create(path("denied")); }), ErrorCode::PERMISSION_DENIED);
 }
 
+// Nobody writes to this pipe: who opened it as a file is would wait for ever.
+TEST_F(EnvPosix, APipeIsNoFile) {
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0644), 0);
+  EXPECT_EQ(code_of([&] { env_.open(path("pipe")); }), ErrorCode::IO_ERROR);
+  EXPECT_EQ(code_of([&] { env_.map(path("pipe")); }), ErrorCode::IO_ERROR);
+}
+
 // Property: a lock knows that its file was removed or replaced.
 TEST_F(EnvPosix, ALockKnowsItsPlace) {
   const auto lock = env_.lock(path("LOCK"));

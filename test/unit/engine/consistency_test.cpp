@@ -47,8 +47,7 @@ SimDisk sample() {
   return env.disk();
 }
 
-// The message with which verify() fails after `change` was made to the payload of the segment.
-std::string verified_after(const char* segment, const std::function<void(std::string* payload)>& change) {
+SimDisk changed(const char* segment, const std::function<void(std::string* payload)>& change) {
   SimDisk disk = sample();
   for (const std::string& path : disk.paths()) {
     if (path.find(std::string("/") + segment + "-") == std::string::npos) continue;
@@ -58,7 +57,12 @@ std::string verified_after(const char* segment, const std::function<void(std::st
     file.replace(kHeaderSize, std::string::npos, payload);
     test::reseal_segment(&file);
   }
-  SimEnv env(disk);
+  return disk;
+}
+
+// The message with which verify() fails after `change` was made to the payload of the segment.
+std::string verified_after(const char* segment, const std::function<void(std::string* payload)>& change) {
+  SimEnv env(changed(segment, change));
   const auto db = SageDB::open(stored(env));
   EXPECT_EQ(db->size(), kItems - 1);
   try {
@@ -124,8 +128,26 @@ TEST(Consistency, MetadataAreObjects) {
                              ASSERT_NE(at, std::string::npos);
                              (*payload)[at + 1] = '?';
                            })
-                .rfind("the metadata of record 7: ", 0),
+                .rfind("the metadata of record 7 is damaged: ", 0),
             0u);
+}
+
+// Whoever meets a damaged text is told of the damage, not of metadata that they did not give.
+TEST(Consistency, DamagedMetadataIsNoInput) {
+  SimEnv env(changed("text", [](std::string* payload) { (*payload)[payload->find("{\"number\":107}") + 1] = '?'; }));
+  const auto db = SageDB::open(stored(env));
+  const Content before = content_of(*db);
+  for (const WriteOp::Kind kind : {WriteOp::Kind::update, WriteOp::Kind::upsert}) {
+    const OpResult r = apply_one(*db, op_of(kind, {Vector(kDimension, 1.0f)}, {ExternalId("item-7")}));
+    if (kind == WriteOp::Kind::upsert) {
+      expect_ok(r);  // which brings other metadata
+      continue;
+    }
+    ASSERT_TRUE(r.error.has_value());
+    EXPECT_EQ(r.error->code(), ErrorCode::CORRUPTION);
+    EXPECT_EQ(r.error->message().rfind("the metadata of record 7 is damaged: ", 0), 0u) << r.error->message();
+    EXPECT_EQ(content_of(*db), before);
+  }
 }
 
 TEST(Consistency, VectorsAreNumbers) {

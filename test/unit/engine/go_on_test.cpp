@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "storage/file_header.h"
 #include "support/durable_fixture.h"
 #include "support/failing_new.h"
 #include "support/forwarding_env.h"
@@ -236,7 +237,8 @@ TEST(GoOn, MemoryIsSavedAfterAFailureThatPassed) {
   }
 }
 
-// Property: whichever allocation of a refresh fails, on the same generation or for a newer one, the next refresh shows what the writer does.
+// Property: whichever allocation of a refresh fails, on the same generation or for a newer one, the next refresh shows what the writer does, and no segment
+// goes unchecked.
 TEST(GoOn, ARefreshWithoutMemoryIsRepeated) {
   for (const bool newer : {false, true})
     for (long n = 1;; n += static_cast<long>(sweep_stride())) {
@@ -255,39 +257,115 @@ TEST(GoOn, ARefreshWithoutMemoryIsRepeated) {
       fail_allocation_after(0);
       ASSERT_NO_THROW(reader->refresh()) << (newer ? "newer, " : "same, ") << n;
       ASSERT_EQ(content_of(*reader), content_of(*db)) << (newer ? "newer, " : "same, ") << n;
+      // The blocks of what it shows are those it checks.
+      ASSERT_EQ(reader->stats().check_total, reader_of(env)->stats().check_total)
+          << (newer ? "newer, " : "same, ") << n;
       if (!reached) break;
     }
 }
 
+std::shared_ptr<SageDB> open_indexed(Env& env) {
+  Options o = durable_options(env, 40, Metric::l2, IndexKind::hnsw);
+  o.rebuild_threshold = 50;
+  return SageDB::open(o);
+}
+
+SimDisk indexed_disk() {
+  SimEnv env;
+  std::mt19937_64 rng(3);
+  std::vector<Vector> rows;
+  for (int i = 0; i < 200; ++i) rows.push_back(random_vector(rng, 40));
+  const auto db = open_indexed(env);
+  expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, rows)));
+  db->build_index(nullptr, nullptr);
+  db->checkpoint();
+  db->close();
+  return env.disk();
+}
+
 // Property: an index that an open found damaged and that was made again is written by the next checkpoint, so that the next open finds it.
 TEST(GoOn, ADamagedIndexIsWrittenAgain) {
-  SimEnv env;
-  const auto open = [](Env& e) {
-    Options o = durable_options(e, 40, Metric::l2, IndexKind::hnsw);
-    o.rebuild_threshold = 50;
-    return SageDB::open(o);
-  };
-  {
-    std::mt19937_64 rng(3);
-    std::vector<Vector> rows;
-    for (int i = 0; i < 200; ++i) rows.push_back(random_vector(rng, 40));
-    const auto db = open(env);
-    expect_ok(apply_one(*db, op_of(WriteOp::Kind::add, rows)));
-    db->build_index(nullptr, nullptr);
-    db->checkpoint();
-    db->close();
-  }
-  SimDisk disk = env.disk();
+  SimDisk disk = indexed_disk();
   for (const std::string& path : disk.paths())
     if (path.find("graph") != std::string::npos) (*disk.find(path))[20] ^= 1;
   for (const bool damaged : {true, false}) {
     SimEnv life(std::move(disk));
-    const auto db = open(life);
+    const auto db = open_indexed(life);
     EXPECT_EQ(db->stats().last_error.empty(), !damaged) << db->stats().last_error;
     db->build_index(nullptr, nullptr);
     db->checkpoint();
     db->close();
     disk = life.disk();
+  }
+}
+
+// A disk whose sectors under one file cannot be read.
+class BadSectors final : public test::ForwardingEnv {
+ public:
+  BadSectors(Env& target, std::string path) : ForwardingEnv(target), path_(std::move(path)) {}
+  std::unique_ptr<ReadableFile> open(const std::string& path) override {
+    auto file = target_.open(path);
+    if (path == path_) return std::make_unique<BadFile>(std::move(file));
+    return file;
+  }
+
+ private:
+  class BadFile final : public ReadableFile {
+   public:
+    explicit BadFile(std::unique_ptr<ReadableFile> file) : file_(std::move(file)) {}
+    std::uint64_t size() const override { return file_->size(); }
+    std::size_t read_at(std::uint64_t offset, void* out, std::size_t size) const override {
+      if (offset + size > kHeaderSize) throw Error(ErrorCode::IO_ERROR, "read: I/O error");
+      return file_->read_at(offset, out, size);
+    }
+
+   private:
+    const std::unique_ptr<ReadableFile> file_;
+  };
+
+  const std::string path_;
+};
+
+std::string segment_of(SimDisk& disk, const std::string& kind) {
+  for (const std::string& path : disk.paths())
+    if (path.find("/" + kind + "-") != std::string::npos) return path;
+  return "";
+}
+
+// Property: an index that the disk does not give any more is one to be made again; the next checkpoint writes it to another place. Any other part is the
+// disk's error for whoever copies it, while searches and acknowledged writes go on.
+TEST(GoOn, SectorsThatCannotBeRead) {
+  for (const std::string kind : {"graph", "codes", "vectors"}) {
+    SCOPED_TRACE(kind);
+    SimDisk disk = indexed_disk();
+    const std::string path = segment_of(disk, kind);
+    ASSERT_NE(path, "");
+    SimEnv life(std::move(disk));
+    BadSectors env(life, path);
+    const auto db = open_indexed(env);
+    const auto add = [&] { return apply_one(*db, op_of(WriteOp::Kind::add, {Vector(40, 1.0f)})); };
+    expect_ok(add());
+    const Content content = content_of(*db);
+    if (kind == "vectors") {
+      EXPECT_EQ(code_of([&] { db->verify(nullptr, nullptr); }), ErrorCode::IO_ERROR);
+      EXPECT_EQ(code_of([&] { db->checkpoint(); }), ErrorCode::IO_ERROR);
+      expect_ok(add());
+    } else {
+      EXPECT_NO_THROW(db->build_index(nullptr, nullptr));
+      EXPECT_NO_THROW(db->checkpoint());
+      EXPECT_EQ(content_of(*db), content);
+    }
+    const Content last = content_of(*db);
+    try {
+      db->close();
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ErrorCode::IO_ERROR);
+    }
+    SimEnv next(life.disk());
+    const auto again = open_indexed(next);
+    EXPECT_EQ(content_of(*again), last);
+    EXPECT_EQ(again->stats().last_error, "");
+    EXPECT_NO_THROW(again->verify(nullptr, nullptr));
   }
 }
 

@@ -264,6 +264,23 @@ TEST(Refresh, TheNumberOfAttemptsIsBounded) {
   EXPECT_EQ(content_of(*reader), content_of(*db));
 }
 
+// The log that the newest manifest goes on in is lost: damage, not a database that is not there.
+TEST(Refresh, ALostLogIsDamage) {
+  SimEnv env;
+  const Options o = durable_options(env);
+  std::mt19937_64 rng(1);
+  const auto db = SageDB::open(o);
+  write_some(*db, rng, 3);
+  const auto reader = SageDB::open(reading(o));
+  const Content before = content_of(*reader);
+  test::SimDisk disk = env.disk();
+  for (const std::string& path : disk.paths())
+    if (path.find("/wal-") != std::string::npos) env.unlink(path);
+  EXPECT_EQ(code_of([&] { reader->refresh(); }), ErrorCode::CORRUPTION);
+  EXPECT_EQ(content_of(*reader), before);
+  EXPECT_EQ(code_of([&] { SageDB::open(reading(o)); }), ErrorCode::CORRUPTION);
+}
+
 // Property: searches of other threads during refreshes see whole states only: the pair that every commit writes is never apart.
 TEST(Refresh, SearchesSeeWholeCommits) {
   SimEnv env;
