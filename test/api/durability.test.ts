@@ -197,6 +197,33 @@ describe('a database with a path', () => {
       await expectCode(call, 'CLOSED');
   });
 
+  test('whoever meets damaged metadata before it is checked is told so', async () => {
+    const db = await SageDB.open({ path, dimension: 4, metric: 'l2' });
+    await db.addBatch(randomFlat(random(2), 3, 4), [{ name: 'first' }, { name: 'second' }, { name: 'third' }]);
+    const copy = join(folder, 'copy'); // all of it in segments
+    await db.snapshot(copy);
+    await db.close();
+    const segment = join(copy, readdirSync(copy).find((name) => name.startsWith('text-'))!);
+    const bytes = readFileSync(segment);
+    bytes[bytes.indexOf('{"name":"second"}')] = 0x3f;
+    writeFileSync(segment, bytes);
+
+    await using damaged = await SageDB.open({ path: copy, checkBlocks: false });
+    const query = new Float32Array(4);
+    expect(await damaged.search(query, { k: 3, includeMetadata: false })).toHaveLength(3);
+    for (const call of [
+      () => damaged.search(query, { k: 3 }),
+      () => damaged.search(query, { k: 3, filter: { name: 'second' } }),
+      () => damaged.count({ name: 'second' }),
+      () => damaged.get(2),
+      () => damaged.update(2, { vector: query }),
+      () => damaged.verify(),
+    ])
+      await expectCode(call, 'CORRUPTION');
+    expect(await damaged.get(1)).toMatchObject({ metadata: { name: 'first' } });
+    expect(await damaged.get(3)).toMatchObject({ metadata: { name: 'third' } });
+  });
+
   test('stored blocks are checked in the background; damage refuses writes and says so', async () => {
     const db = await SageDB.open({ path, dimension: 64, metric: 'l2' });
     await db.addBatch(
