@@ -25,6 +25,10 @@
 #include <windows.h>
 #endif
 
+#ifndef SAGEDB_EXECUTOR_THREADS
+#include "base/spare_threads.h"
+#endif
+
 namespace sagedb {
 namespace {
 
@@ -109,6 +113,25 @@ void pin_this_thread() noexcept {
 #endif
 }
 
+#ifndef SAGEDB_EXECUTOR_THREADS
+// Batches of many sizes lead teams of many sizes: to look before each would double what their threads cost.
+constexpr std::chrono::milliseconds kSeenLately{10};
+
+// What libgomp can have of a team. It keeps the threads of the last team that a thread led and lets others go; where it cannot make those that it
+// lacks, it ends the process.
+int team_to_be_had(int team) noexcept {
+  using Clock = std::chrono::steady_clock;
+  thread_local int last = 1, seen = 1;
+  thread_local Clock::time_point when;
+  if (team > last && (team > seen || Clock::now() - when > kSeenLately)) {
+    team = seen = last + spare_threads(team - last);
+    when = Clock::now();
+  }
+  if (team > 1) last = team;
+  return team;
+}
+#endif
+
 }  // namespace
 
 void pin_threads(bool on) noexcept { pinning().store(on && kCanPin, std::memory_order_relaxed); }
@@ -127,7 +150,10 @@ void parallel_for(std::size_t count, std::size_t grain, int threads,
   if (count == 0) return;
   grain = std::max<std::size_t>(1, grain);
   const std::size_t pieces = (count + grain - 1) / grain;
-  const int team = static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(std::max(1, threads)), pieces));
+  int team = static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(std::max(1, threads)), pieces));
+#ifndef SAGEDB_EXECUTOR_THREADS
+  team = team_to_be_had(team);
+#endif
   if (team == 1) {
     body(0, count, 0);
     return;

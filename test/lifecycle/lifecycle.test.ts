@@ -135,6 +135,10 @@ test('without threads calls end with OUT_OF_MEMORY, and work again when there ar
   expect(runWithLimit('noThreads', context)).toEqual({ without: Array(4).fill(lack), again: Array(4).fill('ok') });
 });
 
+test('without threads work for a team is done by the one thread there is', (context) => {
+  expect(runWithLimit('teamsWithoutThreads', context)).toEqual({ same: true, size: 5001 });
+});
+
 test('without threads databases close all the same, and their folder is free', (context) => {
   expect(runWithLimit('closeWithoutThreads', context)).toEqual({
     without: Array(3).fill('OUT_OF_MEMORY'),

@@ -2,6 +2,7 @@
 // JavaScript because worker threads load no TypeScript.
 // A scenario ends by returning; what it returns is printed as JSON.
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
@@ -420,6 +421,24 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     const again = await outcomes();
     limit?.end();
     return { without, again };
+  },
+
+  /** Work that is worth a team of threads, when there is no thread to be had: OpenMP would end the process. */
+  async teamsWithoutThreads() {
+    const settings = { dimension: DIMENSION, metric: 'l2', threads: 4, rebuildThreshold: 1e6 } as const;
+    const [searched, written] = [await SageDB.open(settings), await SageDB.open(settings)];
+    await searched.addBatch(data(5000));
+    await written.add(query); // has its thread for writes, which has led no team yet
+    await Promise.all(Array.from({ length: 16 }, () => stat('.'))); // libuv's threads
+    const limit = await ThreadLimit.start();
+    if (!(await limit?.forbid())) return 'no limit';
+    const search = () => searched.batchSearch(data(300, 3), { k: 5, exact: true });
+    const without = await search();
+    await written.addBatch(data(5000, 5));
+    await limit?.allow();
+    const again = await search();
+    limit?.end();
+    return { same: JSON.stringify(without) === JSON.stringify(again), size: written.size };
   },
 
   /** close() of databases without a write yet, when there is no thread to be had. */

@@ -8,9 +8,13 @@
 #include <thread>
 #include <vector>
 
+#include "base/spare_threads.h"
+
 #if defined(__linux__)
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #endif
 
 namespace sagedb {
@@ -85,6 +89,36 @@ TEST(Executor, EveryIndexOnceAndExceptionsComeBack) {
                             }),
                int);
 }
+
+TEST(Executor, SpareThreadsOfNothing) {
+  for (const int wanted : {0, -1}) EXPECT_EQ(spare_threads(wanted), 0);
+  EXPECT_EQ(spare_threads(3), 3);
+}
+
+#if defined(__linux__)
+// Property: as many threads as the system lets the process have are found, and they no longer count when the call returns. Root may have any number, so this is
+// done as a user who has no other processes.
+TEST(Executor, SpareThreadsAreThoseOfTheLimitAndGoAtOnce) {
+  if (::geteuid() != 0) GTEST_SKIP() << "NO LIMIT OF THREADS: becoming another user needs root";
+  constexpr int kRoom = 2;
+  constexpr uid_t kNobody = 65530;
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const rlimit limit{1 + kRoom, 1 + kRoom};
+    if (::setuid(kNobody) != 0 || ::setrlimit(RLIMIT_NPROC, &limit) != 0) ::_exit(2);
+    if (spare_threads(kRoom + 5) != kRoom) ::_exit(1);
+    // Of 1,000 calls on two idle processors one would find threads of the call before.
+    for (int call = 0; call < 10000; ++call)
+      if (spare_threads(kRoom) != kRoom) ::_exit(1);
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0) << "1: another number; 2: no limit could be set";
+}
+#endif
 
 }  // namespace
 }  // namespace sagedb
