@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #endif
 
@@ -27,22 +26,6 @@ std::byte* like_aligned(const std::byte* at, std::size_t size) noexcept {
   if (skip > 0) ::munmap(begin, skip);
   if (kHugePage > skip) ::munmap(begin + skip + size, kHugePage - skip);
   return begin + skip;
-}
-
-// The number after `name`, times `unit`; `none` when there is none.
-std::uint64_t read_number(const char* path, const char* name, std::uint64_t unit, std::uint64_t none) noexcept {
-  std::FILE* file = std::fopen(path, "re");
-  if (file == nullptr) return none;
-  std::uint64_t out = none;
-  char line[256];
-  while (std::fgets(line, sizeof line, file) != nullptr) {
-    unsigned long long number = 0;
-    if (std::strncmp(line, name, std::strlen(name)) != 0) continue;
-    if (std::sscanf(line + std::strlen(name), "%llu", &number) == 1) out = number * unit;
-    break;
-  }
-  std::fclose(file);
-  return out;
 }
 
 }  // namespace
@@ -86,16 +69,9 @@ std::byte* allocate_mapped(int fd, std::size_t whole, std::size_t bytes) {
   errno = err;
   return nullptr;
 }
-
-std::uint64_t available_memory() noexcept {
-  const std::uint64_t system = read_number("/proc/meminfo", "MemAvailable:", 1024, 0);
-  // The limit of a container; «max» is none.
-  return std::min(system, read_number("/sys/fs/cgroup/memory.max", "", 1, system));
-}
 #else
 std::size_t make_resident(const std::byte*, std::size_t) noexcept { return 0; }
 bool make_mapped(int, std::uint64_t, const std::byte*, std::size_t) noexcept { return false; }
-std::uint64_t available_memory() noexcept { return 0; }
 #endif
 
 }  // namespace sagedb

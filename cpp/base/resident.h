@@ -22,7 +22,4 @@ bool make_mapped(int fd, std::uint64_t offset, const std::byte* at, std::size_t 
 std::byte* allocate_mapped(int fd, std::size_t whole, std::size_t bytes);
 #endif
 
-// Memory that the system could give without swapping, as far as it says; 0: unknown.
-std::uint64_t available_memory() noexcept;
-
 }  // namespace sagedb

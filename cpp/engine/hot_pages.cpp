@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/available_memory.h"
 #include "base/memory.h"
 #include "base/resident.h"
 
