@@ -1,4 +1,4 @@
-// What an open mapped and searches read, links, codes, records and vectors, moved into huge pages where it stands: a search touches hundreds
+// What was mapped from files and searches read, links, codes, records and vectors, moved into huge pages where it stands: a search touches hundreds
 // of places, and each costs a translation of its address that small pages of a file make dear.
 //
 // Nothing else changes: addresses stay, so snapshots, stores and checkpoints know nothing of it (docs/decisions/0024-hot-pages.md).
@@ -38,6 +38,12 @@ class HotPages {
   void step();
   // In memory of the process now.
   std::uint64_t bytes() const;
+  // Calls work(ranges) with what is in memory of the process; nothing is moved meanwhile. The whole pages from the first in `data` on are meant.
+  template <typename Work>
+  void while_still(Work&& work) const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    work(moved_);
+  }
 
  private:
   static constexpr std::uint64_t kSearches = 128;

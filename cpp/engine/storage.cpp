@@ -372,7 +372,13 @@ void Storage::run_checkpoint(EngineState& state, bool renew) {
 // Also pages of segments that the checkpoint has replaced: removed files keep their space as long as they are mapped.
 void Storage::give_back(const Snapshot& stored) noexcept {
   try {
-    stored_pages_.give_back(env_, dir_, manifest_, stored, hot_.limit() - std::min(hot_.limit(), hot_.bytes()));
+    const std::uint64_t budget = hot_.limit() - std::min(hot_.limit(), hot_.bytes());
+    std::vector<HotRange> copied;
+    hot_.while_still([&](const std::vector<HotRange>& hot) {
+      checkpoint_mutex_.assume_held();
+      copied = stored_pages_.give_back(env_, dir_, manifest_, stored, budget, hot);
+    });
+    if (!copied.empty()) offer_hot(std::move(copied));
   } catch (...) {
     // Without memory for a list: after the next checkpoint.
   }

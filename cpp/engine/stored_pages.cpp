@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "base/memory.h"
 #include "storage/file_header.h"
@@ -19,6 +20,7 @@ using Visit = std::function<void(const void* data, std::size_t size)>;
 struct Part {
   FileKind kind;
   SpaceNo space;
+  std::shared_ptr<const void> owner;
   std::size_t stride;
   std::uint64_t first, count;
   // Elements that stand in pages of a file without a name, whose space comes back when all of it is exchanged.
@@ -29,10 +31,11 @@ struct Part {
 };
 
 template <typename Rows>
-Part part_of(FileKind kind, SpaceNo space, const Rows& rows, Row count) {
+Part part_of(FileKind kind, SpaceNo space, std::shared_ptr<const void> owner, const Rows& rows, Row count) {
   const std::size_t stride = rows.stride();
   return Part{kind,
               space,
+              std::move(owner),
               stride,
               rows.mapped_rows(),
               count,
@@ -52,36 +55,76 @@ std::vector<Part> parts_of(const Snapshot& s, std::uint64_t text_size) {
   const Generation& g = *s.generation;
   const TextStore& text = g.records.text();
   parts.push_back(
-      Part{FileKind::text, 0, 1, text.mapped_bytes(), text_size, text.begun_bytes(),
+      Part{FileKind::text, 0, s.generation, 1, text.mapped_bytes(), text_size, text.begun_bytes(),
            [&text](std::uint64_t begin, std::uint64_t end, const Visit& visit) { text.visit(begin, end, visit); }});
   for (SpaceNo space = 0; space < s.spaces.size(); ++space)
-    parts.push_back(part_of(FileKind::vectors, space, g.columns[space].vectors, s.row_count));
+    parts.push_back(part_of(FileKind::vectors, space, s.generation, g.columns[space].vectors, s.row_count));
   for (SpaceNo space = 0; space < s.spaces.size(); ++space)
-    if (s.spaces[space].codes) parts.push_back(part_of(FileKind::codes, space, *s.spaces[space].codes, s.row_count));
+    if (const auto& codes = s.spaces[space].codes)
+      parts.push_back(part_of(FileKind::codes, space, codes, *codes, s.row_count));
   return parts;
 }
 
+// What searches read of what a compaction copied.
+std::vector<HotRange> copied(const std::vector<Part>& parts) {
+  std::vector<HotRange> ranges;
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    if (part->kind == FileKind::text || part->least == 0) continue;
+    part->visit(part->first, part->least, [&](const void* data, std::size_t size) {
+      ranges.push_back(HotRange{part->owner, static_cast<const std::byte*>(data), size});
+    });
+  }
+  return ranges;
+}
+
+// The pages of [at, end) up to the first that are hot; begins behind those at `*at`.
+std::size_t cold_pages(const std::byte** at, const std::byte* end, const std::vector<HotRange>& hot) {
+  const std::byte* stop = end;
+  for (bool again = true; again;) {
+    again = false;
+    stop = std::min(end, *at + kPiece);
+    for (const HotRange& range : hot) {
+      const std::size_t skip = round_up(reinterpret_cast<std::uintptr_t>(range.data), kFilePage) -
+                               reinterpret_cast<std::uintptr_t>(range.data);
+      const std::byte* const begin = range.data + skip;
+      if (begin <= *at && *at < std::min(begin + range.size, end)) {
+        *at = std::min(begin + range.size, end);
+        again = true;
+        break;
+      }
+      if (begin > *at) stop = std::min(stop, begin);
+    }
+  }
+  return static_cast<std::size_t>(stop - *at);
+}
+
 // Exchanges the whole pages of memory that holds the bytes of the file from `offset` on.
-bool exchange(Env& env, const std::string& path, std::uint64_t offset, const void* data, std::size_t size) {
+bool exchange(Env& env, const std::string& path, std::uint64_t offset, const void* data, std::size_t size,
+              const std::vector<HotRange>& hot) {
   const auto* at = static_cast<const std::byte*>(data);
   const std::size_t skip =
       round_up(reinterpret_cast<std::uintptr_t>(at), kFilePage) - reinterpret_cast<std::uintptr_t>(at);
   if (skip >= size) return true;
-  at += skip, offset += skip, size = (size - skip) / kFilePage * kFilePage;
-  for (std::size_t done = 0; done < size;) {
-    const std::size_t n = std::min(size - done, kPiece);
-    if (!env.map_in_place(path, offset + done, at + done, n)) return false;
-    done += n;
+  const std::byte* const first = at + skip;
+  const std::byte* const end = first + (size - skip) / kFilePage * kFilePage;
+  for (at = first; at < end;) {
+    const std::size_t n = cold_pages(&at, end, hot);
+    if (n > 0 && !env.map_in_place(path, offset + skip + static_cast<std::size_t>(at - first), at, n)) return false;
+    at += n;
   }
   return true;
 }
 
 }  // namespace
 
-void StoredPages::give_back(Env& env, const std::string& dir, const Manifest& manifest, const Snapshot& snapshot,
-                            std::uint64_t budget) {
+std::vector<HotRange> StoredPages::give_back(Env& env, const std::string& dir, const Manifest& manifest,
+                                             const Snapshot& snapshot, std::uint64_t budget,
+                                             const std::vector<HotRange>& hot) {
   const std::vector<Part> parts = parts_of(snapshot, manifest.number("text"));
-  if (of_.lock() != snapshot.generation) targets_.clear();
+  if (of_.lock() != snapshot.generation) {
+    targets_.clear();
+    offered_ = false;
+  }
   of_ = snapshot.generation;
   targets_.resize(parts.size());
   std::uint64_t over = 0;
@@ -109,17 +152,21 @@ void StoredPages::give_back(Env& env, const std::string& dir, const Manifest& ma
       bool done = true;
       if (at < end) {
         part.visit(at, end, [&](const void* data, std::size_t size) {
-          done = done && exchange(env, path, kHeaderSize + (at - segment.first) * part.stride, data, size);
+          done = done && exchange(env, path, kHeaderSize + (at - segment.first) * part.stride, data, size, hot);
           at += size / part.stride;
         });
       }
-      if (!done) return;
+      if (!done) return {};
       given.push_back(Given{segment.number, end / granule * granule});
       bytes += (end - begin) * part.stride;
     }
   }
   given_ = std::move(given);
   bytes_ = bytes;
+  std::vector<HotRange> ranges;
+  if (!offered_) ranges = copied(parts);
+  offered_ = true;
+  return ranges;
 }
 
 }  // namespace sagedb

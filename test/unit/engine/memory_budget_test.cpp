@@ -1,7 +1,9 @@
 // What is more than `hotMemory` stands in files, also what this process wrote: after checkpoints, and while a compaction copies it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -97,6 +99,24 @@ class MemoryBudget : public ::testing::Test {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     return out;
+  }
+
+  std::vector<std::string> files_of(const std::string& kind) const {
+    std::vector<std::string> names;
+    for (const auto& file : fs::directory_iterator(folder_ / "db"))
+      if (file.path().filename().string().rfind(kind + "-", 0) == 0) names.push_back(file.path().filename());
+    return names;
+  }
+  // Bytes of the address space that are pages of segments of one kind.
+  std::size_t mapped_of(const std::string& kind) const {
+    std::size_t bytes = 0;
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) {
+      std::size_t begin = 0, end = 0;
+      if (line.find((folder_ / "db" / kind).string() + "-") == std::string::npos) continue;
+      if (std::sscanf(line.c_str(), "%zx-%zx", &begin, &end) == 2) bytes += end - begin;
+    }
+    return bytes;
   }
 
   const TempFolder temp_;
@@ -199,6 +219,52 @@ TEST_F(MemoryBudget, CompactionsCopyToTheDisk) {
     db->close();
     EXPECT_EQ(content_of(*SageDB::open(options(std::nullopt, kind))), want);
   }
+}
+
+// Property: what a compaction of more than the budget copied moves into memory as far as the budget goes, once searches come in, codes first; it stays there when
+// checkpoints merge its segments into others, whose removed files keep no space.
+TEST_F(MemoryBudget, WhatACompactionCopiedBecomesHot) {
+  constexpr int kRows = 3000, kBatch = 500;
+  constexpr std::size_t kCodes = kRows / 3 * 2 * 384, kBudget = kMegabyte;  // of rows padded to 384 components
+  constexpr std::size_t kEnds = 2 * 65536;
+  const auto db = SageDB::open(options(kBudget, IndexKind::hnsw));
+  for (int i = 0; i < kRows; i += kBatch) add(*db, i, kBatch);
+  db->build_index(nullptr, nullptr);
+  remove(*db, 0, kRows, 3);
+  const auto search = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      const int wanted = 1 + i * 3 % (kRows - 3);
+      ASSERT_EQ(key_of(search_one(*db, vector_of(wanted), 1, 64).hits.at(0).id),
+                "\"item-" + std::to_string(wanted) + "\"");
+    }
+  };
+  db->optimize(nullptr, nullptr);
+  EXPECT_EQ(db->stats().hot_bytes, 0u);
+  const std::vector<std::string> before = files_of("codes");
+  EXPECT_GE(mapped_of("codes"), kCodes - kEnds);
+  for (int tries = 0; tries < 1000 && db->stats().hot_bytes < kBudget - kEnds; ++tries) {
+    search(200);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  EXPECT_GE(db->stats().hot_bytes, kBudget - kEnds);
+  EXPECT_LE(db->stats().hot_bytes, kBudget);
+  EXPECT_LE(mapped_of("codes"), kEnds);
+  for (int i = kRows; i < 4 * kRows; i += kBatch) {
+    add(*db, i, kBatch);
+    db->checkpoint();
+  }
+  const std::vector<std::string> after = files_of("codes");
+  for (const std::string& name : before)
+    EXPECT_EQ(std::count(after.begin(), after.end(), name), 0) << "nothing was merged with " << name;
+  EXPECT_EQ(unnamed_mappings(), std::vector<std::string>());
+  EXPECT_GE(db->stats().hot_bytes, kBudget - kEnds);
+  const std::size_t later = std::size_t{3} * kRows * 384;
+  EXPECT_LE(mapped_of("codes"), later + kEnds);
+  search(300);
+  const Content want = content_of(*db);
+  db->verify(nullptr, nullptr);
+  db->close();
+  EXPECT_EQ(content_of(*SageDB::open(options(std::nullopt, IndexKind::hnsw))), want);
 }
 
 // Property: searches and reads beside writers, checkpoints and compactions see whole rows while their pages are exchanged.
