@@ -361,7 +361,7 @@ class PosixEnv final : public Env {
   }
 #if defined(POSIX_FADV_WILLNEED)
   void will_read(const std::string& path, std::uint64_t offset, std::uint64_t size) noexcept override {
-    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (fd.get() >= 0)
       ::posix_fadvise(fd.get(), static_cast<off_t>(offset), static_cast<off_t>(size), POSIX_FADV_WILLNEED);
   }

@@ -62,4 +62,6 @@ std::string log_name(std::uint64_t number) {
   return name;
 }
 
+std::string unfinished_log_name(std::uint64_t number) { return log_name(number) + ".tmp"; }
+
 }  // namespace sagedb

@@ -41,5 +41,7 @@ void encode_frame(const Frame& frame, std::uint32_t seed, std::uint64_t offset, 
 bool decode_frame(const std::uint8_t* in, std::uint32_t seed, std::uint64_t offset, Frame* frame) noexcept;
 
 std::string log_name(std::uint64_t number);
+// Until it is complete.
+std::string unfinished_log_name(std::uint64_t number);
 
 }  // namespace sagedb

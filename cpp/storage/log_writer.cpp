@@ -48,7 +48,7 @@ std::unique_ptr<LogWriter> LogWriter::create(Env& env, const std::string& dir, c
   env.random_bytes(header.uuid.data(), header.uuid.size());
 
   const std::string path = join_path(dir, log_name(start.number));
-  const std::string unfinished = path + ".tmp";
+  const std::string unfinished = join_path(dir, unfinished_log_name(start.number));
   std::unique_ptr<LogWriter> log(new LogWriter(env.create(unfinished), path, start, header.uuid));
   try {
     const HeaderBytes bytes = encode_header(header);

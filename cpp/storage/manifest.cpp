@@ -108,7 +108,7 @@ bool is_segment(const std::string& name) {
 
 bool is_ours(const std::string& name) {
   const std::uint64_t number = number_in(name);
-  return name == log_name(number) || name == log_name(number) + ".tmp" || name == manifest_name(number) ||
+  return name == log_name(number) || name == unfinished_log_name(number) || name == manifest_name(number) ||
          is_segment(name) || name == kCurrentNext;
 }
 
@@ -355,12 +355,15 @@ std::size_t remove_obsolete_files(Env& env, const std::string& dir, const Manife
     keep(older, &kept);
     first_log = std::min(first_log, older.log_number);
   }
-  for (const std::uint64_t number : list_logs(env, dir))
-    if (number >= first_log) kept.insert(log_name(number));
+  // By its number: writers beside this may begin another log at any time, of which no list that was made before knows.
+  const auto needed_log = [&](const std::string& name) {
+    const std::uint64_t number = number_in(name);
+    return number >= first_log && (name == log_name(number) || name == unfinished_log_name(number));
+  };
   std::size_t removed = 0;
   std::exception_ptr failed;
   for (const std::string& name : env.list(dir)) {
-    if (!is_ours(name) || kept.count(name) != 0) continue;
+    if (!is_ours(name) || kept.count(name) != 0 || needed_log(name)) continue;
     try {
       env.unlink(join_path(dir, name));
       ++removed;

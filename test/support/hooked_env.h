@@ -1,6 +1,7 @@
 // Another environment with a hook before each of its operations: lets one opener of a folder act in the middle of another one's call.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -45,7 +46,7 @@ class HookedEnv final : public ForwardingEnv {
   }
 
   const std::function<void(std::uint64_t)> before_;
-  std::uint64_t operations_ = 0;
+  std::atomic<std::uint64_t> operations_{0};
 };
 
 }  // namespace sagedb::test

@@ -195,6 +195,7 @@ TEST_F(EnvPosix, APipeIsNoFile) {
   ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0644), 0);
   EXPECT_EQ(code_of([&] { env_.open(path("pipe")); }), ErrorCode::IO_ERROR);
   EXPECT_EQ(code_of([&] { env_.map(path("pipe")); }), ErrorCode::IO_ERROR);
+  env_.will_read(path("pipe"), 0, 4096);
 }
 
 // Property: a lock knows that its file was removed or replaced.
