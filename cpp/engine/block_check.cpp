@@ -1,6 +1,7 @@
 #include "engine/block_check.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/executor.h"
 #include "base/status.h"
@@ -8,6 +9,8 @@
 
 namespace sagedb {
 namespace {
+
+constexpr std::chrono::milliseconds kAskEvery{10};
 
 bool of_index(FileKind kind) noexcept {
   return kind == FileKind::graph || kind == FileKind::codes || kind == FileKind::code_errors;
@@ -48,7 +51,7 @@ BlockCheck::Work::Work(const Manifest& manifest, bool may_vanish, std::function<
 
 void BlockCheck::begin(Work work) noexcept {
   stop();
-  std::lock_guard<std::mutex> run(run_mutex_);
+  const Turn turn(*this, [] {});
   std::lock_guard<std::mutex> lock(mutex_);
   work_ = std::move(work);
   error_.clear();
@@ -100,12 +103,12 @@ void BlockCheck::drop_index() noexcept {
   if (drop_due_ && work_.on_index_damage_) drop_due_ = !work_.on_index_damage_();
 }
 
-void BlockCheck::check(Item& item, const CancelToken* cancel) {
+void BlockCheck::check(Item& item, const Asked& asked) {
   const std::uint64_t before = done_;
   bool vanished = false;
   try {
     check_segment(env_, dir_, work_.database_, item.ref, [&](std::uint64_t blocks) {
-      if (cancel != nullptr) cancel->check();
+      asked();
       done_ += blocks;
     });
   } catch (const UnreadableBlock& e) {
@@ -136,14 +139,31 @@ std::vector<std::string> BlockCheck::vanished() const {
   return names;
 }
 
-void BlockCheck::finish(bool index_only, const CancelToken* cancel) {
+BlockCheck::Turn::Turn(BlockCheck& of, const Asked& asked) : of_(of) {
+  std::unique_lock<std::mutex> lock(of_.mutex_);
+  while (of_.taken_) {
+    asked();
+    of_.turn_.wait_for(lock, kAskEvery);
+  }
+  of_.taken_ = true;
+}
+
+BlockCheck::Turn::~Turn() {
+  {
+    std::lock_guard<std::mutex> lock(of_.mutex_);
+    of_.taken_ = false;
+  }
+  of_.turn_.notify_all();
+}
+
+void BlockCheck::finish(bool index_only, const Asked& asked) {
   while (next_item(index_only) != nullptr) {
-    std::lock_guard<std::mutex> run(run_mutex_);
-    if (Item* item = next_item(index_only)) check(*item, cancel);
+    const Turn turn(*this, asked);
+    if (Item* item = next_item(index_only)) check(*item, asked);
   }
   // Nobody waits for a segment that the thread is at work on, when it is none of theirs.
   if (!drop_due_) return;
-  std::lock_guard<std::mutex> run(run_mutex_);
+  const Turn turn(*this, asked);
   drop_index();
   if (drop_due_) throw Error(ErrorCode::OUT_OF_MEMORY, "out of memory: the damaged index is still there");
 }
@@ -151,7 +171,7 @@ void BlockCheck::finish(bool index_only, const CancelToken* cancel) {
 void BlockCheck::loop(const CancelToken& stop) noexcept {
   lower_thread_priority();
   try {
-    finish(false, &stop);
+    finish(false, [&stop] { stop.check(); });
   } catch (...) {
     const Error error = current_error();
     if (error.code() == ErrorCode::ABORTED) return;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -60,10 +61,12 @@ class BlockCheck {
   void start() noexcept;
   // Ends and joins the thread; what it did not reach stays open.
   void stop() noexcept;
+  // Asked every few milliseconds; throws when nobody waits any more.
+  using Asked = std::function<void()>;
 
-  // Returns when every segment (or those of the index only) is checked, by this thread if need be. Throws what reading throws, and OUT_OF_MEMORY when
-  // a damaged index could not be dropped; damage is not thrown but kept.
-  void finish(bool index_only, const CancelToken* cancel);
+  // Returns when every segment (or those of the index only) is checked, by this thread if need be. Throws what reading and `asked` throw, and OUT_OF_MEMORY
+  // when a damaged index could not be dropped; damage is not thrown but kept.
+  void finish(bool index_only, const Asked& asked);
   bool finished() const;
   // Names of the files that were gone before they were checked.
   std::vector<std::string> vanished() const;
@@ -77,18 +80,30 @@ class BlockCheck {
 
  private:
   using Item = Work::Item;
+  // One at a time. Throws what `asked` throws while it waits.
+  class Turn {
+   public:
+    Turn(BlockCheck& of, const Asked& asked);
+    ~Turn();
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    BlockCheck& of_;
+  };
   Item* next_item(bool index_only);
-  void check(Item& item, const CancelToken* cancel);
+  void check(Item& item, const Asked& asked);
   void note_damage(FileKind kind, const std::string& message);
   void drop_index() noexcept;
   void loop(const CancelToken& stop) noexcept;
 
   Env& env_;
   const std::string dir_;
-  std::mutex run_mutex_;  // held while one segment is checked; work_ changes under both
   mutable std::mutex mutex_;
-  Work work_;  // guarded by mutex_, as below
-  std::atomic<bool> drop_due_{false};  // changes under run_mutex_
+  std::condition_variable turn_;
+  bool taken_ = false;  // guarded by mutex_, as below: somebody checks a segment, or changes work_
+  Work work_;  // changes in a turn
+  std::atomic<bool> drop_due_{false};  // changes in a turn
   std::string error_;
   std::atomic<bool> damaged_{false}, index_damaged_{false}, running_{false};
   std::atomic<std::uint64_t> done_{0};

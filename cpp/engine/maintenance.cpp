@@ -34,9 +34,11 @@ std::uint64_t micros_since(Clock::time_point start) {
       std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
 }
 
-// A read-only engine may have taken over another generation while the job ran: its rows are numbered differently.
-void require_same_generation(const Snapshot& now, const Snapshot& then) {
-  if (now.generation != then.generation) throw Error(ErrorCode::ABORTED, "the data was replaced during the build");
+// A read-only engine may have taken over another generation while the job ran: its rows are numbered differently. And its index, if it is damaged, may have
+// been dropped: what grew from it must not bring it back.
+void require_same(const Snapshot& now, const Snapshot& then) {
+  if (now.generation != then.generation || !now.has_indexes_of(then))
+    throw Error(ErrorCode::ABORTED, "the data was replaced during the build");
 }
 
 Error build_error(const Error& cause) noexcept {
@@ -287,7 +289,7 @@ void Maintenance::run_job(Work work) noexcept {
   std::optional<Error> error;
   try {
     job_began_ = Clock::now();
-    if (state_->storage) state_->storage->require_index_checked(&*cancel_);
+    if (state_->storage) state_->storage->require_index_checked(*cancel_);
     if (work == Work::calibrate) {
       calibrate();
     } else if (work == Work::compact) {
@@ -312,10 +314,13 @@ void Maintenance::count(Work work) noexcept {
 void Maintenance::finish_job(Work work, const std::optional<Error>& error) noexcept {
   std::lock_guard<std::mutex> lock(mutex_);
   building_ = tidying_ = false;
+  const bool cancelled = cancel_->cancelled();
   cancel_.reset();
   const std::shared_ptr<const Snapshot> now = state_->publisher.current();
   if (error && error->code() == ErrorCode::ABORTED && work == Work::tidy) {
     // It gave way.
+  } else if (error && error->code() == ErrorCode::ABORTED && !cancelled) {
+    // What it worked on is gone: begins again with what there is now.
   } else if (error && error->code() == ErrorCode::ABORTED) {
     // Asked for by a caller or by stop(): not a failure. Automatic work waits for more rows; pending requests go on.
     requests_.retry_rows = now->row_count + state_->options.rebuild_threshold;
@@ -398,7 +403,7 @@ Row Maintenance::encode_ahead(const Snapshot& sealed, Row encoded, const std::ve
   for (SpaceNo s = 0; s < built.size(); ++s) any = any || is_new(s);
   for (int round = 0; any && round < 8; ++round) {
     const std::shared_ptr<const Snapshot> current = state_->publisher.current();
-    require_same_generation(*current, sealed);
+    require_same(*current, sealed);
     const Row now = current->row_count;
     if (now - encoded < 256) break;
     for (SpaceNo s = 0; s < built.size(); ++s) {
@@ -416,7 +421,7 @@ void Maintenance::install(Work work, const Snapshot& sealed, Row rows, std::vect
   const auto start = Clock::now();
   FifoLock lock(state_->writer_mutex);
   const std::shared_ptr<const Snapshot> current = state_->publisher.current();
-  require_same_generation(*current, sealed);
+  require_same(*current, sealed);
   auto next = std::make_shared<Snapshot>(*current);
   for (Row r = current->indexed_rows(); r < rows; ++r)
     if (!current->generation->records.row_live(r, current->sequence)) ++next->dead_indexed;

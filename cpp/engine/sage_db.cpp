@@ -211,13 +211,13 @@ std::vector<Item> SageDB::find(const Filter* filter, std::uint64_t limit, std::u
 void SageDB::build_index(const CancelToken* cancel, Progress* progress) {
   CallGate::Pass pass(impl_->gate);
   impl_->maintenance.run_and_wait(false, cancel, progress);
-  if (Storage* const storage = impl_->written_storage()) storage->checkpoint(*impl_->state);
+  if (Storage* const storage = impl_->written_storage()) storage->checkpoint(*impl_->state, cancel);
 }
 
 void SageDB::optimize(const CancelToken* cancel, Progress* progress) {
   CallGate::Pass pass(impl_->gate);
   impl_->maintenance.run_and_wait(true, cancel, progress);
-  if (Storage* const storage = impl_->written_storage()) storage->reclaim(*impl_->state);
+  if (Storage* const storage = impl_->written_storage()) storage->reclaim(*impl_->state, cancel);
 }
 
 void SageDB::flush() {
@@ -263,7 +263,8 @@ void SageDB::verify(const CancelToken* cancel, Progress* progress) {
 
 void SageDB::close() {
   impl_->gate.close();
-  // Before draining: calls that wait for the builder are released by stop().
+  // Before draining: calls that wait for the check of the blocks or for the builder are released.
+  if (impl_->state->storage) impl_->state->storage->close_soon();
   impl_->maintenance.stop();
   impl_->gate.drain();
   impl_->state->publisher.collect();

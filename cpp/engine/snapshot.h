@@ -58,6 +58,11 @@ struct Snapshot {
     for (SpaceNo s = 0; s < spaces.size(); ++s) set |= SpaceSet{has(s, row)} << s;
     return set;
   }
+  bool has_indexes_of(const Snapshot& other) const noexcept {
+    for (SpaceNo s = 0; s < spaces.size(); ++s)
+      if (spaces[s].index != other.spaces[s].index || spaces[s].codes != other.spaces[s].codes) return false;
+    return true;
+  }
   void drop_indexes() noexcept {
     for (SpaceState& space : spaces) space.index.reset(), space.codes.reset();
   }

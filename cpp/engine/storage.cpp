@@ -101,11 +101,15 @@ BlockCheck::Work Storage::work_to_check(const Manifest& manifest, EngineState& s
 
 void Storage::begin_check(BlockCheck::Work work) noexcept {
   check_.begin(std::move(work));
-  if (wake_ && background_check_) check_.start();
+  if (started_ && background_check_) check_.start();
 }
 
 void Storage::start_check(std::function<void()> wake) {
-  wake_ = std::move(wake);
+  {
+    MutexLock lock(error_mutex_);
+    wake_ = std::move(wake);
+  }
+  started_ = true;
   if (background_check_) check_.start();
 }
 
@@ -116,7 +120,7 @@ void Storage::offer_hot(std::vector<HotRange> ranges) {
 
 // The stored index is damaged: it is made again from the vectors, and the next checkpoint writes it whole. False: there was no memory for it.
 bool Storage::drop_index(EngineState& state) noexcept {
-  graph_sound_ = false;
+  stored_.graph_damaged();
   try {
     fail(Error(ErrorCode::CORRUPTION, "the index is rebuilt: " + check_.status().error));
     {
@@ -128,7 +132,12 @@ bool Storage::drop_index(EngineState& state) noexcept {
       ++next->version;
       state.publisher.publish(state.publisher.prepare(std::shared_ptr<const Snapshot>(std::move(next))));
     }
-    if (wake_) wake_();
+    std::function<void()> wake;
+    {
+      MutexLock lock(error_mutex_);
+      wake = wake_;
+    }
+    if (wake) wake();
     return true;
   } catch (...) {
     return false;
@@ -234,7 +243,9 @@ void Storage::flush(EngineState& state) {
   if (read_only_) return;
   require_in_place();
   if (durability_ == Durability::memory) {
-    checkpoint(state);
+    // Not given up for a close, which would have to do it as well.
+    MutexLock lock(checkpoint_mutex_);
+    run_checkpoint(state, [] {});
   } else if (const std::shared_ptr<LogWriter> log = logs_.current()) {
     log->sync();
   }
@@ -264,10 +275,7 @@ void Storage::note_manifest(const Snapshot& of) {
   segment_bytes_ = bytes;
   checkpoint_sequence_ = manifest_.sequence;
   checkpointed_generation_ = of.generation.get();
-  stored_generation_ = of.generation;
-  stored_codes_.clear();
-  for (const SpaceState& space : of.spaces) stored_codes_.push_back(space.codes);
-  moved_head_ = kNoRow;
+  stored_.note(of);
 }
 
 bool Storage::checkpoint_due(const Snapshot& now) const noexcept {
@@ -280,41 +288,27 @@ bool Storage::checkpoint_due(const Snapshot& now) const noexcept {
   return log_bytes_ >= std::max(checkpoint_bytes_, retry_bytes_.load());
 }
 
-void Storage::checkpoint(EngineState& state, bool renew) {
+void Storage::checkpoint(EngineState& state, const CancelToken* cancel, bool renew) {
+  const auto asked = [this, cancel] {
+    closing_.check();
+    if (cancel != nullptr) cancel->check();
+  };
   MutexLock lock(checkpoint_mutex_);
   try {
-    run_checkpoint(state, renew);
+    run_checkpoint(state, asked, renew);
   } catch (...) {
     const Error error = current_error();
-    fail(error);
+    if (error.code() != ErrorCode::ABORTED) fail(error);
     retry_bytes_ = log_bytes_ + kRetryBytes;
     throw;
   }
 }
 
-Reuse Storage::reusable(const Snapshot& now) const {
-  Reuse out;
-  out.rows = !manifest_.segments.empty() && stored_generation_.lock() == now.generation;
-  out.moved_head = moved_head_;
-  if (!out.rows) return out;
-  for (SpaceNo s = 0; s < now.spaces.size(); ++s)
-    if (now.spaces[s].codes && stored_codes_[s].lock() == now.spaces[s].codes) out.codes |= SpaceSet{1} << s;
-  const bool has_graph = manifest_.find(FileKind::graph) != nullptr;
-  const Index* const index = now.spaces[0].index.get();
-  const auto stored_rows = static_cast<Row>(manifest_.number("indexed_rows"));
-  out.graph = index != nullptr && has_graph && graph_sound_ && !graph_outgrown(stored_rows, now.indexed_rows());
-  const std::string name = index != nullptr ? index->name() : "";
-  const bool same_index =
-      out.graph || (!has_graph && manifest_.text("built") == name && stored_rows == now.indexed_rows());
-  out.everything = same_index && now.sequence == manifest_.sequence;
-  return out;
-}
-
-void Storage::run_checkpoint(EngineState& state, bool renew) {
+void Storage::run_checkpoint(EngineState& state, const BlockCheck::Asked& asked, bool renew) {
   if (read_only_) throw Error(ErrorCode::READ_ONLY, "the database was opened with readOnly");
   require_in_place();
   // What was mapped is written anew, or named again as sound.
-  check_.finish(false, nullptr);
+  check_.finish(false, asked);
   check_.require_sound();
   std::shared_ptr<const Snapshot> now;
   CheckpointMark mark;
@@ -323,8 +317,8 @@ void Storage::run_checkpoint(EngineState& state, bool renew) {
   {
     FifoLock writer(state.writer_mutex);
     now = state.publisher.current();
-    moved_head_ = std::min(moved_head_, now->generation->records.take_moved_head());
-    reuse = reusable(*now);
+    stored_.note_moved_head(now->generation->records.take_moved_head());
+    reuse = stored_.reusable(manifest_, *now);
     if (reuse.everything && !many_logs_ && !renew) {
       // The log may hold a frame whose sync failed, for which no checkpoint helps.
       retry_bytes_ = log_bytes_ + kRetryBytes;
@@ -353,7 +347,7 @@ void Storage::run_checkpoint(EngineState& state, bool renew) {
   manifest_.next_segment = next.next_segment;
   switch_manifest(env_, dir_);
   manifest_ = std::move(next);
-  if (!reuse.graph) graph_sound_ = true;
+  if (!reuse.graph) stored_.graph_written();
   damaged_manifest_.reset();
   note_manifest(*now);
   log_bytes_ -= log_bytes;
@@ -392,13 +386,13 @@ std::shared_ptr<std::byte> Storage::scratch(std::uint64_t bytes) {
   return std::shared_ptr<std::byte>(pages, [size](std::byte* p) { free_pages(p, size); });
 }
 
-void Storage::reclaim(EngineState& state) {
-  checkpoint(state);
+void Storage::reclaim(EngineState& state, const CancelToken* cancel) {
+  checkpoint(state, cancel);
   const auto worth = [&] {
     MutexLock lock(checkpoint_mutex_);
     return older_bytes(env_, dir_, manifest_) > kWorthBytes;
   };
-  if (worth()) checkpoint(state, true);
+  if (worth()) checkpoint(state, cancel, true);
 }
 
 void Storage::snapshot(EngineState& state, const std::string& dir) {
@@ -419,7 +413,7 @@ void Storage::snapshot(EngineState& state, const std::string& dir) {
     };
     return write_folder(env_, dir, manifest_, write);
   }
-  run_checkpoint(state);
+  run_checkpoint(state, [] {});
   write_folder(env_, dir, manifest_, [&](Manifest* copy) {
     for (const SegmentRef& ref : copy->segments) {
       const std::string name = segment_name(ref.kind, ref.number);
@@ -430,7 +424,7 @@ void Storage::snapshot(EngineState& state, const std::string& dir) {
 
 // Read-only: what is copied from mappings was read from its files and found sound. Files that the writer has removed are read in their mappings.
 void Storage::require_checked_files() {
-  check_.finish(false, nullptr);
+  check_.finish(false, [] {});
   check_.require_sound();
   for (const std::string& name : check_.vanished()) {
     for (const std::weak_ptr<const SegmentReader>& mapped : files_) {
@@ -466,7 +460,7 @@ void Storage::close(EngineState& state) {
     // A checkpoint makes the next open fast; it is left out where the log is short.
     const bool sound = check_.status().state != BlockCheck::State::damaged;
     const bool worth = log_bytes_ > kWorthBytes && sound && check_.bytes_left() <= kCheckAtClose;
-    if (!logs_.poisoned() && (worth || durability_ == Durability::memory)) run_checkpoint(state);
+    if (!logs_.poisoned() && (worth || durability_ == Durability::memory)) run_checkpoint(state, [] {});
     if (logs_.poisoned()) throw Error(ErrorCode::READ_ONLY, "a sync failed; what was not acknowledged may be lost");
     logs_.finish();
   } catch (...) {

@@ -18,6 +18,7 @@
 #include "engine/delayed_sync.h"
 #include "engine/loaded_state.h"
 #include "engine/stored_pages.h"
+#include "engine/stored_state.h"
 #include "storage/log_chain.h"
 #include "storage/log_follower.h"
 
@@ -42,7 +43,9 @@ class Storage {
   // Begins the check of what was mapped, in the background unless the options say otherwise. `wake` is called when the index was dropped.
   void start_check(std::function<void()> wake);
   // Before something is built on the stored index: it is sound, or gone.
-  void require_index_checked(const CancelToken* cancel) { check_.finish(true, cancel); }
+  void require_index_checked(const CancelToken& cancel) {
+    check_.finish(true, [&cancel] { cancel.check(); });
+  }
   void stop_check() noexcept { check_.stop(); }
 
   // Before a commit: the plan is in the log, and on disk in mode fsync, when it returns. Otherwise it throws and nothing has happened. `meanwhile` is
@@ -57,17 +60,20 @@ class Storage {
 
   bool checkpoint_due(const Snapshot& now) const noexcept;
   // `renew`: a new generation even when it holds what the current one does.
-  void checkpoint(EngineState& state, bool renew = false);
+  // ABORTED while it waits for the check of the blocks and `cancel` or close_soon() says so.
+  void checkpoint(EngineState& state, const CancelToken* cancel = nullptr, bool renew = false);
   // Whether one more copy of so many bytes of data is made in memory. A reader makes no files.
   bool copies_in_memory(std::uint64_t bytes) const noexcept { return read_only_ || bytes <= hot_.limit(); }
   // For other copies: pages that the system may write to the disk. Null where there are none, or for no bytes.
   std::shared_ptr<std::byte> scratch(std::uint64_t bytes);
   // A checkpoint, and another when the generation before, which is kept, is all that holds on to what a compaction has left behind.
-  void reclaim(EngineState& state);
+  void reclaim(EngineState& state, const CancelToken* cancel);
   // A complete database of the current state in another folder, sharing file contents where the file system can.
   void snapshot(EngineState& state, const std::string& dir);
   // Reads every checksum of segments, manifest and logs. Throws CORRUPTION.
   void verify(Progress* progress, const CancelToken* cancel);
+  // Checkpoints that wait for the check of the blocks, which may take minutes, end with ABORTED from now on.
+  void close_soon() noexcept { closing_.cancel(); }
   // Last checkpoint or seal, then releases the lock. Idempotent. Throws what kept acknowledged writes from the disk.
   void close(EngineState& state);
 
@@ -94,9 +100,8 @@ class Storage {
   bool drop_index(EngineState& state) noexcept;
   void require_checked_files() REQUIRES(checkpoint_mutex_);
   void offer_hot(std::vector<HotRange> ranges);
-  void run_checkpoint(EngineState& state, bool renew = false) REQUIRES(checkpoint_mutex_);
-  // What of the last checkpoint's segments still describes `now`.
-  Reuse reusable(const Snapshot& now) const REQUIRES(checkpoint_mutex_);
+  void run_checkpoint(EngineState& state, const BlockCheck::Asked& asked, bool renew = false)
+      REQUIRES(checkpoint_mutex_);
   void give_back(const Snapshot& stored) noexcept REQUIRES(checkpoint_mutex_);
   void note_manifest(const Snapshot& of) REQUIRES(checkpoint_mutex_);
   void sync_log() noexcept;
@@ -114,10 +119,7 @@ class Storage {
   Mutex checkpoint_mutex_{"checkpoint"};
   Manifest manifest_ GUARDED_BY(checkpoint_mutex_);
   std::uint64_t last_tried_ GUARDED_BY(checkpoint_mutex_) = 0;  // generation numbers are never tried twice
-  // What the segments of manifest_ hold.
-  std::weak_ptr<const Generation> stored_generation_ GUARDED_BY(checkpoint_mutex_);
-  std::vector<std::weak_ptr<const CodeStore>> stored_codes_ GUARDED_BY(checkpoint_mutex_);  // by space
-  Row moved_head_ GUARDED_BY(checkpoint_mutex_) = kNoRow;  // first row with a newer record since
+  StoredState stored_;  // what the segments of manifest_ hold; under checkpoint_mutex_, but for the notice of damage
   std::unique_ptr<LogFollower> follower_ GUARDED_BY(checkpoint_mutex_);  // read-only
   std::vector<std::weak_ptr<const SegmentReader>> files_
       GUARDED_BY(checkpoint_mutex_);  // read-only: those of manifest_
@@ -132,15 +134,15 @@ class Storage {
   std::atomic<std::uint64_t> log_bytes_{0}, segment_bytes_{0}, checkpoints_{0}, replayed_{0}, retry_bytes_{0};
   std::atomic<Sequence> checkpoint_sequence_{0}, recovered_sequence_{0};
   std::atomic<bool> many_logs_{false};
-  std::atomic<bool> graph_sound_{true};  // that of the last checkpoint
   std::atomic<const Generation*> checkpointed_generation_{nullptr};
 
-  std::atomic<bool> closed_{false};
+  std::atomic<bool> started_{false}, closed_{false};
+  CancelToken closing_;
 
   HotPages hot_;
   StoredPages stored_pages_;  // give_back() under checkpoint_mutex_
   DelayedSync delayed_sync_;  // mode async; before what its thread uses goes
-  std::function<void()> wake_;  // constant after start_check()
+  std::function<void()> wake_ GUARDED_BY(error_mutex_);  // constant after start_check()
   BlockCheck check_;  // last: its thread uses all of the above
 };
 

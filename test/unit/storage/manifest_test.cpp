@@ -105,8 +105,10 @@ TEST(Manifest, RemovesOnlyWhatNobodyNeeds) {
   }
   // Names that resemble ours: other words, other numbers of digits, none at all.
   for (const char* name : {"notes.txt", "wal-backup", "records.seg.bak", "MANIFEST-old", "my-000099.seg", "notes.seg",
-                           "records-77.seg", "wal-copy.log", "wal-000099.log.tmp", "records-000077.seg"})
+                           "records-77.seg", "wal-copy.log", "wal-000002.log.tmp", "records-000077.seg"})
     env.create(join_path(kDir, name))->append("x", 1);
+  // Writers beside a checkpoint begin new logs.
+  for (const char* name : {"wal-000006.log", "wal-000007.log.tmp"}) env.create(join_path(kDir, name))->append("x", 1);
   // And every kind of segment there is.
   std::size_t kinds = 0;
   for (const FileKind kind :
@@ -120,10 +122,11 @@ TEST(Manifest, RemovesOnlyWhatNobodyNeeds) {
   discard_generation(env, kDir, 99, 70);
   std::vector<std::string> names = env.list(kDir);
   std::sort(names.begin(), names.end());
-  EXPECT_EQ(names, (std::vector<std::string>{"CURRENT", "MANIFEST-000004", "MANIFEST-000005", "MANIFEST-old",
-                                             "my-000099.seg", "notes.seg", "notes.txt", "records-000003.seg",
-                                             "records-000004.seg", "records-77.seg", "records.seg.bak",
-                                             "wal-000004.log", "wal-000005.log", "wal-backup", "wal-copy.log"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"CURRENT", "MANIFEST-000004", "MANIFEST-000005", "MANIFEST-old", "my-000099.seg",
+                                      "notes.seg", "notes.txt", "records-000003.seg", "records-000004.seg",
+                                      "records-77.seg", "records.seg.bak", "wal-000004.log", "wal-000005.log",
+                                      "wal-000006.log", "wal-000007.log.tmp", "wal-backup", "wal-copy.log"}));
 }
 
 // Property: a flipped bit or a truncation in any file that an open reads never goes unnoticed: it is a typed error, or the content is right.
