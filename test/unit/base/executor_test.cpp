@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/spare_threads.h"
+#include "support/setting.h"
 
 #if defined(__linux__)
 #include <sched.h>
@@ -99,6 +100,7 @@ TEST(Executor, SpareThreadsOfNothing) {
 // Property: as many threads as the system lets the process have are found, and they no longer count when the call returns. Root may have any number, so this is
 // done as a user who has no other processes.
 TEST(Executor, SpareThreadsAreThoseOfTheLimitAndGoAtOnce) {
+  if (testing::kSanitized) GTEST_SKIP() << "sanitizers have threads of their own, which count";
   if (::geteuid() != 0) GTEST_SKIP() << "NO LIMIT OF THREADS: becoming another user needs root";
   constexpr int kRoom = 2;
   constexpr uid_t kNobody = 65530;
