@@ -21,10 +21,11 @@ ChangeFeed::~ChangeFeed() {
   state_.journal = nullptr;
 }
 
-// A read-only engine may have taken over another generation meanwhile: its rows are numbered differently.
+// A read-only engine may have taken over another generation meanwhile: its rows are numbered differently. And its index, if it is damaged, may have been dropped:
+// what was cut from it must not bring it back.
 std::shared_ptr<const Snapshot> ChangeFeed::current() const {
   std::shared_ptr<const Snapshot> now = state_.publisher.current();
-  if (now->generation != base_->generation)
+  if (now->generation != base_->generation || !now->has_indexes_of(*base_))
     throw Error(ErrorCode::ABORTED, "the data was replaced during a background job");
   return now;
 }

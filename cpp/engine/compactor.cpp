@@ -24,8 +24,6 @@ void Compactor::run() {
   feed.catch_up(context_.cancel, replay);
   FifoLock lock(state_.writer_mutex);
   const std::shared_ptr<const Snapshot> now = feed.finish(lock, replay);
-  // Dropped meanwhile, because it is damaged: what was cut from it must not bring it back.
-  if (!now->has_indexes_of(*base_)) throw Error(ErrorCode::ABORTED, "the index was dropped during the compaction");
   if (ids_.size() != now->live_count)
     throw Error(ErrorCode::INTERNAL, "compaction found " + std::to_string(ids_.size()) + " live items, expected " +
                                          std::to_string(now->live_count));
