@@ -26,6 +26,7 @@ void HotPages::offer(std::vector<HotRange> ranges) {
 }
 
 void HotPages::step() {
+  std::lock_guard<std::mutex> moving(moving_);
   std::lock_guard<std::mutex> lock(mutex_);
   moved_.erase(
       std::remove_if(moved_.begin(), moved_.end(), [](const HotRange& range) { return range.owner.expired(); }),
@@ -53,6 +54,11 @@ void HotPages::step() {
   moved_.push_back(HotRange{range.owner, range.data, done});
   range.data += piece;
   range.size -= piece;
+}
+
+std::vector<HotRange> HotPages::moved() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return moved_;
 }
 
 std::uint64_t HotPages::bytes() const {

@@ -41,14 +41,17 @@ class HotPages {
   // Calls work(ranges) with what is in memory of the process; nothing is moved meanwhile. The whole pages from the first in `data` on are meant.
   template <typename Work>
   void while_still(Work&& work) const {
-    std::lock_guard<std::mutex> lock(mutex_);
-    work(moved_);
+    std::lock_guard<std::mutex> still(moving_);
+    work(moved());
   }
 
  private:
+  std::vector<HotRange> moved() const;
+
   static constexpr std::uint64_t kSearches = 128;
 
   const std::uint64_t budget_, limit_;
+  mutable std::mutex moving_;  // before mutex_; held for as long as somebody moves pages, or must not
   mutable std::mutex mutex_;
   std::vector<HotRange> left_;  // guarded by mutex_, as below
   std::vector<HotRange> moved_;

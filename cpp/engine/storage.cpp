@@ -244,8 +244,8 @@ void Storage::flush(EngineState& state) {
   require_in_place();
   if (durability_ == Durability::memory) {
     // Not given up for a close, which would have to do it as well.
-    MutexLock lock(checkpoint_mutex_);
-    run_checkpoint(state, [] {});
+    checkpoint_until(
+        state, [] {}, false);
   } else if (const std::shared_ptr<LogWriter> log = logs_.current()) {
     log->sync();
   }
@@ -293,6 +293,10 @@ void Storage::checkpoint(EngineState& state, const CancelToken* cancel, bool ren
     closing_.check();
     if (cancel != nullptr) cancel->check();
   };
+  checkpoint_until(state, asked, renew);
+}
+
+void Storage::checkpoint_until(EngineState& state, const BlockCheck::Asked& asked, bool renew) {
   MutexLock lock(checkpoint_mutex_);
   try {
     run_checkpoint(state, asked, renew);

@@ -100,6 +100,7 @@ class Storage {
   bool drop_index(EngineState& state) noexcept;
   void require_checked_files() REQUIRES(checkpoint_mutex_);
   void offer_hot(std::vector<HotRange> ranges);
+  void checkpoint_until(EngineState& state, const BlockCheck::Asked& asked, bool renew);
   void run_checkpoint(EngineState& state, const BlockCheck::Asked& asked, bool renew = false)
       REQUIRES(checkpoint_mutex_);
   void give_back(const Snapshot& stored) noexcept REQUIRES(checkpoint_mutex_);
