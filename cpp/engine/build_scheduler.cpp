@@ -51,6 +51,10 @@ Work choose_work(const Snapshot& snapshot, const Options& options, const WorkReq
   if (requests.compact && snapshot.dead_records() > 0) return Work::compact;
   if (requests.tidy && snapshot.unchecked_rows() > 0) return Work::tidy;
   if (snapshot.row_count < requests.retry_rows && !requests.writers_wait) return Work::none;
+  // Before a build, which would have to link the dead as well: writers who replace the same items faster than builds come to an end would never leave
+  // a compaction its turn.
+  const bool mostly_dead = snapshot.dead_rows >= options.rebuild_threshold && snapshot.dead_rows > snapshot.live_count;
+  if (mostly_dead) return Work::compact;
   if (snapshot.fresh_rows() >= due_rows(snapshot, options, !requests.idle)) return Work::build;
   const bool many_dead = snapshot.dead_rows >= options.rebuild_threshold &&
                          std::uint64_t{snapshot.dead_rows} * 100 > std::uint64_t{snapshot.row_count} * kDeadPercent;

@@ -42,7 +42,10 @@ void require_same(const Snapshot& now, const Snapshot& then) {
 }
 
 Error build_error(const Error& cause) noexcept {
-  const ErrorCode code = cause.code() == ErrorCode::OUT_OF_MEMORY ? cause.code() : ErrorCode::BUILD_FAILED;
+  // What the machine lacks has its code also where it is a build that needs it.
+  const bool machine = cause.code() == ErrorCode::OUT_OF_MEMORY || cause.code() == ErrorCode::DISK_FULL ||
+                       cause.code() == ErrorCode::PERMISSION_DENIED || cause.code() == ErrorCode::IO_ERROR;
+  const ErrorCode code = machine ? cause.code() : ErrorCode::BUILD_FAILED;
   try {
     return Error(code, "the index build failed: " + cause.message());
   } catch (...) {

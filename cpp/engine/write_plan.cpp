@@ -49,6 +49,10 @@ void check_vector(float* v, std::size_t row, const Options& options, SpaceNo s, 
         ErrorCode::INVALID_VECTOR,
         vector_name(options, row, s) + ": a zero vector has no direction and cannot be used with metric 'cosine'");
   *norm = static_cast<float>(length);
+  // It is read back as its direction times this.
+  if (!std::isfinite(*norm))
+    throw Error(ErrorCode::INVALID_VECTOR,
+                vector_name(options, row, s) + ": its length exceeds what metric 'cosine' can keep (3.4e38)");
   for (std::uint32_t d = 0; d < space.dimension; ++d) v[d] = static_cast<float>(v[d] / length);
 }
 

@@ -297,3 +297,15 @@ test('attach to what is not open', async () => {
   await expectCode(() => SageDB.attach(5 as Any), 'INVALID_ARGUMENT', /^handle/);
   await expectCode(() => new (SageDB as Any)(), 'INVALID_ARGUMENT', /SageDB\.open/);
 });
+
+test('a vector that is longer than a float is no item under cosine, and a query like any other', async () => {
+  await using db = await SageDB.open({ dimension: 3, metric: 'cosine' });
+  const long = [3e38, 3e38, 3e38];
+  await expectCode(() => db.add(long), 'INVALID_VECTOR');
+  await expectCode(() => db.addBatch([[1, 2, 3], long]), 'INVALID_VECTOR');
+  expect(db.size).toBe(0);
+  const id = await db.add([1.9e38, 1.9e38, 1.9e38]);
+  const item = await db.get(id, { includeVector: true });
+  for (const component of item?.vector as Float32Array) expect(component / 1.9e38).toBeCloseTo(1, 5);
+  expect((await db.search(long, { k: 1 }))[0]).toMatchObject({ id, score: expect.closeTo(1, 5) });
+});
