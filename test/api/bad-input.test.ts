@@ -305,7 +305,7 @@ test('a vector that is longer than a float is no item under cosine, and a query 
   await expectCode(() => db.addBatch([[1, 2, 3], long]), 'INVALID_VECTOR');
   expect(db.size).toBe(0);
   const id = await db.add([1.9e38, 1.9e38, 1.9e38]);
-  const item = await db.get(id, { includeVector: true });
-  for (const component of item?.vector as Float32Array) expect(component / 1.9e38).toBeCloseTo(1, 5);
+  const { vector } = (await db.get(id, { includeVector: true })) as { vector: Float32Array };
+  for (const component of vector) expect(component / 1.9e38).toBeCloseTo(1, 5);
   expect((await db.search(long, { k: 1 }))[0]).toMatchObject({ id, score: expect.closeTo(1, 5) });
 });
