@@ -1,6 +1,8 @@
 // Property: what one database exports another imports, in every format that the command line reads; bad files end with their place, and
 // a new database gets dimension and metric from the command.
-import { existsSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +10,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { importCommand } from '../../lib/cli/commands/import.js';
 import { COMMANDS } from '../../lib/cli/commands.js';
 import { SageDB } from '../../lib/index.js';
-import { sagedb } from '../support/cli.js';
+import { CLI, sagedb } from '../support/cli.js';
+import { until } from '../support/until.js';
 
 let folder: string;
 const at = (name: string) => join(folder, name);
@@ -38,6 +41,23 @@ it.each(['rows.jsonl', 'rows'])('export to %s and import give the same items', a
   expect(imported.stderr).toBe('');
   expect(JSON.parse(imported.stdout)).toMatchObject({ imported: 2500, items: 2500 });
   expect(await contents(at(`copy-${target}`))).toEqual(await contents(at('db')));
+});
+
+it.skipIf(process.platform === 'win32')('an export that is interrupted removes what it has written', async () => {
+  const dimension = 256;
+  {
+    await using db = await SageDB.open({ path: at('large'), dimension, metric: 'l2', index: { type: 'flat' } });
+    await db.addBatch(new Float32Array(20_000 * dimension).map((_, i) => Math.sin(i)));
+  }
+  await mkdir(at('out'));
+  for (const target of ['rows.jsonl', 'rows']) {
+    const child = spawn(process.execPath, [...CLI, 'export', at('large'), at(`out/${target}`)], { stdio: 'ignore' });
+    const ended = once(child, 'exit');
+    await until(() => readdirSync(at('out')).length > 0);
+    child.kill('SIGINT');
+    expect(await ended).toEqual([130, null]);
+    expect(await readdir(at('out'))).toEqual([]);
+  }
 });
 
 it('export with a filter; a target that exists is refused', async () => {

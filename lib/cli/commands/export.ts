@@ -6,11 +6,13 @@ import type { Metadata } from '../../types.js';
 import { objectOption } from '../arguments.js';
 import { type Command, UsageError } from '../command.js';
 import { openExisting } from '../database.js';
+import { Interruption } from '../interruption.js';
 import { count, printJson, seconds } from '../output.js';
 import { ProgressReport } from '../progress.js';
 
-async function writeLines(database: SageDB, filter: Filter<Metadata> | undefined): Promise<void> {
+async function writeLines(database: SageDB, filter: Filter<Metadata> | undefined, signal: AbortSignal): Promise<void> {
   for await (const item of database.iterate(filter, { includeVector: true })) {
+    signal.throwIfAborted();
     if (!process.stdout.write(lineOf(item, true))) await once(process.stdout, 'drain');
   }
 }
@@ -36,16 +38,22 @@ export const exportCommand: Command = {
     const started = performance.now();
     const progress = new ProgressReport('export', { quiet: json });
     await using database = await openExisting(path, true);
+    using interruption = new Interruption();
+    const { signal } = interruption;
     let exported: number;
     try {
       if (target === '-') {
-        await writeLines(database, filter);
+        await writeLines(database, filter, signal);
         return 0;
       }
       exported = await database.export(target, {
         filter,
+        signal,
         onProgress: ({ done, total }) => progress.update(done, total, 'items'),
       });
+    } catch (error) {
+      if (interruption.exitCode === undefined) throw error;
+      return interruption.exitCode;
     } finally {
       progress.end();
     }
